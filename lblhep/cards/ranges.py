@@ -1,0 +1,46 @@
+"""Event ranges: the unit in which a data set is produced.
+
+A production of N events is cut into consecutive ranges.  Each range has a random seed that depends only on
+the source's own seed and on the range's first event, so its content is the same whoever makes it, in
+whatever order and beside however many others.  (The idea is that of the ATLAS Event Service, doi:
+10.1088/1742-6596/664/6/062065: fine-grained, restartable work with no shared state.)
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class EventRange:
+    """Events ``start <= i < stop`` of one source, with the seed that makes them."""
+
+    start: int
+    stop: int
+    seed: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def generator(self) -> np.random.Generator:
+        """The range's own random stream (for smearing, sampling, splitting)."""
+        return np.random.default_rng(self.seed)
+
+
+def cut(*, first: int, events: int, size: int, seed: int) -> Iterator[EventRange]:
+    """Cut ``events`` events, numbered from ``first``, into ranges of at most ``size``."""
+    for start in range(first, first + events, size):
+        yield EventRange(start, min(start + size, first + events), range_seed(seed, start))
+
+
+def range_seed(seed: int, start: int) -> int:
+    """A 63-bit seed from the source's seed and the range's first event.
+
+    A hash, not a sum: neighbouring ranges, and sources whose seeds differ by one, must not share streams.
+    """
+    digest = hashlib.sha256(f"lblhep/event-range:{seed}:{start}".encode()).digest()
+    return int.from_bytes(digest[:8], "little") >> 1
