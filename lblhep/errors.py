@@ -18,7 +18,10 @@ class LblhepError(Exception):
 
 @dataclass(frozen=True)
 class Problem:
-    """One fault of a recipe or data card: where it stands, what is wrong, what might be meant."""
+    """One fault of a recipe or data card: where it stands, what is wrong, what might be meant.
+
+    ``line`` counts from 1; it is 0 for a source without lines (the command line).
+    """
 
     file: str
     line: int
@@ -28,7 +31,7 @@ class Problem:
     hint: str = ""
 
     def __str__(self) -> str:
-        where = f"{self.file}:{self.line}:{self.column}"
+        where = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
         path = f" {self.path}:" if self.path else ""
         hint = f"; {self.hint}" if self.hint else ""
         return f"{where}:{path} {self.message}{hint}"

@@ -95,9 +95,7 @@ def resonance_dijets(
     return _dijets(events, resonance_commands(mass, heavy, light), process=process)
 
 
-def _dijets(
-    events: EventRange, commands: tuple[str, ...], *, process: int, hook: Any = None
-) -> pa.Table:
+def _dijets(events: EventRange, commands: tuple[str, ...], *, process: int, hook: Any = None) -> pa.Table:
     """Generate until exactly ``len(events)`` rows pass the selection."""
     rng = events.generator()
     batches: list[dict[str, NDArray[Any]]] = []

@@ -1,0 +1,42 @@
+# Everything from a clean checkout: each target first makes .venv from the pinned constraints, once.
+PYTHON ?= python3
+RECIPE ?= recipes/cwola.yaml
+ARGS ?=
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test lint types imports pytest clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: .venv/installed  ## .venv with lblhep and its pinned packages (PYTHON=python3.12 picks another Python)
+
+run: .venv/installed  ## lblhep run recipes/cwola.yaml (RECIPE=... ARGS="--profile smoke" change that)
+	$(BIN)/lblhep run $(RECIPE) $(ARGS)
+
+test: lint types imports pytest  ## everything that must pass: lint, types, import contracts, tests
+
+lint: .venv/installed  ## ruff: faults and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/installed  ## mypy --strict on lblhep/
+	$(BIN)/mypy
+
+imports: .venv/installed  ## who may import whom (pyproject.toml, importlinter)
+	$(BIN)/lint-imports
+
+pytest: .venv/installed  ## the tests alone (ARGS="-k recipe" picks some)
+	$(BIN)/python -m pytest $(ARGS)
+
+clean:  ## remove the environment and the caches, never mlruns/ or data_cards/
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+# The stamp is written last: an installation that was cut off is done again.
+.venv/installed: constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "lblhep needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test]"
+	@touch $@

@@ -1,0 +1,200 @@
+"""The bump hunt's page: what was observed, and what pseudo-experiments say that is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from experiments.cwola import figures
+from experiments.cwola.features import columns_needed, compute
+from experiments.cwola.metrics import combined_scores
+from experiments.cwola.results import Results
+from lblhep.physics.global_significance import global_p_value, gross_vitells
+from lblhep.report import Launched, Page
+
+Headline = Mapping[str, str | float]
+
+
+class BumpHunt:
+    """Scan of all windows, one window in detail, baselines, and the global p-value where it was made.
+
+    ``window`` and ``efficiency`` are declared in the recipe, before anything is looked at: the detailed
+    figures and the headline speak of them, not of the best that was found.
+    """
+
+    def __init__(self, *, window: int, efficiency: float) -> None:
+        self.window = window
+        self.efficiency = efficiency
+
+    def render(self, launch: Launched, out: Path) -> Headline:
+        """Write the page; the headline quotes the declared window and cut, and the global p-value."""
+        results = Results(launch)
+        page = Page(launch.recipe.title or "CWoLa bump hunt", _subtitle(results))
+        headline = {**self._scan(page, results), **self._global(page, results)}
+        self._window(page, results)
+        _baselines(page, results, self.window)
+        _mass_plane(page, results, self.window)
+        _correlation(page, results)
+        page.provenance(launch)
+        page.write(out)
+        return headline
+
+    def _scan(self, page: Page, results: Results) -> dict[str, str | float]:
+        observed = results.observed
+        page.heading("What is seen")
+        page.text(
+            "Local significance of the excess over the masked fit in every signal region, after cutting on "
+            "the network output at fixed shares of all events. Deficits are negative. Neighbouring windows "
+            "overlap, so their points move together."
+        )
+        page.figure("scan", figures.significance_scan(observed, results.efficiencies), "Local significance.")
+        page.table(results.table(observed), "Observed and expected events in every window and cut.")
+        here = observed[observed["window"] == self.window].iloc[0]
+        cut = f"{self.efficiency:g}"
+        largest, where = results.largest(observed)
+        return {
+            "declared": f"window {self.window}, {figures.percent(self.efficiency)} of events",
+            "observed": f"{here[f'observed_{cut}']:.0f} events, expected {here[f'expected_{cut}']:.1f} "
+            f"+- {here[f'expected_error_{cut}']:.1f}",
+            "local significance": float(here[f"significance_{cut}"]),
+            "largest local significance": f"{largest:.2f} ({where})",
+            "injected (truth)": f"S = {here['truth_signal_1']:.0f}, B = {here['truth_background_1']:.0f}, "
+            f"S/sqrt(B) = {here['truth_s_over_sqrt_b_1']:.2f} in the window before cuts",
+        }
+
+    def _window(self, page: Page, results: Results) -> None:
+        row = results.observed[results.observed["window"] == self.window].iloc[0]
+        counts = results.launch.group_arrays(row["group"])["spectra"]
+        page.heading(f"Window {self.window}")
+        page.figure(
+            "spectra",
+            figures.spectra(self.window, counts, results.cuts),
+            "Spectra after each cut, with the fit to the unshaded bins and its error; pulls below.",
+        )
+
+    def _global(self, page: Page, results: Results) -> dict[str, str | float]:
+        null = results.null
+        if null.empty:
+            return {}
+        largest = null.groupby("pseudo_experiment").apply(
+            lambda g: results.largest(g)[0], include_groups=False
+        )
+        observed, where = results.largest(results.observed)
+        found = global_p_value(observed, largest.to_numpy())
+        page.heading("Global significance")
+        page.text(
+            f"The largest local significance is {observed:.2f} ({where}). {found.k} of {found.n} exact-null "
+            f"pseudo-experiments, each with networks trained anew, reach it: **p = {found.p:.3g}** = "
+            f"(k + 1)/(n + 1); 95 % binomial interval of k/n: {found.low:.2g} to {found.high:.2g}."
+        )
+        page.figure("global", figures.global_test(observed, largest.to_numpy(), found), "Global test.")
+        beyond = _extrapolated(page, results, observed, where)
+        _calibration(page, results)
+        return {"global p-value": f"{found.p:.3g} ({found.k} of {found.n} null pseudo-experiments)", **beyond}
+
+
+def _subtitle(results: Results) -> str:
+    n = len(results.launch.rows)
+    return f"{n:,} networks, {len(results.groups):,} windows combined"
+
+
+def _extrapolated(page: Page, results: Results, observed: float, where: str) -> dict[str, str | float]:
+    """Gross-Vitells beyond what the pseudo-experiments count, one scan for each cut, summed over cuts."""
+    total, parts = 0.0, []
+    for efficiency in results.efficiencies:
+        curves = results.null.pivot(
+            index="pseudo_experiment", columns="window", values=f"significance_{efficiency:g}"
+        )
+        found = gross_vitells(max(observed, 0.0), curves.to_numpy())
+        total += found.p
+        parts.append(
+            {"selected": figures.percent(efficiency), "upcrossings of 0": found.upcrossings, "p": found.p}
+        )
+    page.text(
+        "**Extrapolation**, not a count (Gross and Vitells, arXiv:1005.1891): the mean number of upcrossings "
+        f"of zero in the null scans, continued to {observed:.2f} standard deviations. Summed over the cuts, "
+        f"an upper bound: p < {min(total, 1):.2g}."
+    )
+    page.table(pd.DataFrame(parts), "Gross-Vitells extrapolation for each cut.")
+    return {"global p-value, extrapolated": f"< {min(total, 1):.2g} (Gross-Vitells)"}
+
+
+def _calibration(page: Page, results: Results) -> None:
+    samples = {
+        figures.percent(e): results.null[f"p_value_{e:g}"].to_numpy(dtype=float) for e in results.efficiencies
+    }
+    page.text("The local p-values of all windows of the null pseudo-experiments (windows overlap):")
+    page.figure("null-p", figures.p_values(samples), "Calibration of the local p-values.")
+
+
+def _baselines(page: Page, results: Results, window: int) -> None:
+    curves = {
+        method: [results.sic(group) for group in groups]
+        for method, groups in results.by_method(window).items()
+    }
+    if not curves:
+        return
+    page.heading("Against other ways to train")
+    page.text(
+        "On events of known truth that no network was trained on: the hunted background and the signal that "
+        "was not injected, in the signal region. *supervised* sees truth labels; *idealised* compares the "
+        "signal region with pure background of the same masses; *boosting* is CWoLa with boosted trees."
+    )
+    page.figure("sic", figures.sic(curves), "Where the background efficiency is known to 20 %.")
+    rows = []
+    for method, found in curves.items():
+        for curve in found:
+            best, error, at = curve.best()
+            rows.append({"method": method, "largest SIC": best, "error": error, "signal efficiency": at})
+    page.table(
+        pd.DataFrame(rows), "Largest significance improvement.", {"largest SIC": ".2f", "error": ".2f"}
+    )
+
+
+def _mass_plane(page: Page, results: Results, window: int) -> None:
+    """The picture of the method: where in the plane of the jet masses the networks see a signal region."""
+    sample = results.launch.sample("dijets")
+    columns = sample.columns(["event", "m_j1", "m_j2"])
+    order = np.argsort(columns["event"])
+    planes = {}
+    for title, group in results.with_and_without_signal(window).items():
+        parts = [combined_scores(fold, results.saved) for _, fold in results.rows_of(group).groupby("fold")]
+        event = np.concatenate([p.event[p.hunted] for p in parts])
+        rank = np.concatenate([_rank(p.score[p.hunted]) for p in parts])
+        rows = order[np.searchsorted(columns["event"], event, sorter=order)]
+        planes[title] = (columns["m_j1"][rows], columns["m_j2"][rows], rank)
+    if planes:
+        page.heading("What the networks have learned")
+        page.figure(
+            "mass-plane",
+            figures.mass_plane(planes),
+            f"Mean output for window {window}, as rank in the fold, of networks that never saw the events.",
+        )
+
+
+def _rank(score: Any) -> Any:
+    """Ranks in 0 ... 1: outputs of different folds share no scale."""
+    return np.argsort(np.argsort(score)) / max(len(score) - 1, 1)
+
+
+def _correlation(page: Page, results: Results) -> None:
+    names = results.dataset["features"]
+    sample = results.launch.sample("dijets")
+    columns = sample.columns(sorted({*columns_needed(names), "mjj", "process"}))
+    background = columns["process"] == 0
+    table = compute(names, columns)[background]
+    mjj = columns["mjj"][background].astype(float)
+    page.heading("Do the features follow the mass?")
+    page.figure(
+        "features", figures.feature_profiles(names, table, mjj), "Median and central 68 %, background."
+    )
+    spearman = pd.DataFrame(table, columns=list(names)).corrwith(pd.Series(mjj), method="spearman")
+    page.table(
+        pd.DataFrame({"feature": spearman.index, "rank correlation with m_jj": spearman.to_numpy()}),
+        "Spearman's rank correlation in the simulated background (truth).",
+        {"rank correlation with m_jj": "+.3f"},
+    )

@@ -1,0 +1,128 @@
+"""A launch of this study as tables: which groups are the observation, which are pseudo-experiments."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from experiments.cwola.figures import percent
+from experiments.cwola.metrics import CombineFolds
+from lblhep.components import build
+from lblhep.physics.efficiency import SicCurve, sic_curve
+from lblhep.report import Launched
+
+KEYS = {"pseudo_experiment": 0, "window": 0, "method": "cwola", "n_signal": 0}
+
+
+class Results:
+    """Groups with all of ``KEYS`` as columns, whether the recipe scans them or sets them once."""
+
+    def __init__(self, launch: Launched) -> None:
+        self.launch = launch
+        self.dataset: dict[str, Any] = launch.recipe.datasets["dijets"].arguments
+        combine: CombineFolds = build(launch.recipe.groups)
+        self.cuts = combine.cuts
+        self.efficiencies = tuple(efficiency for efficiency, _ in self.cuts)
+
+    @cached_property
+    def groups(self) -> pd.DataFrame:
+        """One row for each combined window."""
+        return self._with_keys(self.launch.groups)
+
+    @cached_property
+    def observed(self) -> pd.DataFrame:
+        """The hunt itself: CWoLa on the generated masses with the most signal, in the order of windows."""
+        g = self.groups
+        hunt = g[(g["pseudo_experiment"] == 0) & (g["method"] == "cwola")]
+        return hunt[hunt["n_signal"] == hunt["n_signal"].max()].sort_values("window")
+
+    @property
+    def pseudo(self) -> pd.DataFrame:
+        """CWoLa pseudo-experiments, without the observation."""
+        return self.groups[(self.groups["pseudo_experiment"] > 0) & (self.groups["method"] == "cwola")]
+
+    @property
+    def null(self) -> pd.DataFrame:
+        """The exact-null pseudo-experiments, if this launch has any."""
+        return self.pseudo if self.dataset.get("redraw") == "all" else self.pseudo.iloc[:0]
+
+    def largest(self, groups: pd.DataFrame) -> tuple[float, str]:
+        """The largest local significance of all windows and cuts, and where it is."""
+        z = groups.set_index("window")[[f"significance_{e:g}" for e in self.efficiencies]]
+        window, column = z.stack().idxmax()
+        at = percent(float(column.rsplit("_", 1)[1]))
+        return float(z.to_numpy().max()), f"window {window}, {at} of events"
+
+    def table(self, groups: pd.DataFrame) -> pd.DataFrame:
+        """Window, cut, observed, expected, significance, p-value, goodness and truth, one line each."""
+        lines = []
+        for _, g in groups.iterrows():
+            for e in self.efficiencies:
+                lines.append(
+                    {
+                        "window": g["window"],
+                        "centre [GeV]": round(g["window_centre"]),
+                        "selected": percent(e),
+                        "observed": int(g[f"observed_{e:g}"]),
+                        "expected": g[f"expected_{e:g}"],
+                        "error": g[f"expected_error_{e:g}"],
+                        "significance": g[f"significance_{e:g}"],
+                        "local p": g[f"p_value_{e:g}"],
+                        "fit p": g.get(f"deviance_p_{e:g}", np.nan),
+                        "S (truth)": int(g[f"truth_signal_{e:g}"]),
+                        "B (truth)": int(g[f"truth_background_{e:g}"]),
+                    }
+                )
+        return pd.DataFrame(lines)
+
+    def by_method(self, window: int) -> dict[str, list[str]]:
+        """Groups of one window by method, those with signal; {} where only one method was run."""
+        g = self.groups[(self.groups["window"] == window) & (self.groups["n_signal"] > 0)]
+        found = {str(m): list(part["group"]) for m, part in g.groupby("method")}
+        order = [m for m in ("supervised", "idealised", "cwola", "boosting") if m in found]
+        return {m: found[m] for m in order} if len(order) > 1 else {}
+
+    def sic(self, group: str) -> SicCurve:
+        """The SIC of a group's events of known truth."""
+        arrays = self.launch.group_arrays(group)
+        return sic_curve(-arrays["signal_rank"], -arrays["background_rank"])
+
+    def with_and_without_signal(self, window: int) -> dict[str, str]:
+        """Groups to compare: CWoLa in one window with the most and with no signal."""
+        g = self.groups[(self.groups["window"] == window) & (self.groups["method"] == "cwola")]
+        g = g[g["pseudo_experiment"] == 0].sort_values("n_signal")
+        titles = {"without signal": g.head(1), "with signal": g.tail(1)}
+        return {
+            title: str(part["group"].iloc[0])
+            for title, part in titles.items()
+            if len(part) and (title == "with signal") == (part["n_signal"].iloc[0] > 0)
+        }
+
+    def rows_of(self, group: str) -> pd.DataFrame:
+        """The rows of a group's trials."""
+        rows = self._with_keys(self.launch.rows)
+        key = self.groups[self.groups["group"] == group].iloc[0]
+        for name in KEYS:
+            rows = rows[rows[name] == key[name]]
+        return rows[rows["status"] == "finished"]
+
+    @property
+    def saved(self) -> Any:
+        """The trials' arrays, indexed as a Combine indexes them."""
+        return _Saved(self.launch)
+
+    def _with_keys(self, table: pd.DataFrame) -> pd.DataFrame:
+        missing = {k: self.dataset.get(k, v) for k, v in KEYS.items() if k not in table}
+        return table.assign(**missing)
+
+
+class _Saved:
+    def __init__(self, launch: Launched) -> None:
+        self.launch = launch
+
+    def __getitem__(self, key: tuple[str, str]) -> dict[str, NDArray[Any]]:
+        return dict(self.launch.arrays(*key))

@@ -1,0 +1,194 @@
+"""Pages of the studies that stand behind the hunt: calibration, sensitivity, sculpting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from experiments.cwola import figures
+from experiments.cwola.results import Results
+from lblhep.physics.binomial import clopper_pearson, expected_counts
+from lblhep.report import Launched, Page
+
+Headline = Mapping[str, str | float]
+
+
+class NullCalibration:
+    """Exact-null pseudo-experiments at a declared window and cut: are the p-values what they say?"""
+
+    def __init__(self, *, window: int, efficiency: float) -> None:
+        self.window = window
+        self.efficiency = efficiency
+
+    def render(self, launch: Launched, out: Path) -> Headline:
+        """Shares of p below 0.05 and 0.01 with the 95 % binomial range, pull mean and width."""
+        results = Results(launch)
+        null = results.null[results.null["window"] == self.window]
+        page = Page(launch.recipe.title or "Null calibration", f"{len(null)} exact-null pseudo-experiments")
+        page.text(
+            "Every pseudo-experiment keeps its events' features, draws their masses afresh from the smooth "
+            "fit, and trains all its networks anew. Nothing distinguishes its signal region, so p-values "
+            "must be uniform and signed significances a unit Gaussian."
+        )
+        lines = pd.DataFrame([calibration(null, e) for e in results.efficiencies])
+        page.table(lines, "Calibration at each cut.", {"p < 0.05": ".4f", "p < 0.01": ".4f"})
+        page.figure(
+            "p-values",
+            figures.p_values(
+                {figures.percent(e): null[f"p_value_{e:g}"].to_numpy(float) for e in results.efficiencies}
+            ),
+            "Cumulative distribution of the local p-values.",
+        )
+        z = null[f"significance_{self.efficiency:g}"].to_numpy(float)
+        page.figure(
+            "pulls", figures.distribution(z, r"Signed significance [$\sigma$]"), "At the declared cut."
+        )
+        page.provenance(launch)
+        page.write(out)
+        return calibration(null, self.efficiency)
+
+
+def calibration(null: pd.DataFrame, efficiency: float) -> dict[str, str | float]:
+    """What null pseudo-experiments say about one cut."""
+    p = null[f"p_value_{efficiency:g}"].to_numpy(float)
+    z = null[f"significance_{efficiency:g}"].to_numpy(float)
+    n = len(p)
+    line: dict[str, str | float] = {"selected": figures.percent(efficiency), "n": float(n)}
+    for level in (0.05, 0.01):
+        low, high = expected_counts(level, n)
+        line[f"p < {level}"] = float((p < level).mean())
+        line[f"95 % range of p < {level}"] = f"{low / n:.4f} to {high / n:.4f}"
+    return line | {
+        "pull mean": f"{z.mean():+.3f} +- {z.std(ddof=1) / n**0.5:.3f}",
+        "pull width": f"{z.std(ddof=1):.3f} +- {z.std(ddof=1) / (2 * (n - 1)) ** 0.5:.3f}",
+    }
+
+
+class Sensitivity:
+    """Pseudo-experiments with injected signal over redrawn background: how often is it found, and by whom?"""
+
+    def __init__(self, *, window: int, efficiency: float) -> None:
+        self.window = window
+        self.efficiency = efficiency
+
+    def render(self, launch: Launched, out: Path) -> Headline:
+        """Median significance at the declared cut; SIC of every method with its spread."""
+        results = Results(launch)
+        page = Page(launch.recipe.title or "Sensitivity", f"window {self.window}")
+        found = results.pseudo[results.pseudo["window"] == self.window]
+        z = found[f"significance_{self.efficiency:g}"].to_numpy(float)
+        page.text(
+            "Background events keep their features and get masses from the smooth fit; signal is injected "
+            "with its own. The significance is that of the masked fit at the declared cut."
+        )
+        page.figure(
+            "significance",
+            figures.distribution(z, r"Local significance [$\sigma$]", reference=False),
+            f"At {figures.percent(self.efficiency)} of events.",
+        )
+        page.table(_medians(found, results), "Medians over pseudo-experiments, with the central 68 %.")
+        headline: dict[str, str | float] = {
+            "pseudo-experiments": float(len(found)),
+            "S/sqrt(B) before cuts (median)": float(found["truth_s_over_sqrt_b_1"].median()),
+            f"median significance at {figures.percent(self.efficiency)}": float(np.median(z)),
+            "share above 5 sigma": float((z >= 5).mean()),
+        }
+        curves = {m: [results.sic(g) for g in groups] for m, groups in results.by_method(self.window).items()}
+        if curves:
+            page.heading("Significance improvement by method")
+            page.figure("sic", figures.sic(curves), "Median and central 68 % over pseudo-experiments.")
+            best = {m: np.array([c.best()[0] for c in found]) for m, found in curves.items()}
+            page.table(_largest(best), "Largest SIC over pseudo-experiments.")
+            headline |= {f"largest SIC, {m}": _spread(values) for m, values in best.items()}
+        page.provenance(launch)
+        page.write(out)
+        return headline
+
+
+def _spread(values: np.ndarray) -> str:
+    low, middle, high = np.quantile(values, [0.16, 0.5, 0.84])
+    return f"{middle:.2f} (68 %: {low:.2f} to {high:.2f})"
+
+
+def _medians(found: pd.DataFrame, results: Results) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "selected": figures.percent(e),
+            "significance": _spread(found[f"significance_{e:g}"].to_numpy(float)),
+            "S (truth)": found[f"truth_signal_{e:g}"].median(),
+            "B (truth)": found[f"truth_background_{e:g}"].median(),
+            "S/sqrt(B)": found[f"truth_s_over_sqrt_b_{e:g}"].median(),
+        }
+        for e in results.efficiencies
+    )
+
+
+def _largest(best: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Means with standard errors, and each method's paired difference to the next: the order they come in."""
+    methods = list(best)
+    lines = []
+    for method, following in zip(methods, [*methods[1:], None], strict=True):
+        values = best[method]
+        n = len(values)
+        line = {"method": method, "median (68 %)": _spread(values)}
+        line["mean"] = (
+            f"{values.mean():.2f} +- {values.std(ddof=1) / n**0.5:.2f}" if n > 1 else f"{values[0]:.2f}"
+        )
+        if following is not None and n > 1 and len(best[following]) == n:
+            d = values - best[following]
+            line["minus the next"] = f"{d.mean():+.2f} +- {d.std(ddof=1) / n**0.5:.2f} ({following})"
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+class Sculpting:
+    """Background-only subsamples with their generated masses: does a cut bend the spectrum?"""
+
+    def __init__(self, *, efficiencies: tuple[float, ...] = (0.1, 0.01, 0.002)) -> None:
+        self.efficiencies = tuple(efficiencies)
+
+    def render(self, launch: Launched, out: Path) -> Headline:
+        """How often the fit's toy-calibrated deviance falls below 0.01, and the excess' spread."""
+        results = Results(launch)
+        groups = results.groups
+        page = Page(launch.recipe.title or "Sculpting", f"{len(groups)} windows of disjoint subsamples")
+        page.text(
+            "Networks that learn the mass from their features carve a bump or a dip into smooth background. "
+            f"Each line counts the windows whose fit has a deviance p-value below 0.01 (features: "
+            f"{', '.join(results.dataset['features'])}). Windows of one subsample overlap, so the binomial "
+            "interval is a guide; the p-values of one window at a time are independent."
+        )
+        lines = [_sculpted(groups, e) for e in self.efficiencies]
+        page.table(pd.DataFrame(lines), "Deviance p-values after each cut.")
+        page.figure(
+            "deviance",
+            figures.p_values(
+                {
+                    figures.percent(e): groups[f"deviance_p_{e:g}"].dropna().to_numpy(float)
+                    for e in self.efficiencies
+                }
+            ),
+            "Cumulative distribution of the fits' deviance p-values.",
+        )
+        page.provenance(launch)
+        page.write(out)
+        return {f"fit p < 0.01 at {line['selected']}": str(line["p < 0.01"]) for line in lines}
+
+
+def _sculpted(groups: pd.DataFrame, efficiency: float) -> dict[str, str | float]:
+    p = groups[f"deviance_p_{efficiency:g}"].dropna().to_numpy(float)
+    z = groups[f"significance_{efficiency:g}"].to_numpy(float)
+    k, n = int((p < 0.01).sum()), len(p)
+    low, high = clopper_pearson(k, n)
+    return {
+        "selected": figures.percent(efficiency),
+        "p < 0.01": f"{k} of {n} (95 %: {low:.3f} to {high:.3f})",
+        "mean significance": f"{z.mean():+.2f} +- {z.std(ddof=1) / len(z) ** 0.5:.2f}",
+        "rms significance": float(np.sqrt((z**2).mean())),
+        "windows above 3 sigma": float((z > 3).sum()),
+        "expected by chance": float(len(z) * norm.sf(3)),
+    }

@@ -1,0 +1,199 @@
+"""Data cards: one YAML file under ``data_cards/`` that says what a data set is and where it comes from.
+
+A card is read with the same YAML reader as a recipe, so its faults come with file, line and column.  What a
+study does with the data (features, windows, folds) is the recipe's business, never the card's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
+from urllib.parse import urlparse
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from lblhep.cards.ranges import EventRange, cut
+
+
+def _fault(message: str) -> PydanticCustomError:
+    return PydanticCustomError("card", "{message}", {"message": message})
+
+
+def _hexadecimal(text: str) -> str:
+    """A file's checksum, with or without the prefix that names the algorithm."""
+    digits = text.removeprefix("sha256:")
+    if not re.fullmatch(r"[0-9a-f]{64}", digits):
+        raise _fault(f"must be 64 hexadecimal digits, not {text[:80]!r}")
+    return digits
+
+
+Sha256 = Annotated[str, AfterValidator(_hexadecimal)]
+Content = Annotated[str, AfterValidator(lambda text: f"sha256:{_hexadecimal(text)}")]
+Import = Annotated[str, Field(pattern=r"^[\w.]+:[\w.]+$")]
+Format = Literal["parquet", "root", "hdf5", "csv", "npz"]
+SCHEMES = ("http", "https", "file")
+SUFFIXES: dict[str, Format] = {
+    ".parquet": "parquet",
+    ".root": "root",
+    ".h5": "hdf5",
+    ".hdf5": "hdf5",
+    ".csv": "csv",
+    ".npz": "npz",
+}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Column(_Strict):
+    """A column's unit ("GeV", "1" for a pure number), role and meaning."""
+
+    unit: str
+    role: Literal["observable", "truth", "weight", "id"]
+    description: str
+
+
+class FileSource(_Strict):
+    """One file, local (``path`` relative to ``data_cards/``) or remote (``url``), in a known format.
+
+    ``sha256: null`` marks a file that nobody has checked yet.  ``columns`` maps our names to the file's;
+    ``table`` names the TTree or HDF5 group; ``reader`` is a function of a path for layouts that need code.
+    """
+
+    path: str | None = None
+    url: str | None = None
+    sha256: Sha256 | None
+    format: Format | None = None
+    table: str | None = None
+    columns: dict[str, str] = {}
+    reader: Import | None = None
+
+    @field_validator("path")
+    @classmethod
+    def _inside(cls, path: str | None) -> str | None:
+        if path is not None and (PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts):
+            raise _fault("a path is relative to data_cards/ and stays inside it")
+        return path
+
+    @field_validator("url")
+    @classmethod
+    def _known_scheme(cls, url: str | None) -> str | None:
+        if url is not None and urlparse(url).scheme not in SCHEMES:
+            raise _fault(f"an address begins with one of {', '.join(f'{s}://' for s in SCHEMES)}")
+        return url
+
+    @model_validator(mode="after")
+    def _one_place(self) -> FileSource:
+        if (self.path is None) == (self.url is None):
+            raise _fault("a file has either a path or a url")
+        if self.format is None and self.reader is None and self.file_name.suffix not in SUFFIXES:
+            raise _fault(f"the suffix {self.file_name.suffix!r} tells no format: state `format:`")
+        return self
+
+    @property
+    def address(self) -> str:
+        """What the card says: the path or the url."""
+        return self.path or self.url or ""
+
+    @property
+    def file_name(self) -> PurePosixPath:
+        return PurePosixPath(PurePosixPath(urlparse(self.address).path).name)
+
+    @property
+    def layout(self) -> Format:
+        return self.format or SUFFIXES[self.file_name.suffix]
+
+
+class ProduceSource(BaseModel):
+    """Events made by a producer, in ranges of ``range`` events; other keys are the producer's arguments.
+
+    ``name`` names the events' part in the cache and in the shipped sample.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    use: Import
+    name: Annotated[str, Field(pattern=r"^[\w-]+$")] = "events"
+    first: Annotated[int, Field(ge=0)] = 0
+    events: Annotated[int, Field(gt=0)]
+    range: Annotated[int, Field(gt=0)]
+    seed: int
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        return dict(self.__pydantic_extra__ or {})
+
+    def ranges(self) -> Iterator[EventRange]:
+        return cut(first=self.first, events=self.events, size=self.range, seed=self.seed)
+
+
+class Sources(_Strict):
+    """``files`` are used if the card has them, else ``produce``."""
+
+    files: tuple[FileSource, ...] = ()
+    produce: tuple[ProduceSource, ...] = ()
+
+    @model_validator(mode="after")
+    def _complete(self) -> Sources:
+        if not self.files and not self.produce:
+            raise _fault("a card needs `files` or `produce`")
+        names = [source.name for source in self.produce]
+        if len(set(names)) < len(names):
+            raise _fault(f"produce entries need different names, not {', '.join(names)}")
+        spans = sorted((s.first, s.first + s.events, s.name) for s in self.produce)
+        for (_, stop, one), (first, _, other) in pairwise(spans):
+            if first < stop:
+                raise _fault(f"the event numbers of {one!r} and {other!r} overlap")
+        return self
+
+
+class DataCard(_Strict):
+    """A data card.  ``file`` and ``workspace`` say where it was read."""
+
+    schema_: Literal["lblhep/card@1"] = Field(alias="schema")
+    name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
+    title: str
+    description: str = ""
+    licence: str
+    citation: str
+    columns: Annotated[dict[str, Column], Field(min_length=1)]
+    cross_section: Any = None
+    luminosity: Any = None
+    sources: Sources
+    content: Content | None = None
+
+    _file: Path = PrivateAttr(default=Path())
+
+    @property
+    def file(self) -> Path:
+        return self._file
+
+    @property
+    def workspace(self) -> Path:
+        return self._file.parent.parent
+
+    @property
+    def source(self) -> Literal["files", "produce"]:
+        """Where an opened sample comes from."""
+        return "files" if self.sources.files else "produce"
+
+    def with_role(self, *roles: str) -> list[str]:
+        """The names of the columns that have one of the roles."""
+        return [name for name, column in self.columns.items() if column.role in roles]
+
+    def place(self, source: FileSource) -> Path:
+        """The path of a local source file."""
+        return self._file.parent / str(source.path)

@@ -1,0 +1,43 @@
+"""What a table says, apart from how its file says it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lblhep.errors import CardError
+
+
+def content_digest(table: pa.Table) -> str:
+    """``sha256:...`` of the columns' names, types and values, in the order of names and rows.
+
+    It does not depend on the order of columns, on row groups, compression, or the version of the library
+    that wrote the file.  Columns hold numbers, strings, or lists of them; a missing value is an error.
+    """
+    digest = hashlib.sha256(f"lblhep/content@1:{len(table)}".encode())
+    for name in sorted(table.column_names):
+        digest.update(f"\n{name}:".encode())
+        _add(digest, name, table[name].combine_chunks())
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _add(digest: Any, name: str, values: Any) -> None:
+    if isinstance(values, pa.ChunkedArray):
+        values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
+    if values.null_count:
+        raise CardError(f"column {name}: {values.null_count} values are missing; a data set has none")
+    digest.update(f"{values.type}:".encode())
+    if pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
+        _add(digest, name, pc.list_value_length(values).cast(pa.int64()))
+        _add(digest, name, values.flatten())
+    elif pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        encoded = [value.encode() for value in values.to_pylist()]
+        _add(digest, name, pa.array([len(value) for value in encoded], pa.int64()))
+        digest.update(b"".join(encoded))
+    else:
+        array = values.to_numpy(zero_copy_only=False)
+        # Bytes in little-endian order, whatever the machine's.
+        digest.update(array.astype(array.dtype.newbyteorder("<")).tobytes())

@@ -1,0 +1,117 @@
+"""The cache on disk: where things lie, and how they get there whole or not at all.
+
+    <cache>/downloads/<hash of address>/<file>            files fetched from elsewhere
+    <cache>/productions/<card>/<fingerprint>/<source>/    committed event ranges of an unfinished production
+    <cache>/samples/<card>/<fingerprint>/                 a finished data set: Parquet parts, manifest.json
+
+Everything is written under a temporary name beside its place and renamed, so a reader never sees a half.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+
+from lblhep.errors import CardError
+
+KEY = 16  # hexadecimal digits of a hash that name a directory
+_REMEDIES = {
+    errno.ENOSPC: "free some space, or let LBLHEP_CACHE name a folder on another disk",
+    errno.EDQUOT: "your quota is used up: let LBLHEP_CACHE name a folder on another disk",
+    errno.EACCES: "make it writable, or let LBLHEP_CACHE name a folder that you can write",
+    errno.EPERM: "make it writable, or let LBLHEP_CACHE name a folder that you can write",
+    errno.EROFS: "let LBLHEP_CACHE name a folder that you can write",
+    errno.ENOTDIR: "LBLHEP_CACHE must name a folder, not a file",
+    errno.EEXIST: "LBLHEP_CACHE must name a folder, not a file",
+}
+
+
+def cache_root() -> Path:
+    """``LBLHEP_CACHE``, else the user's cache folder."""
+    named = os.environ.get("LBLHEP_CACHE")
+    return Path(named).expanduser().absolute() if named else Path(platformdirs.user_cache_dir("lblhep"))
+
+
+def sample_directory(card: str, fingerprint: str) -> Path:
+    return cache_root() / "samples" / card / fingerprint[:KEY]
+
+
+def production_directory(card: str, fingerprint: str) -> Path:
+    return cache_root() / "productions" / card / fingerprint[:KEY]
+
+
+def card_directories(card: str) -> tuple[Path, Path]:
+    """All that the cache holds of a card's data, of every fingerprint, but downloads."""
+    return cache_root() / "samples" / card, cache_root() / "productions" / card
+
+
+def download_path(url: str, name: str) -> Path:
+    return cache_root() / "downloads" / hashlib.sha256(url.encode()).hexdigest()[:KEY] / name
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn the system's refusal to write ``path`` into a CardError that says how to mend it."""
+    try:
+        yield
+    except OSError as error:
+        remedy = _REMEDIES.get(error.errno or 0, "check the disk, or let LBLHEP_CACHE name another folder")
+        raise CardError(f"{path}: cannot be written: {error.strerror or error}; {remedy}") from error
+
+
+def commit_file(path: Path, write: Callable[[Path], None]) -> None:
+    """Let ``write`` fill a temporary file and rename it to ``path``, or leave nothing behind."""
+    temporary = path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}.tmp")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            write(temporary)
+            _to_disk(temporary)
+            temporary.rename(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def commit_directory(path: Path, fill: Callable[[Path], None]) -> None:
+    """Let ``fill`` write a temporary directory and rename it to ``path``, or leave nothing behind.
+
+    The caller holds the lock of ``path``: a temporary directory found here is a dead process's.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    with writing(path):
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        try:
+            fill(temporary)
+            for file in temporary.iterdir():
+                _to_disk(file)
+            temporary.rename(path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove(path: Path) -> None:
+    """Remove a directory of the cache, if it is there."""
+    with writing(path):
+        if path.exists():
+            shutil.rmtree(path)
+
+
+def sha256_of(path: Path) -> str:
+    """The file's SHA-256, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _to_disk(path: Path) -> None:
+    """Make a file's bytes reach the disk before its new name does."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

@@ -1,0 +1,166 @@
+"""From a card to its data: open, make, fetch, verify, remove."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+
+from lblhep.cards import files, production
+from lblhep.cards.card import DataCard, FileSource
+from lblhep.cards.disk import (
+    cache_root,
+    card_directories,
+    production_directory,
+    remove,
+    sample_directory,
+    sha256_of,
+)
+from lblhep.cards.lock import lock
+from lblhep.cards.read import read_card
+from lblhep.cards.sample import MANIFEST, Sample, store, stored
+from lblhep.cards.version import fingerprint
+from lblhep.errors import CardError
+
+
+def open_sample(workspace: Path, name: str) -> Sample:
+    """The data set of a card, verified, and on first use read from its files or made.
+
+    What is made here is made in this process; a long production is better made beforehand by `make`.
+    If another process is at it, wait for that.
+    """
+    card = read_card(workspace, name)
+    key = fingerprint(card)
+    sample = stored(card, key)
+    if sample is not None:
+        return sample
+    if card.source == "produce":
+        return make(card, serial=True, wait=True)
+    with lock(_lock_file(card), wait=True):
+        made_meanwhile = stored(card, key)
+        return _gather(card, key) if made_meanwhile is None else made_meanwhile
+
+
+def make(
+    card: DataCard,
+    *,
+    serial: bool = False,
+    wait: bool = False,
+    observe: production.Observe = production.ignore,
+) -> Sample:
+    """Produce the card's events into the cache, going on where a killed production stopped.
+
+    ``serial`` stays in this process; otherwise ranges are Ray tasks.  Raises CardError if another process
+    is making them, unless told to ``wait``.
+    """
+    if not card.sources.produce:
+        raise CardError(f"{card.file}: the card has no `produce` to make data with")
+    key = fingerprint(card, "produce")
+    with lock(_lock_file(card), wait=wait):
+        sample = stored(card, key)
+        if sample is None:
+            sample = production.produce(card, key, serial=serial, observe=observe)
+        return sample
+
+
+def fetch(card: DataCard, observe: files.Observe = files.ignore) -> Iterator[tuple[FileSource, Path]]:
+    """Download what the card's addresses name and is not here yet; each file with its path, verified."""
+    for source in card.sources.files:
+        yield source, files.fetched(card, source, observe)
+
+
+def _gather(card: DataCard, key: str) -> Sample:
+    """Read the card's files into the cache.  The caller holds the lock."""
+    tables: dict[str, pa.Table] = {}
+    for number, source in enumerate(card.sources.files):
+        tables[f"{number}-{source.file_name.stem}"] = files.load(card, source)
+    first = next(iter(tables.values()))
+    for source, table in zip(card.sources.files, tables.values(), strict=True):
+        if table.schema != first.schema:
+            raise CardError(f"{source.address}: its columns' types differ from the first file's")
+    store(card, key, tables)
+    sample = stored(card, key)
+    assert sample is not None
+    return sample
+
+
+@dataclass(frozen=True)
+class State:
+    """What the cache holds of a card's data (for people to read)."""
+
+    kind: Literal["made", "partly made", "not made"]
+    detail: str
+    directory: Path
+
+
+def state(card: DataCard) -> State:
+    """Look, without verifying anything."""
+    key = fingerprint(card)
+    directory = sample_directory(card.name, key)
+    if (directory / MANIFEST).exists():
+        return State("made", "", directory)
+    if card.source == "files":
+        here = sum(files.local_path(card, source).is_file() for source in card.sources.files)
+        return State("not made", f"{here} of {len(card.sources.files)} files here", directory)
+    jobs = [job for of_source in production.range_jobs(card, key).values() for job in of_source]
+    done = sum(job.path.is_file() for job in jobs)
+    detail = f"{done} of {len(jobs)} ranges"
+    if done:
+        return State("partly made", detail, production_directory(card.name, key))
+    return State("not made", detail, directory)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was checked."""
+
+    what: str
+    verdict: Literal["ok", "unverified", "absent", "wrong"]
+    detail: str
+
+
+def verify(card: DataCard) -> Iterator[Finding]:
+    """Check every file that the card names and the cached data set against their checksums."""
+    for source in card.sources.files:
+        path = files.local_path(card, source)
+        if not path.is_file():
+            yield Finding(source.address, "absent" if source.url else "wrong", f"{path}: no such file")
+            continue
+        found = sha256_of(path)
+        if source.sha256 is None:
+            yield Finding(source.address, "unverified", f"the card states no checksum; this file's: {found}")
+        elif found != source.sha256:
+            yield Finding(source.address, "wrong", f"{path}: sha256 is {found}, not {source.sha256}")
+        else:
+            yield Finding(source.address, "ok", found)
+    if card.sources.files:
+        yield _verified_cache(card, "files")
+    if card.sources.produce:
+        yield _verified_cache(card, "produce")
+
+
+def _verified_cache(card: DataCard, origin: Literal["files", "produce"]) -> Finding:
+    what = f"cache, from {origin}"
+    try:
+        sample = stored(card, fingerprint(card, origin))
+    except CardError as error:
+        return Finding(what, "wrong", str(error))
+    if sample is None:
+        return Finding(what, "absent", "not made yet")
+    return Finding(what, "ok", f"{len(sample)} rows, {sample.content}")
+
+
+def forget(card: DataCard) -> list[Path]:
+    """Remove all that the cache holds of the card's data, of this and of earlier versions, but downloads."""
+    with lock(_lock_file(card), wait=False):
+        there = [path for path in card_directories(card.name) if path.exists()]
+        for path in there:
+            remove(path)
+    return there
+
+
+def _lock_file(card: DataCard) -> Path:
+    return cache_root() / "locks" / f"{card.name}.lock"

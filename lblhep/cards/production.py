@@ -1,0 +1,175 @@
+"""Make a data set in event ranges, on one core or on many, through any number of interruptions.
+
+A range is made and committed by the same function wherever it runs: the worker renames the finished file into
+place itself, so a killed driver loses nothing that was finished, and what is there is not made again.  The
+last step gathers the ranges, in their order, into one part for each ``produce`` entry.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lblhep import components
+from lblhep.cards.card import DataCard
+from lblhep.cards.disk import commit_file, production_directory, remove
+from lblhep.cards.formats import explained, read_parquet, write_parquet
+from lblhep.cards.ranges import EventRange
+from lblhep.cards.sample import Sample, store, stored
+from lblhep.errors import CardError
+
+RANGES_IN_FLIGHT_PER_CPU = 2
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A production seen from outside; rates are of the ranges made since it started or went on."""
+
+    done: int  # ranges
+    total: int  # ranges
+    events_per_second: float
+    seconds_left: float | None
+
+
+Observe = Callable[[Progress], None]
+
+
+def ignore(progress: Progress) -> None:
+    """Observe nothing."""
+
+
+@dataclass(frozen=True)
+class RangeJob:
+    """One range of one ``produce`` entry: all that a worker needs to make and commit it."""
+
+    use: str
+    arguments: dict[str, Any]
+    events: EventRange
+    columns: tuple[str, ...]
+    path: Path
+    workspace: Path
+
+    def run(self) -> int:
+        """Make the range, commit it, and return its number of events."""
+        components.on_path(self.workspace)
+        producer = components.load(self.use)
+        try:
+            table = producer(self.events, **self.arguments)
+        except Exception as error:  # whatever a study's code raises, say which events it was
+            raise CardError(f"{self}: {type(error).__name__}: {error}") from error
+        self.commit(table)
+        return len(self.events)
+
+    def commit(self, table: pa.Table) -> None:
+        """Write the range's table to its place, whole or not at all."""
+        if not isinstance(table, pa.Table) or len(table) != len(self.events):
+            size = f"{len(table)} rows" if isinstance(table, pa.Table) else type(table).__name__
+            raise CardError(f"{self}: returned {size}, not a pyarrow.Table of {len(self.events)} rows")
+        missing = [name for name in self.columns if name not in table.column_names]
+        if missing:
+            raise CardError(f"{self}: returned no column {', '.join(missing)}")
+        commit_file(self.path, partial(write_parquet, table.select(self.columns)))
+
+    def committed(self) -> bool:
+        """Whether the range is there; a file that is not whole (a crashed disk) is not."""
+        if not self.path.is_file():
+            return False
+        try:
+            rows: int = pq.read_metadata(self.path).num_rows
+        except (pa.ArrowException, OSError):
+            return False
+        return rows == len(self.events)
+
+    def __str__(self) -> str:
+        return f"{self.use}, events {self.events.start} to {self.events.stop - 1}"
+
+
+def range_jobs(card: DataCard, fingerprint: str) -> dict[str, list[RangeJob]]:
+    """The jobs of each ``produce`` entry, by its name, in the order of events."""
+    directory = production_directory(card.name, fingerprint)
+    return {
+        source.name: [
+            RangeJob(
+                use=source.use,
+                arguments=source.arguments,
+                events=events,
+                columns=tuple(card.columns),
+                path=directory / source.name / f"{events.start:09d}.parquet",
+                workspace=card.workspace,
+            )
+            for events in source.ranges()
+        ]
+        for source in card.sources.produce
+    }
+
+
+def produce(card: DataCard, fingerprint: str, *, serial: bool, observe: Observe) -> Sample:
+    """Make what is missing of the card's ranges, then the data set.  The caller holds the lock."""
+    jobs = range_jobs(card, fingerprint)
+    every = [job for of_source in jobs.values() for job in of_source]
+    missing = [job for job in every if not job.committed()]
+    done, events, start = len(every) - len(missing), 0, time.monotonic()
+    left = sum(len(job.events) for job in missing)
+    observe(Progress(done, len(every), 0.0, None))
+    for made in _serially(missing) if serial else _with_ray(missing):
+        done, events, left = done + 1, events + made, left - made
+        rate = events / max(time.monotonic() - start, 1e-9)
+        observe(Progress(done, len(every), rate, left / rate))
+    store(card, fingerprint, {name: _gathered(of_source) for name, of_source in jobs.items()})
+    remove(production_directory(card.name, fingerprint))
+    sample = stored(card, fingerprint)
+    assert sample is not None
+    return sample
+
+
+def _gathered(jobs: Sequence[RangeJob]) -> pa.Table:
+    """The ranges of one source as one table."""
+    tables = [explained(job.path, "parquet", partial(read_parquet, job.path)) for job in jobs]
+    return pa.concat_tables(tables).combine_chunks()
+
+
+def _serially(jobs: Sequence[RangeJob]) -> Iterator[int]:
+    for job in jobs:
+        yield job.run()
+
+
+def _with_ray(jobs: Sequence[RangeJob]) -> Iterator[int]:
+    """Run the jobs as Ray tasks of one core each, a bounded number at a time, in whatever order they end."""
+    if not jobs:
+        return
+    import ray
+
+    ours = not ray.is_initialized()
+    if ours:
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    try:
+        task = ray.remote(num_cpus=1, max_retries=2)(RangeJob.run)
+        waiting = iter(jobs)
+        limit = RANGES_IN_FLIGHT_PER_CPU * max(1, int(ray.cluster_resources().get("CPU", 1)))
+        running = [task.remote(job) for job, _ in zip(waiting, range(limit), strict=False)]
+        while running:
+            (ended, *_), running = ray.wait(running, num_returns=1)
+            running += [task.remote(job) for job, _ in zip(waiting, range(1), strict=False)]
+            yield _result(ended)
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+def _result(ended: Any) -> int:
+    import ray
+
+    try:
+        made: int = ray.get(ended)
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, CardError):
+            raise error.cause from error
+        raise
+    return made

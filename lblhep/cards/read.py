@@ -1,0 +1,41 @@
+"""Find and read the cards of a workspace, and open their data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from lblhep.cards.card import DataCard
+from lblhep.errors import CardError, RecipeError
+from lblhep.recipe.hints import did_you_mean
+from lblhep.recipe.problems import problem_at, translate
+from lblhep.recipe.text import parse, read_text
+
+FOLDER = "data_cards"
+
+
+def list_cards(workspace: Path) -> list[str]:
+    """The names of the workspace's cards, sorted; whether they parse is not looked at."""
+    return sorted(path.stem for path in (workspace / FOLDER).glob("*.yaml"))
+
+
+def read_card(workspace: Path, name: str) -> DataCard:
+    """Read ``data_cards/<name>.yaml``.
+
+    Raises CardError if there is no such card and RecipeError with every problem of its text.
+    """
+    path = workspace / FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        hint = did_you_mean(name, list_cards(workspace)) or "`lblhep data list` names the cards"
+        raise CardError(f"{path}: there is no such data card; {hint}")
+    document = parse(read_text(path), str(path))
+    try:
+        card = DataCard.model_validate(document.values)
+    except ValidationError as error:
+        raise RecipeError(translate(error, document, DataCard)) from None
+    if card.name != name:
+        message = f"is {card.name!r}, but the file's name is {name!r}"
+        raise RecipeError([problem_at(document.marks, str(path), ("name",), message)])
+    card._file = path
+    return card

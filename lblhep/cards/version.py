@@ -1,0 +1,143 @@
+"""What a data set depends on, as one hash: change it and the cache is left alone, not used.
+
+Covered: names, units and roles of the columns; the source that is used; and, where code makes or reads the
+data, that code's version.  Not covered: prose (title, licence, descriptions), comments, code layout.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+from lblhep import components
+from lblhep.cards.card import DataCard
+from lblhep.cards.disk import sha256_of
+from lblhep.errors import CardError, ComponentError
+
+# Packages that carry arrays about: their version does not change what a producer makes.
+PLUMBING = frozenset({"awkward", "h5py", "numpy", "pandas", "pyarrow", "scipy", "uproot"})
+_SITE = {"site-packages", "dist-packages"}
+
+
+def fingerprint(card: DataCard, source: Literal["files", "produce"] | None = None) -> str:
+    """The hash of the card's data, 64 hexadecimal digits, as made from ``source`` (default: the one used)."""
+    components.on_path(card.workspace)
+    files = (source or card.source) == "files"
+    stated = {
+        "columns": {name: [column.unit, column.role] for name, column in card.columns.items()},
+        "sources": _files(card) if files else _produce(card),
+    }
+    return hashlib.sha256(json.dumps(stated, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _files(card: DataCard) -> list[dict[str, Any]]:
+    """The stated files; a local one without a checksum is known by its bytes, so that it cannot go stale."""
+    stated = []
+    for source in card.sources.files:
+        entry = source.model_dump()
+        if source.path and source.sha256 is None and card.place(source).is_file():
+            entry["sha256"] = sha256_of(card.place(source))
+        stated.append(entry | ({"code": code_version(source.reader)} if source.reader else {}))
+    return stated
+
+
+def _produce(card: DataCard) -> list[dict[str, Any]]:
+    return [source.model_dump() | {"code": code_version(source.use)} for source in card.sources.produce]
+
+
+def code_version(use: str) -> dict[str, str]:
+    """Hashes of the modules behind ``module:function`` and versions of the packages that they import.
+
+    Imports are followed, without importing anything but parent packages, through modules of the function's
+    own top-level package, of lblhep, and of whatever else is not an installed package.
+    """
+    start = use.partition(":")[0]
+    own = {start.partition(".")[0], "lblhep"}
+    version: dict[str, str] = {}
+    waiting = [start]
+    while waiting:
+        module = waiting.pop()
+        if module in version:
+            continue
+        top = module.partition(".")[0]
+        if top in sys.stdlib_module_names or top in PLUMBING:
+            continue
+        if _foreign(top, own):
+            version[top] = _installed_version(top)
+            continue
+        tree = _syntax(module, use)
+        version[module] = hashlib.sha256(ast.unparse(_without_docstrings(tree)).encode()).hexdigest()
+        waiting += _imports(tree, module, own)
+    return version
+
+
+def _spec(module: str) -> ModuleSpec | None:
+    try:
+        return find_spec(module)
+    except ModuleNotFoundError:
+        return None
+
+
+def _syntax(module: str, use: str) -> ast.Module:
+    spec = _spec(module)
+    if spec is None:
+        raise ComponentError(f"{use}: there is no module {module}")
+    if not spec.origin or not spec.origin.endswith(".py"):
+        raise CardError(f"{use}: {module} has no Python source, so its data cannot be told from stale data")
+    return ast.parse(Path(spec.origin).read_bytes())
+
+
+def _imports(tree: ast.Module, module: str, own: set[str]) -> Iterator[str]:
+    """The dotted names of the modules that ``tree`` imports, submodules told from names."""
+    spec = _spec(module)
+    package = (module if spec and spec.submodule_search_locations else module.rpartition(".")[0]).split(".")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parents = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*parents, *([node.module] if node.module else [])])
+            yield from _modules_of(base, [alias.name for alias in node.names], own)
+
+
+def _modules_of(base: str, names: list[str], own: set[str]) -> Iterator[str]:
+    """The modules behind ``from base import names``: base itself unless it is a namespace, and submodules."""
+    spec = None if _foreign(base.partition(".")[0], own) else _spec(base)
+    if spec is None or spec.origin:
+        yield base
+    if spec is not None and spec.submodule_search_locations is not None:
+        yield from (f"{base}.{name}" for name in names if _spec(f"{base}.{name}"))
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                node.body = node.body[1:]
+    return tree
+
+
+def _foreign(package: str, own: set[str]) -> bool:
+    """Whether a top-level package is Python's or pip's, so that its version says what it is."""
+    if package in own:
+        return False
+    spec = _spec(package)
+    places = [spec.origin or "", *(spec.submodule_search_locations or ())] if spec else []
+    return package in sys.stdlib_module_names or any(_SITE & set(Path(place).parts) for place in places)
+
+
+def _installed_version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        names = metadata.packages_distributions().get(package, [])
+        return metadata.version(names[0]) if names else "absent"

@@ -1,0 +1,53 @@
+"""``lblhep freeze``: a launch, or one trial's run, back into a recipe."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lblhep.cli.console import say
+from lblhep.cli.workspace import find_launch, workspace_here
+
+if TYPE_CHECKING:
+    from lblhep.launch import LaunchView
+    from lblhep.recipe import Recipe
+
+RUN_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def freeze(
+    name: Annotated[str, typer.Argument(metavar="LAUNCH|RUN_ID", help="A launch, or an MLflow run's id.")],
+) -> None:
+    """Print the recipe that makes a launch, or a single trial of it, again."""
+    trial = None
+    if RUN_ID.fullmatch(name):
+        from lblhep.tracking import find_run
+
+        name, trial = find_run(workspace_here(), name)
+    launch = find_launch(name)
+    say((launch.recipe if trial is None else recipe_of(launch, trial)).to_yaml().rstrip())
+
+
+def recipe_of(launch: LaunchView, trial: str) -> Recipe:
+    """One trial as a recipe of its own: axis values filled in, no groups, the default report."""
+    from lblhep.recipe import Recipe
+
+    left_out = ("groups", "report", "profiles")
+    at_point = launch.recipe.at(_point(launch, trial)).values
+    values = {name: value for name, value in at_point.items() if name not in left_out}
+    return Recipe.model_validate({**values, "trials": {"kind": "single"}})
+
+
+def _point(launch: LaunchView, trial: str) -> dict[str, Any]:
+    """A scan's trials are numbered; a search's point is what its pack has recorded."""
+    from lblhep.launch import packs
+    from lblhep.trials import plan, point_pack
+
+    recipe = launch.recipe
+    if recipe.trials.kind != "search":
+        return plan(recipe, ()).trials[int(trial)].point
+    index = int(trial) // recipe.trials.replicates_total
+    point = packs.read_about(launch.directory, f"{index:06d}")["point"]
+    return {one.id: one.point for one in point_pack(recipe, index, point).trials}[trial]

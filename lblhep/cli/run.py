@@ -1,0 +1,129 @@
+"""``lblhep run``: launch a recipe, show its progress, say where the results are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from lblhep import __version__
+from lblhep.cli.console import as_typed, console, duration, new_table, say
+from lblhep.cli.workspace import NEWEST
+from lblhep.errors import RecipeError
+
+if TYPE_CHECKING:
+    from lblhep.launch import Launch
+    from lblhep.recipe import Recipe
+
+LAUNCH_ID = re.compile(r"\d{8}-\d{6}(-\d+)?$")  # how every launch's id ends
+
+
+class RunCommand(TyperCommand):
+    """``--resume`` takes the next word only if it names a launch: ``--resume recipes/a.yaml`` works too."""
+
+    def parse_args(self, ctx: Any, args: Any) -> Any:
+        return super().parse_args(ctx, _with_resume_value(args))
+
+
+def run(
+    recipe: Annotated[Path, typer.Argument(help="A recipe, e.g. recipes/cwola.yaml.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY=VALUE]...", help="Overrides, e.g. task.max_epochs=5.", show_default=False
+        ),
+    ] = None,
+    profile: Annotated[str | None, typer.Option(help="One of the recipe's profiles, e.g. smoke.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Validate and show the plan; run nothing.")
+    ] = False,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[LAUNCH]", help="Go on with a launch; alone: the recipe's newest unfinished one."
+        ),
+    ] = None,
+    serial: Annotated[bool, typer.Option("--serial", help="In this process, without Ray.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Resume although recipe or code has changed.")
+    ] = False,
+) -> None:
+    """Run a recipe: every trial of it, its groups and its report."""
+    words = [str(recipe), *([f"--profile {profile}"] if profile else []), *(overrides or ())]
+    say(f"lblhep {__version__}: {'plan of' if dry_run else 'launching'} {' '.join(words)}")
+    checked = checked_recipe(recipe, overrides or (), profile)
+    if dry_run:
+        from lblhep.cli.dry_run import print_plan
+
+        print_plan(checked)
+        return
+    from lblhep.cli.progress import progress_shown
+    from lblhep.launch import launch
+
+    with progress_shown() as observe:
+        outcome = launch(
+            checked,
+            resume=True if resume == NEWEST else resume or False,
+            serial=serial,
+            force=force,
+            observe=observe,
+        )
+    print_outcome(outcome)
+    raise typer.Exit(outcome.exit_code)
+
+
+def checked_recipe(path: Path, overrides: Sequence[str], profile: str | None) -> Recipe:
+    """The recipe, after everything about it has been checked that can be checked without running it."""
+    from lblhep.recipe import Recipe
+    from lblhep.validate import problems
+
+    recipe = Recipe.read(path, overrides, profile)
+    found = problems(recipe)
+    if found:
+        raise RecipeError(found)
+    return recipe
+
+
+def print_outcome(outcome: Launch) -> None:
+    """The end of a launch: headline, what failed, where everything is."""
+    progress = outcome.progress
+    words = {"finished": "finished", "failed": "finished with failures", "interrupted": "interrupted"}
+    say()
+    say(
+        f"{outcome.id}: {words.get(outcome.state, outcome.state)}, "
+        f"{progress.done} of {progress.total} trials in {duration(progress.seconds)}"
+    )
+    if outcome.headline:
+        table = new_table("", "")
+        table.show_header = False
+        for name, value in outcome.headline.items():
+            table.add_row(name, f"{value:.4g}" if isinstance(value, float) else str(value))
+        console().print(table)
+    if progress.failed:
+        where = as_typed(outcome.directory / "packs")
+        say(f"{progress.failed} trials failed; their tracebacks: {where}/*/failures.json")
+    for problem in outcome.problems:
+        say(problem)
+    if outcome.message:
+        say(outcome.message)
+    if outcome.report is not None:
+        say(f"report:   {as_typed(outcome.report)}")
+    if outcome.state != "interrupted":
+        say(f"compare:  lblhep compare {outcome.id}")
+        say("browse:   lblhep ui")
+
+
+def _with_resume_value(args: Sequence[str]) -> list[str]:
+    """``--resume`` alone means the newest; ``--resume LAUNCH`` (an id or its directory) names one."""
+    words: list[str] = []
+    for place, word in enumerate(args):
+        if word != "--resume":
+            words.append(word)
+            continue
+        following = args[place + 1] if place + 1 < len(args) else ""
+        words += ["--resume"] if LAUNCH_ID.search(following.rstrip("/")) else ["--resume", NEWEST]
+    return words

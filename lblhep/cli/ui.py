@@ -1,0 +1,46 @@
+"""``lblhep ui``: MLflow's pages for the workspace's runs."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+from lblhep.cli.console import say
+from lblhep.cli.faults import stop
+from lblhep.cli.workspace import workspace_here
+
+HOST = "127.0.0.1"  # this machine alone; to look from elsewhere, forward the port through ssh
+
+
+def ui(
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="The port; the next free one if it is taken.")
+    ] = 5000,
+) -> None:
+    """Open the MLflow UI on this machine (127.0.0.1 only); Ctrl-C ends it."""
+    from lblhep.tracking import tracking_uri
+
+    uri = tracking_uri(workspace_here())
+    free = _free_port(port)
+    say(f"runs of {uri}")
+    say(f"open http://{HOST}:{free}  (Ctrl-C ends it)")
+    server = [sys.executable, "-m", "mlflow", "ui", "--host", HOST, "--port", str(free)]
+    try:
+        ended = subprocess.run([*server, "--backend-store-uri", uri], check=False)
+    except KeyboardInterrupt:
+        return
+    if ended.returncode:
+        stop(f"mlflow ui ended with exit code {ended.returncode}", 1)
+
+
+def _free_port(first: int) -> int:
+    """``first``, or the next port that nobody listens on."""
+    for port in range(first, min(first + 100, 65536)):
+        with socket.socket() as probe:
+            if probe.connect_ex((HOST, port)) != 0:
+                return port
+    return first

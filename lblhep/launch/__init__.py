@@ -1,0 +1,7 @@
+"""Launching: packs of trials under Ray Tune (or serially), committed one by one, resumable at any moment."""
+
+from lblhep.launch.driver import launch
+from lblhep.launch.progress import Launch, Progress
+from lblhep.launch.view import LaunchView
+
+__all__ = ["Launch", "LaunchView", "Progress", "launch"]

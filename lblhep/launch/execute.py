@@ -1,0 +1,217 @@
+"""Running one pack, in whatever process: the task, its results, and in a search the point's objective.
+
+Nothing here knows Ray; the serial launcher and the Ray workers call the same functions.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lblhep import components
+from lblhep.errors import LblhepError
+from lblhep.launch import packs
+from lblhep.launch.bench import PackBench, Worker
+from lblhep.launch.intermediate import Intermediate
+from lblhep.launch.packs import PackResult
+from lblhep.recipe import Search
+from lblhep.tasks import Failure, Row
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lblhep.recipe import Recipe
+    from lblhep.trials import Pack, Trial
+
+
+class Pruned(BaseException):
+    """The scheduler stopped this pack.
+
+    Raised through the task from inside ``bench.log``; not an Exception, so no task catches it by mistake.
+    """
+
+
+@dataclass(frozen=True)
+class Context:
+    """What every worker needs to know of a launch; shipped once."""
+
+    recipe: Recipe
+    directory: Path
+
+    @property
+    def workspace(self) -> Path:
+        """The folder that holds the launch's ``mlruns``, data cards and studies."""
+        return self.directory.parents[2]
+
+
+def prepare(context: Context) -> Worker:
+    """Make this process a worker: components of the workspace import, threads follow the recipe."""
+    components.on_path(context.workspace)
+    # Read when torch is first imported; `limit_threads` serves a process where it already was.
+    os.environ["OMP_NUM_THREADS"] = str(context.recipe.resources.cpu)
+    device = "cpu"
+    if context.recipe.resources.gpu > 0:
+        import torch
+
+        device = "cuda:0" if torch.cuda.is_available() else "cpu"
+    return Worker(context.workspace, device)
+
+
+def limit_threads(cpu: int) -> None:
+    """As many torch threads as the recipe's resources say: results depend on it in the last bit."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(cpu)
+
+
+def run_pack(
+    context: Context,
+    worker: Worker,
+    pack: Pack,
+    report: Callable[[int, float], None] = lambda step, value: None,
+) -> PackResult:
+    """Run a pack and commit its results.
+
+    Args:
+        report: called with (step, value) of a search point's objective while it trains; may raise Pruned.
+
+    Raises:
+        Pruned: as `report` raised it; nothing is committed.
+        OSError: the results could not be written.
+    """
+    begin = time.perf_counter()
+    checkpoint = context.directory / "checkpoints" / pack.id
+    bench = PackBench(worker, checkpoint)
+    search = context.recipe.trials
+    if isinstance(search, Search):
+        trials = tuple(trial.id for trial in pack.trials)
+        bench.listen = Intermediate(search.objective.metric, trials, report)
+    finished, failures = _execute(context.recipe, pack.trials, bench)
+    result = PackResult(
+        rows=packs.rows_table(pack.trials, finished),
+        curves=bench.curves,
+        arrays=bench.arrays,
+        failures=failures,
+    )
+    if isinstance(search, Search):
+        _judge(context, search, pack, result)
+    result.about["seconds"] = round(time.perf_counter() - begin, 3)
+    packs.commit(context.directory, pack.id, result)
+    shutil.rmtree(checkpoint, ignore_errors=True)
+    return result
+
+
+def _execute(
+    recipe: Recipe, trials: Sequence[Trial], bench: PackBench
+) -> tuple[dict[str, dict[str, float]], list[Failure]]:
+    """The metrics of the trials that worked, the failures of the others."""
+    try:
+        task = components.build(trials[0].recipe.task)
+        limit_threads(recipe.resources.cpu)
+        outcomes = list(task.run(list(trials), bench))
+        finished = {row.trial: _floats(row) for row in outcomes if isinstance(row, Row)}
+        failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+    except Exception as error:  # a study's code may raise anything; it costs its pack, not the launch
+        return {}, [failure(trial.id, error) for trial in trials]
+    answered = finished.keys() | {f.trial for f in failures}
+    silent = "the task returned neither a Row nor a Failure for this trial"
+    return finished, failures + [Failure(t.id, silent, "") for t in trials if t.id not in answered]
+
+
+def failure(trial: str, error: BaseException) -> Failure:
+    """An exception as a record; faults that explain themselves (LblhepError) keep their message bare."""
+    message = str(error) if isinstance(error, LblhepError) else f"{type(error).__name__}: {error}"
+    return Failure(trial, message, "".join(traceback.format_exception(error)))
+
+
+def _floats(row: Row) -> dict[str, float]:
+    return {name: float(value) for name, value in row.metrics.items()}
+
+
+def combine(context: Context, rows: pd.DataFrame, arrays: packs.Arrays) -> Mapping[str, Any]:
+    """What the recipe's ``groups:`` component makes of a group's rows (failed ones included) and arrays."""
+    assert context.recipe.groups is not None
+    combined: Mapping[str, Any] = components.build(context.recipe.groups)(rows, arrays)
+    return combined
+
+
+def combine_group(
+    context: Context, group: str, key: Mapping[str, Any], pack_of: Mapping[str, str]
+) -> str | None:
+    """Combine a complete group of a scan from its committed packs and store it.
+
+    Args:
+        pack_of: id of each of the group's trials -> id of its pack.
+
+    Returns:
+        What went wrong, or None.
+    """
+    directory = context.directory
+    components.on_path(context.workspace)
+    try:
+        rows = packs.read_tables(directory, "rows", only=set(pack_of.values()))
+        rows = rows[rows["trial"].isin(pack_of.keys())].reset_index(drop=True)
+        if (rows["status"] == "failed").all():
+            return f"group {group}: all its trials failed"
+        combined = combine(context, rows, packs.Arrays(directory, pack_of))
+        packs.commit_group(directory, group, key, combined)
+    except Exception as error:  # as for a task: a Combine that fails costs its group, not the launch
+        return f"group {group}: {failure('', error).error}"
+    return None
+
+
+def _judge(context: Context, search: Search, pack: Pack, result: PackResult) -> None:
+    """A search point's objective: of its Combine, or without one the mean over its finished replicates."""
+    key = _key(context, pack)
+    result.about |= {"point": key, "objective": math.nan}
+    if (result.rows["status"] == "failed").all():
+        return
+    metric = search.objective.metric
+    try:
+        if context.recipe.groups is None:
+            fixed = {"trial", "name", "status", *pack.trials[0].point}
+            numbers = result.rows[result.rows["status"] == "finished"].drop(columns=fixed, errors="ignore")
+            combined: Mapping[str, Any] = {str(name): mean for name, mean in numbers.mean().items()}
+        else:
+            combined = combine(context, result.rows, packs.Arrays(context.directory, {}, result.arrays))
+        if metric not in combined:
+            raise LblhepError(
+                f"the objective {metric!r} is not among the point's metrics: {', '.join(combined)}"
+            )
+        packs.commit_group(context.directory, pack.id, key, combined)
+        result.about["objective"] = float(combined[metric])
+    except Exception as error:  # as above: the point fails, the search goes on
+        result.rows["status"] = "failed"
+        result.failures += [failure(trial.id, error) for trial in pack.trials]
+
+
+def record_lost(context: Context, pack: Pack, error: str, trace: str) -> None:
+    """Commit a pack whose worker died: all its trials failed."""
+    about = {"point": _key(context, pack), "objective": math.nan}
+    result = PackResult(
+        rows=packs.rows_table(pack.trials, {}),
+        failures=[Failure(trial.id, error, trace) for trial in pack.trials],
+        about=about if isinstance(context.recipe.trials, Search) else {},
+    )
+    packs.commit(context.directory, pack.id, result)
+
+
+def record_pruned(context: Context, pack: Pack, curve: Mapping[int, float]) -> None:
+    """Commit a search point that the scheduler stopped; `curve`: what it had reported (step -> objective)."""
+    last = list(curve.values())[-1]
+    about = {"point": _key(context, pack), "objective": last, "curve": list(curve.items()), "pruned": True}
+    result = PackResult(rows=packs.rows_table(pack.trials, {}, otherwise="pruned"), about=about)
+    packs.commit(context.directory, pack.id, result)
+
+
+def _key(context: Context, pack: Pack) -> dict[str, Any]:
+    """The values that a search point's replicates share."""
+    space = getattr(context.recipe.trials, "space", {})
+    return {name: value for name, value in pack.trials[0].point.items() if name in space}

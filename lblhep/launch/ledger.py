@@ -1,0 +1,130 @@
+"""The driver's side of MLflow: what of a launch is logged, and what happens when the store gives out.
+
+The packs on disk are the truth; MLflow is a copy for people to browse.  So a store that fails in the middle
+of a launch does not stop it: logging ends, the launch goes on, and a later ``--resume`` logs what is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lblhep.errors import TrackingError
+from lblhep.launch import packs
+from lblhep.recipe import Recipe
+from lblhep.tracking import About, DataInput, Tracker, TrialRecord
+from lblhep.trials import Group, Pack
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lblhep.launch.directory import LaunchDirectory
+
+
+class Ledger:
+    """Logs packs and groups of one launch.
+
+    Raises:
+        TrackingError: the store cannot be used from the start.
+    """
+
+    def __init__(self, recipe: Recipe, directory: LaunchDirectory) -> None:
+        self._directory = directory.path
+        self._tracker = Tracker(recipe.workspace, _about(recipe, directory))
+        self.uri, self.run_id = self._tracker.uri, self._tracker.run_id
+        self.broken: TrackingError | None = None
+        self._names: dict[str, str] = {}
+
+    def pack(self, pack: Pack, rows: pd.DataFrame, group_of: Mapping[str, Group]) -> None:
+        """Log a committed pack's trials.
+
+        Args:
+            group_of: trial id -> its group; trials without one stand below the launch itself.
+        """
+        for group in group_of.values():
+            self._names[group.id] = group_name(group)
+        records = _records(self._directory, pack, rows, group_of)
+        self._attempt(lambda: self._tracker.trials(records, self._names))
+
+    def group(self, group: Group, error: str | None) -> None:
+        """Log a group that was combined, or could not be."""
+        metrics = {} if error is not None else packs.read_group(self._directory, group.id)["metrics"]
+        status = "finished" if error is None else "failed"
+        self._attempt(lambda: self._tracker.group(group.id, group_name(group), group.key, metrics, status))
+
+    def finish(self, status: str, metrics: Mapping[str, float], artifacts: Iterable[Path]) -> None:
+        """Close the launch's run."""
+        self._attempt(lambda: self._tracker.finish(status, metrics, artifacts))
+
+    def _attempt(self, log: Any) -> None:
+        if self.broken is None:
+            try:
+                log()
+            except TrackingError as error:
+                self.broken = error
+
+
+def group_name(group: Group) -> str:
+    """``window=3``, for people."""
+    shown = {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in group.key.items()}
+    return " ".join(f"{axis}={value}" for axis, value in shown.items()) or "all trials"
+
+
+def _records(
+    directory: Path, pack: Pack, rows: pd.DataFrame, group_of: Mapping[str, Group]
+) -> list[TrialRecord]:
+    ended = (directory / "packs" / pack.id / "rows.parquet").stat().st_mtime
+    errors = {failure.trial: failure.error for failure in packs.read_failures(directory, pack.id)}
+    metrics = [c for c in rows.columns if c not in ("trial", "name", "status", *pack.trials[0].point)]
+    by_id = {trial.id: trial for trial in pack.trials}
+    return [
+        TrialRecord(
+            id=row["trial"],
+            name=row["name"],
+            group=group_of[row["trial"]].id if row["trial"] in group_of else None,
+            point=by_id[row["trial"]].point,
+            metrics={name: row[name] for name in metrics} if row["status"] == "finished" else {},
+            status=row["status"],
+            ended=ended,
+            error=errors.get(row["trial"], ""),
+        )
+        for row in rows.to_dict("records")
+    ]
+
+
+def _about(recipe: Recipe, directory: LaunchDirectory) -> About:
+    from lblhep.cards import fingerprint, read_card
+
+    cards = sorted({dataset.card for dataset in recipe.datasets.values() if dataset.card})
+    read = [read_card(recipe.workspace, name) for name in cards]
+    inputs = [DataInput(card.name, fingerprint(card)[:36], f"data_cards/{card.file.name}") for card in read]
+    digests = {"recipe_digest": directory.info["recipe_digest"], "code_digest": directory.info["code_digest"]}
+    return About(
+        launch=directory.id,
+        experiment=recipe.tracking.experiment or recipe.study,
+        title=recipe.title,
+        params={"study": recipe.study, "seed": recipe.seed, "kind": recipe.trials.kind}
+        | digests
+        | _flat(recipe),
+        tags={f"lblhep.{name}": value for name, value in digests.items()} | {"lblhep.study": recipe.study},
+        files=[directory.path / "recipe.yaml"],
+        inputs=inputs,
+    )
+
+
+def _flat(recipe: Recipe) -> dict[str, Any]:
+    """The settings of task, models and data sets under their dotted addresses."""
+    flat: dict[str, Any] = {}
+
+    def walk(address: str, value: Any) -> None:
+        if isinstance(value, Mapping):
+            for key, below in value.items():
+                walk(f"{address}.{key}", below)
+        elif value is not None:
+            flat[address] = value
+
+    content = recipe.model_dump(mode="json", include={"task", "models", "datasets"})
+    for section in ("task", "models", "datasets"):
+        walk(section, content[section])
+    return flat

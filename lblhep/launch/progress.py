@@ -1,0 +1,51 @@
+"""What a launch says about itself: snapshots while it runs, a summary when it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A snapshot of a launch, in trials.  `done` counts finished, failed and pruned trials alike."""
+
+    total: int
+    done: int = 0
+    running: int = 0
+    failed: int = 0
+    pruned: int = 0
+    best: tuple[str, float, str] | None = None
+    """Metric, value and name of the best trial (of the best point, in a search)."""
+    seconds: float = 0.0
+    remaining_seconds: float | None = None
+    message: str = ""
+    """What just happened, in words; empty when nothing did."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """The outcome of `launch`."""
+
+    id: str
+    directory: Path
+    state: str
+    """``finished``, ``failed`` (all was tried, something failed) or ``interrupted``."""
+    progress: Progress
+    headline: Mapping[str, str | float] = field(default_factory=dict)
+    """What the report wants printed."""
+    report: Path | None = None
+    """The report's index.html."""
+    problems: tuple[str, ...] = ()
+    """Things that went wrong without stopping the launch: groups, report, notification."""
+    message: str = ""
+    """What the user can do next (how to resume, where to look)."""
+    tracking_uri: str = ""
+    run_id: str = ""
+    """The MLflow parent run."""
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every trial, group and the report worked; 130 after Ctrl-C; else 1."""
+        return {"finished": 0, "interrupted": 130}.get(self.state, 1)

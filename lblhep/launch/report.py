@@ -1,0 +1,24 @@
+"""Rendering a launch's report: the recipe's own, or the default one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from lblhep import components
+from lblhep.launch.view import LaunchView
+
+
+def render(view: LaunchView, out: Path) -> Mapping[str, str | float]:
+    """Write the report into the directory `out`; what the report's component raises comes through.
+
+    Returns:
+        The headline: what is to be printed at the launch's end.
+    """
+    from lblhep.report import DefaultReport
+
+    component = view.recipe.report
+    report = DefaultReport() if component is None else components.build(component)
+    out.mkdir(parents=True, exist_ok=True)
+    headline: Mapping[str, str | float] | None = report.render(view, out)
+    return headline or {}

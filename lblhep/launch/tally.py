@@ -1,0 +1,90 @@
+"""Counting: from committed rows to the snapshots that people see."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from lblhep.launch.progress import Progress
+from lblhep.recipe import Recipe, Search
+from lblhep.trials import Pack
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Tally:
+    """Counts of one launch, in trials; `done` holds those of an earlier, resumed run too."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._total = recipe.trials.total
+        self._metric, self._goal = _aim(recipe)
+        self._begin = time.monotonic()
+        self._first_start: float | None = None
+        self._done_here = 0
+        self._running: dict[str, int] = {}
+        self._counts = {"finished": 0, "failed": 0, "pruned": 0}
+        self._best: tuple[str, float, str] | None = None
+
+    def started(self, pack: str, trials: int) -> None:
+        """A pack began to run (again, perhaps, after its worker died)."""
+        self._first_start = self._first_start or time.monotonic()
+        self._running[pack] = trials
+
+    def committed(self, pack: Pack, rows: pd.DataFrame, about: Mapping[str, Any], here: bool) -> None:
+        """A pack's rows are there; `here`: run by this driver, not found on resuming."""
+        self._running.pop(pack.id, None)
+        for status, count in rows["status"].value_counts().items():
+            self._counts[str(status)] += int(count)
+        self._done_here += len(rows) if here else 0
+        if "objective" in about and not about.get("pruned", False):
+            point = {name: value for name, value in pack.trials[0].point.items() if name in about["point"]}
+            self._consider(about["objective"], " ".join(f"{n}={_short(v)}" for n, v in point.items()))
+        elif "objective" not in about and self._metric in rows:
+            for value, name in zip(rows[self._metric], rows["name"], strict=True):
+                self._consider(value, name)
+
+    def _consider(self, value: float, name: str) -> None:
+        if value != value:
+            return
+        sign = 1 if self._goal == "maximize" else -1
+        if self._best is None or sign * value > sign * self._best[1]:
+            self._best = (self._metric, float(value), name)
+
+    @property
+    def failed(self) -> int:
+        """Trials that failed."""
+        return self._counts["failed"]
+
+    def snapshot(self, message: str = "") -> Progress:
+        """How things stand."""
+        done = sum(self._counts.values())
+        remaining = None
+        if self._done_here and self._first_start is not None:
+            remaining = (time.monotonic() - self._first_start) / self._done_here * (self._total - done)
+        return Progress(
+            total=self._total,
+            done=done,
+            running=sum(self._running.values()),
+            failed=self._counts["failed"],
+            pruned=self._counts["pruned"],
+            best=self._best,
+            seconds=time.monotonic() - self._begin,
+            remaining_seconds=remaining,
+            message=message,
+        )
+
+
+def _aim(recipe: Recipe) -> tuple[str, str]:
+    """The metric to show and its goal: a search's objective, else the first metric that has a goal."""
+    if isinstance(recipe.trials, Search):
+        return recipe.trials.objective.metric, recipe.trials.objective.goal
+    for name, metric in recipe.metrics.items():
+        if metric.goal is not None:
+            return name, metric.goal
+    return "", "maximize"
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

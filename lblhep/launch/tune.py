@@ -1,0 +1,210 @@
+"""The launcher: every pack a Ray Tune trial, on this machine or on a cluster (``RAY_ADDRESS``)."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from lblhep.launch import search as searching
+from lblhep.launch.execute import Context, combine_group, record_lost, record_pruned
+from lblhep.launch.launchers import Combined, Done, Event, Started
+from lblhep.launch.search import Told
+from lblhep.recipe import Recipe, Search
+from lblhep.trials import Group, Pack, point_pack
+
+TICK = 0.25
+"""Seconds between two looks at what happened."""
+
+COMBINING = 2
+"""Groups that are combined at a time: a Combine takes memory, and packs come first."""
+
+ENVIRONMENT = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # 0.7 s a trial, for files that nobody reads
+    "TUNE_FORCE_TRIAL_CLEANUP_S": "5",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # components may read files of the working directory
+    "RAY_AIR_NEW_OUTPUT": "0",  # the new one prints tables even when told to be silent
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+}
+
+
+class RayTune:
+    """Runs Tune in a thread, so that the driver sees each pack's end as it comes."""
+
+    notice = ""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._events: queue.Queue[Event | BaseException] = queue.Queue()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._waiting: deque[tuple[Group, dict[str, str]]] = deque()
+        self._combining: dict[Any, str] = {}
+
+    def __enter__(self) -> RayTune:
+        for name, value in ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
+        import ray
+
+        self._own = not ray.is_initialized()
+        if self._own:
+            local = {} if "RAY_ADDRESS" in os.environ else {"include_dashboard": False}
+            ray.init(log_to_driver=False, logging_level=logging.ERROR, **local)
+        for name in ("ray.tune", "ray.train"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        self._shared = ray.put(self._context)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        import ray
+
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+        for reference in self._combining:
+            ray.cancel(reference)
+        if self._own:
+            ray.shutdown()
+
+    def scan(self, packs: Sequence[Pack]) -> Iterator[Event]:
+        from ray import tune
+
+        if packs:
+            yield from self._run(
+                {pack.id: pack for pack in packs}, {"pack": tune.grid_search([p.id for p in packs])}
+            )
+
+    def search(self, indices: Sequence[int], told: Sequence[Told]) -> Iterator[Event]:
+        from lblhep.launch.points import PointSearch
+
+        search = self._context.recipe.trials
+        assert isinstance(search, Search)
+        if not indices:
+            return
+        scheduler = None if search.scheduler is None else searching.scheduler(search.scheduler)
+        yield from self._run(
+            {},
+            {},
+            num_samples=len(indices),
+            search_alg=PointSearch(self._context.recipe, search, indices, told),
+            scheduler=scheduler,
+            metric=search.objective.metric,
+            mode={"maximize": "max", "minimize": "min"}[search.objective.goal],
+        )
+
+    def _run(
+        self, packs: dict[str, Pack], param_space: dict[str, Any], **tune_config: Any
+    ) -> Iterator[Event]:
+        """Start Tune's thread; yield what its callbacks say until it is over."""
+
+        def fit() -> None:
+            try:
+                with tempfile.TemporaryDirectory(prefix="lblhep-tune-") as storage:
+                    self._fit(packs, param_space, tune_config, storage)
+            except BaseException as error:  # raised again in the driver's own thread, below
+                self._events.put(error)
+
+        self._thread = threading.Thread(target=fit, name="tune", daemon=True)
+        self._thread.start()
+        while self._thread.is_alive() or not self._events.empty():
+            try:
+                event = self._events.get(timeout=TICK)
+            except queue.Empty:
+                event = None
+            if isinstance(event, BaseException):
+                raise event
+            yield event
+            yield from self._combined(wait=0)
+
+    def _fit(
+        self, packs: dict[str, Pack], space: dict[str, Any], config: dict[str, Any], storage: str
+    ) -> None:
+        from ray import tune
+
+        from lblhep.launch.points import Listener, StopWhen
+        from lblhep.launch.worker import PackTrainable
+
+        resources = self._context.recipe.resources
+        trainable = tune.with_resources(
+            tune.with_parameters(PackTrainable, context=self._context, packs=packs),
+            {"cpu": resources.cpu, "gpu": resources.gpu},
+        )
+        tune.Tuner(
+            trainable,
+            param_space=space,
+            tune_config=tune.TuneConfig(reuse_actors=True, **config),
+            run_config=tune.RunConfig(
+                storage_path=storage,
+                name="launch",
+                verbose=0,
+                stop=StopWhen(self._stop),
+                failure_config=tune.FailureConfig(max_failures=1),
+                callbacks=[Listener(self, packs)],
+            ),
+        ).fit()
+
+    @property
+    def recipe(self) -> Recipe:
+        """The launch's recipe."""
+        return self._context.recipe
+
+    def pack_of(self, config: dict[str, Any], packs: dict[str, Pack]) -> Pack:
+        """The pack that a Tune trial's configuration stands for."""
+        search = self._context.recipe.trials
+        if isinstance(search, Search):
+            return point_pack(
+                self._context.recipe, config["index"], searching.values(search, config["params"])
+            )
+        return packs[config["pack"]]
+
+    def started(self, pack: Pack) -> None:
+        """Called from Tune's thread."""
+        self._events.put(Started(pack.id, len(pack.trials)))
+
+    def done(self, pack: Pack) -> None:
+        """Called from Tune's thread: the worker has committed the pack."""
+        self._events.put(Done(pack.id))
+
+    def pruned(self, pack: Pack, curve: dict[int, float]) -> None:
+        """Called from Tune's thread: the scheduler stopped the point."""
+        record_pruned(self._context, pack, curve)
+        self._events.put(Done(pack.id))
+
+    def lost(self, pack: Pack, error: str, trace: str) -> None:
+        """Called from Tune's thread: the worker died, twice."""
+        record_lost(self._context, pack, error, trace)
+        self._events.put(Done(pack.id))
+
+    def combine(self, group: Group, pack_of: dict[str, str]) -> None:
+        self._waiting.append((group, pack_of))
+
+    def combining(self) -> Iterator[Event]:
+        while self._waiting or self._combining:
+            yield from self._combined(wait=TICK)
+            yield None
+
+    def _combined(self, wait: float) -> Iterator[Event]:
+        import ray
+
+        while self._waiting and len(self._combining) < COMBINING:
+            group, pack_of = self._waiting.popleft()
+            task = ray.remote(num_cpus=0)(combine_group)
+            self._combining[task.remote(self._shared, group.id, group.key, pack_of)] = group.id
+        if not self._combining:
+            return
+        ready, _ = ray.wait(list(self._combining), timeout=wait)
+        for reference in ready:
+            group_id = self._combining.pop(reference)
+            try:
+                error = ray.get(reference)
+            except ray.exceptions.RayError as failure:  # its process died
+                error = f"group {group_id}: {failure}"
+            yield Combined(group_id, error)

@@ -1,0 +1,101 @@
+"""A launch as it lies on disk, read-only: what reports, comparisons and notebooks work from.
+
+Works at any moment: while the launch runs, after it was killed, and on another machine.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lblhep.errors import LaunchError
+from lblhep.launch import packs
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from lblhep.recipe import Recipe
+
+
+class LaunchView:
+    """One launch directory.  Tables are read once and kept: make a new view to see what came since.
+
+    Args:
+        directory: ``mlruns/launches/<id>``.
+
+    Raises:
+        LaunchError: `directory` holds no launch, or one of its files cannot be read.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = Path(directory)
+        if not (self.directory / "launch.json").is_file():
+            raise LaunchError(f"{self.directory}: no launch here (launch.json is missing)")
+
+    @cached_property
+    def info(self) -> dict[str, Any]:
+        """launch.json: id, study, digest, state, partition, MLflow run."""
+        path = self.directory / "launch.json"
+        try:
+            content: dict[str, Any] = json.loads(path.read_text())
+        except ValueError as error:
+            raise LaunchError(f"{path}: not readable as JSON ({error})") from error
+        return content
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The launch's recipe, resolved: profile and overrides are applied."""
+        from lblhep.recipe import Recipe
+
+        return Recipe.read(self.directory / "recipe.yaml")
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """One row for each trial so far: trial, name, one column for each axis, metrics, status.
+
+        ``status`` is ``finished``, ``failed`` or ``pruned`` (stopped early by the search's scheduler).
+        """
+        return self._table("rows")
+
+    @cached_property
+    def curves(self) -> pd.DataFrame:
+        """What trials logged while they ran: trial, step, metrics (NaN where a step has none)."""
+        return self._table("curves")
+
+    @cached_property
+    def groups(self) -> pd.DataFrame:
+        """One row for each complete group: group, the axes that name it, metrics."""
+        return packs.read_groups(self.directory)
+
+    def arrays(self, trial: str, name: str) -> dict[str, np.ndarray]:
+        """What `trial` saved under `name`.  Raises KeyError if it saved nothing so called."""
+        return self._arrays[trial, name]
+
+    def group_arrays(self, group: str) -> dict[str, np.ndarray]:
+        """The arrays among what the Combine returned for `group`; empty if there were none."""
+        return packs.read_npz(self.directory / "groups" / group / "arrays.npz")
+
+    def sample(self, dataset: str) -> Any:
+        """The opened data set (`lblhep.cards.Sample`) behind the recipe's data set of that name."""
+        from lblhep.cards import open_sample
+
+        card = self.recipe.datasets[dataset].card
+        if card is None:
+            raise LaunchError(f"data set {dataset!r} of {self.directory.name} is not made from a data card")
+        return open_sample(self.recipe.workspace, card)
+
+    @cached_property
+    def _arrays(self) -> packs.Arrays:
+        return packs.Arrays(self.directory, packs.pack_of_trial(self.directory))
+
+    def _table(self, name: str) -> pd.DataFrame:
+        """The table written at the launch's end, or what its packs have so far."""
+        import pandas as pd
+
+        whole = self.directory / f"{name}.parquet"
+        if whole.is_file():
+            return pd.read_parquet(whole)
+        return packs.read_tables(self.directory, name)

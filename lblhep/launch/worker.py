@@ -1,0 +1,112 @@
+"""The Ray Tune trainable: an actor that runs one pack after another and keeps its data sets in between."""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ray.tune import Trainable
+
+from lblhep.launch.execute import Context, Pruned, prepare, run_pack
+from lblhep.launch.packs import PackResult
+from lblhep.launch.search import values
+from lblhep.recipe import Search
+from lblhep.trials import Pack, point_pack
+
+
+class PackTrainable(Trainable):  # type: ignore[misc]
+    """One Tune trial: a pack of a scan (``config: {pack}``) or a point of a search (``{index, params}``).
+
+    A scan's pack is one step.  A search's point reports its objective while it trains: a step lasts until the
+    next value, and between two steps the task waits inside ``bench.log`` for the scheduler's decision.
+    """
+
+    def setup(self, config: dict[str, Any], context: Context, packs: dict[str, Pack]) -> None:
+        self._context, self._packs = context, packs
+        self._worker = prepare(context)
+        self._training: Training | None = None
+        self.reset_config(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Take up the next pack; True tells Tune that the actor can be used again."""
+        self.cleanup()
+        self._next, self._reported, self._skip = new_config, 0, 0
+        return True
+
+    def step(self) -> dict[str, Any]:
+        search = self._context.recipe.trials
+        if not isinstance(search, Search):
+            run_pack(self._context, self._worker, self._packs[self._next["pack"]])
+            return {"done": True}
+        if self._training is None:
+            pack = point_pack(self._context.recipe, self._next["index"], values(search, self._next["params"]))
+            self._training = Training(lambda report: run_pack(self._context, self._worker, pack, report))
+        outcome = self._training.proceed()
+        while not isinstance(outcome, PackResult) and self._reported < self._skip:
+            self._reported += 1
+            outcome = self._training.proceed()
+        self._reported += 1
+        metric = search.objective.metric
+        if isinstance(outcome, PackResult):
+            return {metric: outcome.about["objective"], "finished": True, "done": True}
+        return {metric: outcome[1], "step": outcome[0], "finished": False}
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """For schedulers that pause a point: how far it was."""
+        (Path(checkpoint_dir) / "reported.json").write_text(json.dumps(self._reported))
+
+    def load_checkpoint(self, checkpoint_dir: str) -> None:  # type: ignore[override,unused-ignore]
+        """A paused point runs again, silently up to where it was (a task may use ``bench.checkpoint``)."""
+        self._skip = json.loads((Path(checkpoint_dir) / "reported.json").read_text())
+
+    def cleanup(self) -> None:
+        if self._training is not None:
+            self._training.stop()
+            self._training = None
+
+
+class Training:
+    """A search point that trains in a thread, in step with whoever calls `proceed`."""
+
+    def __init__(self, run: Callable[[Callable[[int, float], None]], PackResult]) -> None:
+        self._run = run
+        self._values: queue.Queue[tuple[int, float] | PackResult | BaseException] = queue.Queue()
+        self._go = threading.Semaphore(0)
+        self._stopped = False
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def proceed(self) -> tuple[int, float] | PackResult:
+        """Train until the next (step, objective), or to the end."""
+        self._go.release()
+        outcome = self._values.get()
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    def stop(self) -> None:
+        """Give up the point, which waits in `_report` or is over."""
+        self._stopped = True
+        self._go.release()
+        self._thread.join()
+
+    def _work(self) -> None:
+        self._go.acquire()
+        if self._stopped:
+            return
+        try:
+            self._values.put(self._run(self._report))
+        except Pruned:
+            return
+        except BaseException as error:  # handed to the actor's own thread, which raises it
+            self._values.put(error)
+
+    def _report(self, step: int, value: float) -> None:
+        self._values.put((step, value))
+        self._go.acquire()
+        if self._stopped:
+            raise Pruned

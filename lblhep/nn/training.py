@@ -1,0 +1,95 @@
+"""Training a pack of networks as one tensor program.
+
+In every step each network sees its own minibatch; losses, clipping, Adam and early stopping know no other
+network, so a network's result does not depend on what it is packed with, up to the order of float additions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+
+from lblhep.nn.adam import Adam
+from lblhep.nn.data import TrainingSet, on_device
+from lblhep.nn.ensemble import MLPEnsemble
+from lblhep.nn.pack import Pack
+from lblhep.nn.stopping import EpochLosses, Stopping, TrainingResult
+
+
+@torch.no_grad()
+def train_ensemble(
+    ensemble: MLPEnsemble,
+    data: Sequence[TrainingSet],
+    *,
+    learning_rate: float | Sequence[float],
+    max_epochs: int,
+    batch_size: int,
+    seeds: Sequence[int],
+    patience: int | None = None,
+    min_delta: float = 0.0,
+    weight_decay: float = 0.0,
+    clip_norm: float | None = None,
+    on_epoch: Callable[[EpochLosses], None] | None = None,
+) -> TrainingResult:
+    """Trains network i on data[i] by weighted binary cross-entropy; returns the best weights of each.
+
+    Minibatches follow ``minibatch_order(seeds[i], epoch, ...)``; a last, smaller minibatch counts as a full
+    step. A network stops ``patience`` epochs after its last improvement (by more than ``min_delta``) of the
+    validation loss, and keeps the weights of its best epoch; without validation rows, those of its last.
+    ``weight_decay`` is decoupled, as in ``torch.optim.AdamW``; ``clip_norm`` limits the norm of each
+    network's whole gradient. A network whose loss or weights stop being finite is marked as failed and
+    leaves; the others do not notice.
+
+    Raises ValueError where lengths, widths or settings do not fit.
+    """
+    _check(ensemble, data, seeds, max_epochs, batch_size)
+    data = on_device(data, ensemble.device)
+    ensemble = _scaled(ensemble, data)
+    rates = torch.tensor(
+        np.broadcast_to(learning_rate, len(ensemble)), dtype=torch.float64, device=ensemble.device
+    )
+    adam = Adam.start(ensemble.parameters, rates, weight_decay, clip_norm)
+    pack = Pack(ensemble, data, seeds, batch_size, adam)
+    stopping = Stopping(ensemble, patience, min_delta)
+    for epoch in range(max_epochs):
+        losses = pack.train_epoch(epoch)
+        go_on = stopping.update(
+            losses, pack.parameters, np.array([len(one.validation) > 0 for one in pack.data])
+        )
+        if on_epoch is not None:
+            on_epoch(losses)
+        if not go_on.any():
+            break
+        if not go_on.all():
+            pack.keep(np.flatnonzero(go_on))
+    return stopping.result()
+
+
+def _scaled(ensemble: MLPEnsemble, data: Sequence[TrainingSet]) -> MLPEnsemble:
+    """A copy of the networks that standardises as their data say; where these are silent, as before."""
+    scaled = ensemble.select(range(len(ensemble)))
+    for i, one in enumerate(data):
+        if one.scale is not None:
+            scaled.mean[i], scaled.std[i] = one.scale
+    return scaled
+
+
+def _check(
+    ensemble: MLPEnsemble, data: Sequence[TrainingSet], seeds: Sequence[int], max_epochs: int, batch_size: int
+) -> None:
+    if not len(ensemble) == len(data) == len(seeds) > 0:
+        raise ValueError(
+            f"{len(ensemble)} networks, {len(data)} training sets, {len(seeds)} seeds: not one of each"
+        )
+    widths = {one.features.shape[1] for one in data}
+    if widths != {ensemble.sizes[0]}:
+        raise ValueError(f"networks of {ensemble.sizes[0]} features, tables of {sorted(widths)}")
+    types = {one.features.dtype for one in data} | {ensemble.parameters.dtype}
+    if len(types) > 1:
+        raise ValueError(
+            f"features and weights must be of one type, not {', '.join(sorted(map(str, types)))}"
+        )
+    if max_epochs < 1 or batch_size < 1:
+        raise ValueError(f"max_epochs {max_epochs}, batch_size {batch_size}: must be positive")

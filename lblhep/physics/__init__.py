@@ -1,0 +1,1 @@
+"""Physics and statistics that studies share; usable without any recipe."""

@@ -1,0 +1,34 @@
+"""Draw m_jj afresh from a fitted spectrum.
+
+Events that keep their features but get a new, independent m_jj are an exact null hypothesis: no feature can
+tell the signal region from the sidebands, and the spectrum is known to be smooth.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lblhep.physics.dijet_fit import DijetFit
+
+Floats = NDArray[np.float64]
+
+# Cells of the tabulated cumulative spectrum.  Within one (1e-4 in ln m for the usual range, 0.2 GeV) the
+# density is taken as constant: off by at most 0.05 % at a cell's ends, and exact over every cell.
+CELLS = 8192
+
+
+def draw_mjj(fit: DijetFit, size: int, rng: np.random.Generator, low: float, high: float) -> Floats:
+    """``size`` values of m_jj (GeV) in low <= m < high, distributed as the curve of a single fit.
+
+    The number of events is the caller's: draw it from a Poisson distribution if it should fluctuate.
+    """
+    if fit.theta.ndim != 1:
+        raise ValueError("draw from one fitted spectrum at a time")
+    if not bool(fit.converged) or fit.events == 0:
+        raise ValueError("cannot draw from a fit that did not converge or that holds no event")
+    edges = np.geomspace(low, high, CELLS + 1)
+    content, _ = fit.shape_integrals(edges)
+    cumulative = np.concatenate([[0.0], np.cumsum(content)])
+    drawn = np.interp(rng.random(size) * cumulative[-1], cumulative, edges)
+    return np.asarray(np.minimum(drawn, np.nextafter(high, low)))

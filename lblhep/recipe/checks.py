@@ -1,0 +1,113 @@
+"""Faults that show only when several sections are read together.
+
+The checks read plain values, valid or not, so that their findings come with the schema's in one list: what
+has the wrong form is passed over here, because the schema reports it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from lblhep.recipe.hints import did_you_mean
+from lblhep.recipe.points import sets_several
+from lblhep.recipe.text import Keys
+
+VARIED = ("datasets", "models", "task", "metrics", "seed")
+"""The sections that an axis may vary: those that a trial is made of."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong at an address, before it has a line."""
+
+    keys: Keys
+    message: str
+    hint: str = ""
+
+
+def faults(values: dict[str, Any]) -> list[Fault]:
+    """Every fault between sections."""
+    trials = _mapping(values.get("trials"))
+    addresses = list(_addresses(trials))
+    return [
+        *(fault for keys, path in addresses for fault in _names_something(values, keys, path)),
+        *_overlaps(addresses),
+        *_groups(values, trials),
+    ]
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _addresses(trials: dict[str, Any]) -> Iterator[tuple[Keys, str]]:
+    """Every address that an axis sets, and where that is written."""
+    for section in ("axes", "space", "replicates"):
+        for name, axis in _mapping(trials.get(section)).items():
+            path, values = _mapping(axis).get("path"), _mapping(axis).get("values")
+            if not isinstance(path, str):
+                continue
+            keys: Keys = ("trials", section, name)
+            several = [value for value in values if sets_several(value)] if isinstance(values, list) else []
+            if not several:
+                yield (*keys, "path"), path
+            for index, value in enumerate(several):
+                for key in value:
+                    yield (*keys, "values", index, key), f"{path}.{key}"
+
+
+def _names_something(values: dict[str, Any], keys: Keys, path: str) -> Iterator[Fault]:
+    """An axis varies what the recipe holds, so that the recipe reads as one of its trials."""
+    first, *rest = path.split(".")
+    if first not in VARIED:
+        yield Fault(keys, f"`{path}` is not part of a trial", f"an axis varies one of {', '.join(VARIED)}")
+        return
+    here: Any = values
+    done: list[str] = []
+    for step in (first, *rest):
+        if not isinstance(here, dict):
+            hint = f"let the axis replace `{'.'.join(done)}` as a whole"
+            yield Fault(keys, f"`{path}` names nothing: `{'.'.join(done)}` has no parts", hint)
+            return
+        if step not in here:
+            place = ".".join(done) or "the recipe"
+            hint = did_you_mean(step, here) or f"write `{step}` with its usual value there first"
+            yield Fault(keys, f"`{path}` names nothing: {place} has no `{step}`", hint)
+            return
+        here = here[step]
+        done.append(step)
+
+
+def _overlaps(addresses: list[tuple[Keys, str]]) -> Iterator[Fault]:
+    """Two axes on one address, or one inside the other's, would overwrite each other."""
+    setters: dict[str, Keys] = {}
+    for keys, path in addresses:
+        setters.setdefault(path, keys)
+    for keys, path in addresses:
+        steps = path.split(".")
+        above = (".".join(steps[:length]) for length in range(1, len(steps) + 1))
+        others = (setters[known] for known in above if known in setters)
+        for other in others:
+            if other[:3] != keys[:3]:
+                yield Fault(keys, f"`{path}` is varied by `{other[2]}` as well")
+
+
+def _groups(values: dict[str, Any], trials: dict[str, Any]) -> Iterator[Fault]:
+    kind, groups = trials.get("kind"), values.get("groups")
+    if kind == "search" and groups is None:
+        hint = "name the component that combines a point's replicates"
+        yield Fault(("trials", "objective"), "is a group metric, but the recipe has no `groups`", hint)
+    by = _mapping(groups).get("by")
+    names = [name for name in by if isinstance(name, str)] if isinstance(by, list) else []
+    if kind == "search" and names:
+        yield Fault(("groups", "by"), "must be left out: in a search each point is a group")
+        return
+    axes = _mapping(trials.get("axes"))
+    for index, name in enumerate(names):
+        if name not in axes:
+            hint = did_you_mean(name, axes)
+            yield Fault(("groups", "by", index), f"`{name}` is not an axis of this recipe", hint)
+        elif name in names[:index]:
+            yield Fault(("groups", "by", index), f"`{name}` is given twice")

@@ -1,0 +1,114 @@
+"""Overrides: dotted addresses and the values to put there, from a profile or from the command line.
+
+An override names something that the recipe holds. New names are accepted only in the maps of named things
+(data sets, axes, ...), and as arguments of a component, whose signature ``lblhep.validate`` then asks; keys
+of the recipe's own sections need not be written either, since the schema knows them.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+from lblhep.errors import Problem, RecipeError
+from lblhep.recipe.hints import did_you_mean
+from lblhep.recipe.text import Document, Keys, Mark, parse_value
+
+NAMED: tuple[Keys, ...] = (
+    ("datasets",),
+    ("models",),
+    ("metrics",),
+    ("profiles",),
+    ("trials", "axes"),
+    ("trials", "space"),
+    ("trials", "replicates"),
+)
+"""The maps of named things."""
+
+OWN: tuple[Keys, ...] = (
+    (),
+    ("resources",),
+    ("tracking",),
+    ("notify",),
+    ("groups",),
+    ("trials",),
+    ("trials", "objective"),
+)
+"""The recipe's own sections: the schema itself refuses a key that they do not have."""
+
+
+def apply_profile(document: Document, name: str) -> list[Problem]:
+    """Applies ``profiles.<name>`` to the document in place; what cannot be applied is returned."""
+    profiles = document.values.get("profiles")
+    known = profiles if isinstance(profiles, dict) else {}
+    if name not in known:
+        hint = did_you_mean(name, known) if known else "the recipe has no profiles"
+        mark = document.marks.get(("profiles",), Mark(document.file, 1, 1))
+        return [Problem(mark.file, mark.line, mark.column, "profiles", f"there is no profile `{name}`", hint)]
+    faults = []
+    entries = known[name]
+    for address, value in entries.items() if isinstance(entries, dict) else ():
+        prefix: Keys = ("profiles", name, address)
+        marks = {
+            keys[3:]: Mark(mark.file, mark.line, mark.column, f"profile {name}")
+            for keys, mark in document.marks.items()
+            if keys[:3] == prefix
+        }
+        faults += _put(document, address, deepcopy(value), marks)
+    return faults
+
+
+def apply_assignments(document: Document, assignments: tuple[str, ...]) -> list[Problem]:
+    """Applies ``a.b.c=value`` texts to the document in place; what cannot be applied is returned."""
+    faults = []
+    for text in assignments:
+        address, equals, written = text.partition("=")
+        if not equals or not address:
+            message = f"{text!r} is no override"
+            faults.append(Problem("command line", 0, 0, "", message, "write it as a.b.c=value"))
+            continue
+        try:
+            value = parse_value(written, "command line")
+        except RecipeError as error:
+            faults += [Problem("command line", 0, 0, address, fault.message) for fault in error.problems]
+            continue
+        faults += _put(document, address, value, {(): Mark("command line")})
+    return faults
+
+
+def _put(document: Document, address: str, value: Any, marks: dict[Keys, Mark]) -> list[Problem]:
+    """Sets one address and its marks, or returns the problem that it names nothing."""
+    *above, last = keys = tuple(address.split("."))
+    source = marks[()]
+    values: Any = document.values
+    for depth, key in enumerate(above):
+        here = keys[:depth]
+        if key not in values and here in OWN and (*here, key) in OWN:
+            values[key] = {}
+        if key not in values or not isinstance(values[key], dict):
+            return [_nothing(source, address, here, key, values)]
+        values = values[key]
+    if last not in values and not _takes_new(tuple(above), values):
+        return [_nothing(source, address, tuple(above), last, values)]
+    values[last] = value
+    document.marks = {place: mark for place, mark in document.marks.items() if place[: len(keys)] != keys}
+    document.marks |= {(*keys, *below): mark for below, mark in marks.items()}
+    return []
+
+
+def _takes_new(keys: Keys, values: dict[str, Any]) -> bool:
+    """Whether the mapping at ``keys`` accepts a key that it does not hold yet."""
+    return keys in OWN or keys in NAMED or keys[:-1] in NAMED or "use" in values
+
+
+def _nothing(source: Mark, address: str, above: Keys, key: str, values: dict[str, Any]) -> Problem:
+    """The problem of an address whose step ``key`` is not there, or is no mapping."""
+    place = ".".join(map(str, above)) or "the recipe"
+    by = f" ({source.by})" if source.by else ""
+    if key in values:
+        what = "a list" if isinstance(values[key], list) else f"the value {values[key]!r}"
+        step = ".".join(map(str, (*above, key)))
+        message, hint = f"goes through {step}, which is {what}", f"override {step} as a whole"
+    else:
+        message, hint = f"names nothing: {place} has no `{key}`", did_you_mean(key, values)
+    return Problem(source.file, source.line, source.column, address, message + by, hint)

@@ -1,0 +1,133 @@
+"""The recipe: everything that a launch's result depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, PrivateAttr, ValidationError
+
+from lblhep.errors import Problem, RecipeError
+from lblhep.recipe import points, reading, writing
+from lblhep.recipe.component import Component, DatasetComponent, Groups, MetricComponent
+from lblhep.recipe.problems import problem_at
+from lblhep.recipe.text import Keys
+from lblhep.recipe.trials import Name, Section, Trials
+
+SCHEMA = "lblhep/recipe@1"
+
+ASIDE = ("title", "resources", "tracking", "notify", "report", "profiles")
+"""Sections on which no row of the result depends: they stay out of the digest."""
+
+
+class Resources(Section):
+    """What one pack occupies."""
+
+    cpu: Annotated[int, Field(ge=1)] = 1
+    gpu: Annotated[float, Field(ge=0)] = 0.0
+
+
+class Tracking(Section):
+    """How MLflow files the launch; the experiment is the study unless named."""
+
+    experiment: str | None = None
+
+
+class Notify(Section):
+    """Which environment variable holds the addresses to notify, and on which ends of a launch."""
+
+    urls_env: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")]
+    on: Annotated[
+        tuple[Literal["started", "interrupted", "failed", "finished"], ...], Field(strict=False)
+    ] = (
+        "failed",
+        "finished",
+    )
+
+
+class Recipe(Section):
+    """One declarative study, validated. Read it with ``Recipe.read``; it never changes afterwards."""
+
+    schema_: Literal["lblhep/recipe@1"] = Field(alias="schema")
+    study: Name
+    title: str = ""
+    seed: Annotated[int, Field(ge=0)] = 0
+    datasets: dict[Name, DatasetComponent] = Field(default_factory=dict)
+    models: dict[Name, Component] = Field(default_factory=dict)
+    task: Component
+    metrics: dict[Name, MetricComponent] = Field(default_factory=dict)
+    trials: Trials
+    groups: Groups | None = None
+    report: Component | None = None
+    resources: Resources = Resources()
+    tracking: Tracking = Tracking()
+    notify: Notify | None = None
+    profiles: dict[Name, dict[str, Any]] = Field(default_factory=dict)
+
+    _origin: reading.Origin = PrivateAttr(default_factory=reading.Origin)
+    _values: dict[str, Any] | None = PrivateAttr(default=None)
+
+    @classmethod
+    def read(cls, path: str | Path, overrides: Iterable[str] = (), profile: str | None = None) -> Self:
+        """The recipe of a file, with a profile and then overrides (``a.b.c=value``) applied.
+
+        Raises RecipeError with every problem found.
+        """
+        document, origin, faults = reading.resolve(Path(path), tuple(overrides), profile)
+        recipe: Self | None = None
+        error = None
+        try:
+            recipe = cls.model_validate(document.values)
+        except ValidationError as invalid:
+            error = invalid
+        problems = reading.all_problems(document, faults, error, cls)
+        if problems or recipe is None:
+            raise RecipeError(problems)
+        recipe._origin, recipe._values = origin, document.values
+        return recipe
+
+    def at(self, point: Mapping[str, Any]) -> Self:
+        """The recipe of one trial: axis name -> value filled in, validated again. Raises RecipeError."""
+        values, addresses = points.fill(self.values, self.trials.axes_of_trial, point)
+        cls = type(self)
+        try:
+            recipe = cls.model_validate(values)
+        except ValidationError as error:
+            faults = reading.point_problems(self._origin, error, addresses, values, cls)
+            raise RecipeError(faults) from None
+        recipe._origin, recipe._values = self._origin, values
+        return recipe
+
+    @property
+    def file(self) -> Path:
+        """The file that the recipe was read from."""
+        return self._origin.file
+
+    @property
+    def workspace(self) -> Path:
+        """The nearest folder above the file that holds ``data_cards/``."""
+        return self._origin.workspace
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The recipe as plain mappings, lists and scalars. Not to be altered."""
+        if self._values is None:
+            self._values = self.model_dump(by_alias=True, exclude_unset=True)
+        return self._values
+
+    def problem(self, keys: Keys, message: str, hint: str = "") -> Problem:
+        """A problem at an address, with the line of the nearest thing that is written there."""
+        return problem_at(self._origin.marks, self._origin.shown, keys, message, hint)
+
+    def digest(self) -> str:
+        """sha256 of all that the result depends on; defaults left out do not differ from defaults written."""
+        matter = self.model_dump(by_alias=True, exclude_defaults=True, exclude=set(ASIDE))
+        text = json.dumps(matter, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def to_yaml(self) -> str:
+        """The resolved recipe as a file that ``read`` takes: profile and overrides applied, profiles gone."""
+        return writing.to_yaml(self.model_dump(by_alias=True, exclude_unset=True, exclude={"profiles"}))

@@ -1,0 +1,183 @@
+"""The ``trials:`` section: a single trial, a scan over axes, or a search over a space."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from lblhep.recipe.component import Component
+
+MOST_TRIALS = 10_000_000
+"""More than this is taken for a slip of the pen, and would not fit in memory."""
+
+Name = Annotated[str, Field(pattern=r"^[^\W\d][\w-]*$")]
+"""The name of an axis, data set, model, ...: one step of a dotted address."""
+
+Path = Annotated[str, Field(pattern=r"^[^.\s]+(\.[^.\s]+)*$")]
+Goal = Literal["maximize", "minimize"]
+
+
+def fault(key: str, message: str) -> PydanticCustomError:
+    """An error of one key that only shows when several are read together."""
+    return PydanticCustomError("recipe", "{message}", {"key": key, "message": message})
+
+
+class Section(BaseModel):
+    """A section whose keys are all known."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class Axis(Section):
+    """The values that one address takes: ``range: [first, end)`` or ``values: [...]``.
+
+    Values that are mappings set several arguments of the component at ``path`` together.
+    """
+
+    path: Path
+    range: tuple[int, int] | None = Field(default=None, strict=False)
+    values: tuple[Any, ...] | None = Field(default=None, strict=False, min_length=1)
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        forms = "`range: [first, end]` (end excluded) or `values: [...]`"
+        if self.range is None and self.values is None:
+            raise fault("", f"has no values: give it {forms}")
+        if self.range is not None and self.values is not None:
+            raise fault("range", f"stands beside `values`: give {forms}, or override the axis as a whole")
+        if self.range is not None and self.range[1] <= self.range[0]:
+            raise fault("range", f"is empty: {list(self.range)} holds no integer (the end is excluded)")
+        return self
+
+    @property
+    def points(self) -> Sequence[Any]:
+        """The axis values in order."""
+        return self.values if self.range is None else range(*self.range)  # type: ignore[return-value]
+
+
+class Dimension(Section):
+    """One searched address and its prior: bounds (of integers half-open, as a range's), or choices."""
+
+    path: Path
+    uniform: tuple[float, float] | None = Field(default=None, strict=False)
+    log_uniform: tuple[float, float] | None = Field(default=None, strict=False)
+    int_uniform: tuple[int, int] | None = Field(default=None, strict=False)
+    choices: tuple[Any, ...] | None = Field(default=None, strict=False, min_length=1)
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        forms = ("uniform", "log_uniform", "int_uniform", "choices")
+        given = [form for form in forms if getattr(self, form) is not None]
+        if len(given) != 1:
+            has = " and ".join(f"`{form}`" for form in given) or "no prior"
+            raise fault("", f"has {has}: give one of {', '.join(forms)}")
+        bounds = self.uniform or self.log_uniform or self.int_uniform
+        if bounds is not None:
+            low, high = bounds
+            if not (math.isfinite(low) and math.isfinite(high) and low < high):
+                raise fault(given[0], f"needs two finite bounds, the lower first, not {list(bounds)}")
+            if self.log_uniform is not None and low <= 0:
+                raise fault("log_uniform", f"needs positive bounds, not {list(bounds)}")
+        return self
+
+
+class Objective(Section):
+    """The group metric that a search improves."""
+
+    metric: str
+    goal: Goal
+
+
+class Single(Section):
+    """One trial: the recipe as it stands."""
+
+    kind: Literal["single"]
+
+    @property
+    def axes_of_trial(self) -> dict[str, str]:
+        """Axis name -> address, of everything that ``Recipe.at`` may set."""
+        return {}
+
+    @property
+    def total(self) -> int:
+        """The number of trials."""
+        return 1
+
+
+class Scan(Section):
+    """Every combination of the axis values, executed in packs."""
+
+    kind: Literal["scan"]
+    expect: int = Field(ge=1)
+    pack: int = Field(default=1, ge=1)
+    axes: dict[Name, Axis] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _count(self) -> Self:
+        _check_expect(self.expect, {name: len(axis.points) for name, axis in self.axes.items()})
+        return self
+
+    @property
+    def axes_of_trial(self) -> dict[str, str]:
+        """Axis name -> address, of everything that ``Recipe.at`` may set."""
+        return {name: axis.path for name, axis in self.axes.items()}
+
+    @property
+    def total(self) -> int:
+        """The number of trials."""
+        return self.expect
+
+
+class Search(Section):
+    """Points proposed by a sampler; each is a group of replicates with one objective."""
+
+    kind: Literal["search"]
+    points: int = Field(ge=1)
+    expect: int | None = Field(default=None, ge=1)
+    space: dict[Name, Dimension] = Field(min_length=1)
+    replicates: dict[Name, Axis] = Field(default_factory=dict)
+    objective: Objective
+    sampler: Component | None = None
+    scheduler: Component | None = None
+
+    @model_validator(mode="after")
+    def _count(self) -> Self:
+        lengths = {name: len(axis.points) for name, axis in self.replicates.items()}
+        _check_expect(self.total if self.expect is None else self.expect, {"points": self.points, **lengths})
+        both = sorted(self.space.keys() & self.replicates.keys())
+        if both:
+            raise fault("replicates", f"and `space` both name {', '.join(both)}")
+        return self
+
+    @property
+    def axes_of_trial(self) -> dict[str, str]:
+        """Axis name -> address, of everything that ``Recipe.at`` may set."""
+        searched = {name: dimension.path for name, dimension in self.space.items()}
+        return searched | {name: axis.path for name, axis in self.replicates.items()}
+
+    @property
+    def replicates_total(self) -> int:
+        """The number of trials of one point."""
+        return math.prod(len(axis.points) for axis in self.replicates.values())
+
+    @property
+    def total(self) -> int:
+        """The number of trials if no point is stopped early."""
+        return self.points * self.replicates_total
+
+
+Trials = Annotated[Single | Scan | Search, Field(discriminator="kind")]
+
+
+def _check_expect(expect: int, lengths: dict[str, int]) -> None:
+    """Refuse a wrong count: it is the cheapest guard against a scan that is not the one intended."""
+    total = math.prod(lengths.values())
+    product = " x ".join(f"{length} {name}" for name, length in lengths.items())
+    if total != expect:
+        raise fault("expect", f"is {expect}, but there are {total} trials: {product}")
+    if total > MOST_TRIALS:
+        raise fault("expect", f"is more than {MOST_TRIALS:,} trials: {product}")

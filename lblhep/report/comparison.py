@@ -1,0 +1,144 @@
+"""The comparison table: launches beside each other, replicates folded into mean and spread.
+
+A row is a launch at one value of the axes in ``by``.  Its metrics are those of the groups there and those of
+the trials there; where several share a row, the table gives their mean and their standard deviation (the
+spread of single values, not the error of the mean).  ``lblhep compare`` and the reports print this one table.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from lblhep.errors import LblhepError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lblhep.recipe import Recipe
+    from lblhep.report.protocols import Launched
+
+SPREAD = " spread"  # the column "auc spread" belongs to "auc"
+PER_LAUNCH = "launch"  # ``by`` this pseudo-axis alone: one row for each launch
+_NOT_METRICS = ("trial", "name", "status", "group")
+
+
+def comparison(launches: Iterable[Launched], by: Sequence[str] | None = None) -> pd.DataFrame:
+    """Columns: launch, the axes in ``by``, trials, then each metric (the goal's first) and its spread.
+
+    ``by`` defaults to what a launch's groups are named by, and without groups to every axis: one row a trial.
+    The best row by the recipes' goal comes first.  Raises LblhepError for an axis that no launch has.
+    """
+    import pandas as pd
+
+    launches = list(launches)
+    known = sorted({name for launch in launches for name in axes(launch.recipe)})
+    unknown = [name for name in by or () if name != PER_LAUNCH and name not in known]
+    if unknown:
+        raise LblhepError(f"no axis {unknown[0]!r}; there are: {', '.join([PER_LAUNCH, *known])}")
+    tables = [_launch_table(launch, by) for launch in launches]
+    keys = list(dict.fromkeys(name for _, own in tables for name in own))
+    table = pd.concat([part for part, _ in tables], ignore_index=True)
+    front = ["launch", *keys, "trials"]
+    table = table[[*front, *(name for name in table if name not in front)]]
+    goals = [g for launch in launches if (g := goal(launch.recipe)) is not None and g[0] in table]
+    if not goals:
+        return table
+    metric, direction = goals[0]
+    front += [name for name in (metric, metric + SPREAD) if name in table]
+    ordered = table.sort_values(metric, ascending=direction == "minimize", kind="stable")
+    return ordered[[*front, *(name for name in table if name not in front)]].reset_index(drop=True)
+
+
+def axes(recipe: Recipe) -> tuple[str, ...]:
+    """What tells the trials apart: the axes of a scan, the parameters and replicates of a search."""
+    return tuple(recipe.trials.axes_of_trial)
+
+
+def goal(recipe: Recipe) -> tuple[str, str] | None:
+    """(metric, "maximize" or "minimize"): a search's objective, else the first metric that has a goal."""
+    trials = recipe.trials
+    if trials.kind == "search":
+        return trials.objective.metric, trials.objective.goal
+    for name, metric in recipe.metrics.items():
+        if metric.goal is not None:
+            return name, metric.goal
+    return None
+
+
+def as_json(table: pd.DataFrame) -> str:
+    """The table as a JSON list of objects; a metric with a spread becomes {"mean": ..., "spread": ...}."""
+    rows = []
+    for record in json.loads(table.to_json(orient="records", double_precision=15)):
+        spreads = {name.removesuffix(SPREAD) for name in record if name.endswith(SPREAD)}
+        rows.append(
+            {
+                name: {"mean": value, "spread": record[name + SPREAD]} if name in spreads else value
+                for name, value in record.items()
+                if not name.endswith(SPREAD)
+            }
+        )
+    return json.dumps(rows, indent=2)
+
+
+def with_errors(table: pd.DataFrame) -> pd.DataFrame:
+    """The table for people: "0.7231 ± 0.0042" in one column, digits as the spread allows."""
+    names = [str(name) for name in table.columns if not str(name).endswith(SPREAD)]
+    shown = table[names].astype(object)
+    for name in names:
+        if name + SPREAD in table:
+            pairs = zip(table[name], table[name + SPREAD], strict=True)
+            shown[name] = [value_and_spread(value, spread) for value, spread in pairs]
+    return shown
+
+
+def value_and_spread(value: float, spread: float) -> str:
+    """Two significant digits of the spread decide how many the value has (as the PDG rounds)."""
+    from math import floor, isfinite, log10
+
+    if not isfinite(value):
+        return "" if value != value else str(value)
+    if not isfinite(spread):
+        return f"{value:.4g}"
+    if spread == 0:
+        return f"{value:.4g} ± 0"
+    digits = 1 - floor(log10(spread))
+    if not -4 <= digits <= 6:
+        return f"{value:.4g} ± {spread:.2g}"
+    return f"{value:.{max(digits, 0)}f} ± {spread:.{max(digits, 0)}f}"
+
+
+def _launch_table(launch: Launched, by: Sequence[str] | None) -> tuple[pd.DataFrame, list[str]]:
+    """One launch's rows of the table, and the axes that name them."""
+    trials, groups, names = launch.rows, launch.groups, axes(launch.recipe)
+    if by is not None:
+        keys = [name for name in by if name in names]
+    elif len(groups):
+        keys = [name for name in groups.columns if name in names]
+    else:
+        keys = [name for name in names if name in trials.columns]
+    table = _folded(trials, keys, names)
+    # A group's metric says nothing about an axis that the group runs over.
+    if len(groups) and all(key in groups.columns for key in keys):
+        of_groups = _folded(groups, keys, names).drop(columns="trials")
+        table = table.drop(columns=[name for name in of_groups if name in table]).join(of_groups)
+        table = table[["trials", *of_groups, *(c for c in table if c not in of_groups and c != "trials")]]
+    if keys:
+        table = table.reset_index()
+    table.insert(0, "launch", launch.directory.name)
+    return table, keys
+
+
+def _folded(frame: pd.DataFrame, keys: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
+    """Indexed by the keys: how many rows ("trials"), each metric's mean and, of several, spread."""
+    numbers = frame.select_dtypes("number").columns
+    metrics = [name for name in numbers if name not in (*_NOT_METRICS, *names)]
+    parts = frame.groupby(list(keys) or (lambda _: 0), sort=True, dropna=False)
+    folded = parts.size().to_frame("trials")
+    mean, spread = parts[metrics].mean(), parts[metrics].std(ddof=1)
+    for name in metrics:
+        folded[name] = mean[name]
+        if folded["trials"].max() > 1:
+            folded[name + SPREAD] = spread[name]
+    return folded

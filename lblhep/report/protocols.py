@@ -1,0 +1,57 @@
+"""What a report is, and what it may read of a launch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from lblhep.recipe import Recipe
+
+
+class Launched(Protocol):
+    """A launch as it lies on disk, finished or not (``lblhep.launch.LaunchView`` is one)."""
+
+    @property
+    def directory(self) -> Path:
+        """``mlruns/launches/<id>``."""
+
+    @property
+    def info(self) -> Mapping[str, Any]:
+        """The launch's own record: id, study, digests, state, MLflow run."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe, resolved."""
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """One row for each trial: trial, name, one column for each axis, metrics, status."""
+
+    @property
+    def groups(self) -> pd.DataFrame:
+        """One row for each complete group: group, the axes that name it, metrics."""
+
+    @property
+    def curves(self) -> pd.DataFrame:
+        """What trials logged while they ran: trial, step, metrics."""
+
+    def arrays(self, trial: str, name: str) -> Mapping[str, np.ndarray]:
+        """What a trial saved under a name."""
+
+    def group_arrays(self, group: str) -> Mapping[str, np.ndarray]:
+        """The arrays among what the Combine returned for a group."""
+
+    def sample(self, dataset: str) -> Any:
+        """The opened data set behind a data set of the recipe."""
+
+
+class Report(Protocol):
+    """A recipe's ``report:`` component."""
+
+    def render(self, launch: Launched, out: Path) -> Mapping[str, str | float] | None:
+        """Write ``out/index.html`` and its figures; return the headline, printed at the launch's end."""

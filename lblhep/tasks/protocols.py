@@ -1,0 +1,79 @@
+"""What a task is given and what it returns: the contract between the harness and a study's training code.
+
+A task executes a *pack*: one or more trials that it trains together (hundreds of small networks as one tensor
+program, or a single long fit).  It touches the outside world only through its `Bench`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from lblhep.trials import Trial
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A trial that worked: its final metrics, each a float (NaN is allowed and recorded as such)."""
+
+    trial: str
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A trial that did not work; the other trials of its pack are none the worse for it."""
+
+    trial: str
+    error: str
+    traceback: str
+
+
+class Bench(Protocol):
+    """All that a task may touch.  Names (`"dijets"`, `"classifier"`) are those of the recipe's maps."""
+
+    @property
+    def device(self) -> str:
+        """``"cpu"`` or ``"cuda:0"``."""
+
+    @property
+    def checkpoint(self) -> Path:
+        """A directory of this pack that survives when its worker dies and the pack is tried again."""
+
+    def dataset(self, trial: Trial, name: str | None = None) -> Any:
+        """The trial's data set, kept in the worker by its configuration; `name` defaults to the only one."""
+
+    def model(self, trial: Trial, name: str | None = None, **given: Any) -> Any:
+        """A fresh model on every call; `given` offers it what it may ask for (e.g. ``n_features``)."""
+
+    def metric(self, trial: Trial, name: str) -> Any:
+        """The metric as its component builds it: a torchmetrics Metric or a callable."""
+
+    def generator(self, trial: Trial, address: str) -> np.random.Generator:
+        """The random stream of the component at `address` (``"models.classifier"``), never of the pack."""
+
+    def log(self, trial: Trial, metrics: Mapping[str, float], step: int) -> None:
+        """One point of the trial's curves.  In a search the objective's curve is what the scheduler sees."""
+
+    def save(self, trial: Trial, name: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Keep arrays (scores, spectra) for the group's Combine and for the report."""
+
+    def cached(self, key: str, make: Callable[[], T]) -> T:
+        """`make()`, or what it returned earlier under the same key, in this or another worker."""
+
+
+class Task(Protocol):
+    """A component named by the recipe's ``task:``."""
+
+    batches_over: tuple[str, ...]
+    """Names of arguments (last parts of axis paths) that may differ within one pack."""
+
+    def run(self, trials: Sequence[Trial], bench: Bench) -> Sequence[Row | Failure]:
+        """Execute the pack: one Row or Failure for each trial.  An exception fails all its trials."""

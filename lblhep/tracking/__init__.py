@@ -1,0 +1,10 @@
+"""MLflow: the only part that imports it, and only the driver writes.
+
+Importing this package loads no mlflow; the functions do.
+"""
+
+from lblhep.tracking.reading import find_run
+from lblhep.tracking.store import tracking_uri
+from lblhep.tracking.tracker import About, DataInput, Tracker, TrialRecord
+
+__all__ = ["About", "DataInput", "Tracker", "TrialRecord", "find_run", "tracking_uri"]

@@ -1,0 +1,29 @@
+"""Reading the store: from a run in MLflow's pages back to the launch that made it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lblhep.errors import TrackingError
+from lblhep.tracking.store import connect, explained, tracking_uri
+
+
+def find_run(workspace: Path, run_id: str) -> tuple[str, str | None]:
+    """The launch of an MLflow run, and its trial if it is a trial's run.
+
+    Raises:
+        TrackingError: there is no such run, or lblhep did not make it.
+    """
+    from mlflow.exceptions import MlflowException
+
+    client = connect(workspace)
+    with explained(workspace):
+        try:
+            tags = client.get_run(run_id).data.tags
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            raise TrackingError(f"{tracking_uri(workspace)}: there is no run {run_id}") from None
+    if "lblhep.launch" not in tags:
+        raise TrackingError(f"{tracking_uri(workspace)}: run {run_id} was not made by lblhep")
+    return tags["lblhep.launch"], tags.get("lblhep.trial")

@@ -1,0 +1,132 @@
+"""Where MLflow keeps things: SQLite and a folder in the workspace's mlruns, unless told otherwise."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lblhep.errors import TrackingError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+def tracking_uri(workspace: Path) -> str:
+    """``MLFLOW_TRACKING_URI``, or the workspace's own SQLite file."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{database(workspace)}"
+
+
+def database(workspace: Path) -> Path:
+    """The workspace's own database."""
+    return workspace / "mlruns" / "mlflow.db"
+
+
+def artifact_root(workspace: Path) -> Path:
+    """Where the workspace's own store keeps artifacts."""
+    return workspace / "mlruns" / "artifacts"
+
+
+def connect(workspace: Path) -> MlflowClient:
+    """A client of the store, which is made first if need be.
+
+    Raises:
+        TrackingError: the store cannot be read or written.
+    """
+    uri = tracking_uri(workspace)
+    path = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+    if path is not None:
+        _prepare(path)
+    with explained(workspace):
+        quiet()
+        from mlflow import MlflowClient
+
+        _relax_every_connection()
+        client = MlflowClient(tracking_uri=uri)
+        client.search_experiments(max_results=1)  # migrates a new database, meets a broken one
+    return client
+
+
+def _prepare(path: Path) -> None:
+    """Make the file, in write-ahead mode: a reader (the UI) and the driver do not wait for one another."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(path, timeout=10)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA user_version")
+            if not os.access(path, os.W_OK):
+                raise sqlite3.OperationalError("attempt to write a readonly database")
+    except (OSError, sqlite3.Error) as error:
+        raise broken(path, str(error)) from error
+
+
+def broken(path: Path, reason: str) -> TrackingError:
+    """What to do about a database that does not work."""
+    if "locked" in reason:
+        remedy = "another process holds it for long: stop it, or name another store in MLFLOW_TRACKING_URI"
+    elif "malformed" in reason or "not a database" in reason:
+        remedy = (
+            "move the file away: a new one is made, and `--resume` logs the launch's finished trials into it"
+        )
+    elif "full" in reason or "No space" in reason:
+        remedy = "free some space, then go on with `--resume`"
+    elif "out-of-date database schema" in reason:
+        remedy = f"an older MLflow made it: `mlflow db upgrade sqlite:///{path}`, after a backup"
+        reason = "its schema is out of date"
+    else:
+        remedy = "make it writable, or name another store in MLFLOW_TRACKING_URI"
+    return TrackingError(f"{path}: the MLflow store cannot be used ({reason}); {remedy}")
+
+
+@contextmanager
+def explained(workspace: Path) -> Iterator[None]:
+    """Turn what MLflow, SQLAlchemy and the disk raise into a TrackingError that names file and remedy."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        cause: Any = getattr(error, "orig", None) or error
+        reason = " ".join(str(cause).split())[:300]
+        uri = tracking_uri(workspace)
+        raise broken(Path(uri.removeprefix("sqlite:///")), reason) from error
+
+
+def quiet() -> None:
+    """MLflow and alembic report each migration step; the user asked for a launch."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+_relaxed = False
+
+
+def _relax_every_connection() -> None:
+    """SQLite need not sync to the platter at every commit: a crash of the process loses nothing."""
+    global _relaxed
+    if _relaxed:
+        return
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    def relax(connection: Any, record: Any) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous=NORMAL")
+
+    event.listen(Engine, "connect", relax)
+    _relaxed = True
+
+
+def analyze(workspace: Path) -> None:
+    """Let SQLite count its rows, so that searches among 20,000 runs use the right index (84 s -> 0.4 s)."""
+    uri = tracking_uri(workspace)
+    if uri.startswith("sqlite:///"):
+        with closing(sqlite3.connect(uri.removeprefix("sqlite:///"), timeout=30)) as connection:
+            connection.execute("ANALYZE")

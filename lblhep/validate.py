@@ -1,0 +1,220 @@
+"""Every problem of a recipe that needs more than its file: components, data cards, axis values.
+
+``Recipe.read`` has looked at the form. Here each component is imported and asked for its signature, each data
+card is read, and every axis is tried at its values, so that a launch does not end where it could not start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from lblhep import components
+from lblhep.arguments import argument_faults
+from lblhep.cards import list_cards, read_card
+from lblhep.errors import CardError, ComponentError, Problem, RecipeError
+from lblhep.recipe import Axis, Component, Dimension, Recipe, Scan, Search
+from lblhep.recipe.hints import did_you_mean
+from lblhep.recipe.text import Keys, dotted
+from lblhep.trials import is_batched
+
+MOST_VALUES = 50
+"""Values of a listed axis that are tried; of a range, its ends."""
+
+HIDDEN = ("truth", "weight", "id")
+"""Roles of the columns that nothing may learn from."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A component, where it stands, and what its caller will give it. ``called_later``: only names count."""
+
+    keys: Keys
+    component: Component
+    given: tuple[str, ...] = ()
+    partial: bool = False
+    """Whether its caller passes arguments that nobody knows beforehand: then none is called missing."""
+
+
+def problems(recipe: Recipe, imports: bool = True) -> list[Problem]:
+    """Everything that is wrong, at its line; without ``imports``, what can be told without the components."""
+    found = [*_workspace(recipe), *_cards(recipe), *_features(recipe)]
+    if imports:
+        components.on_path(recipe.workspace)
+        found += [*chain.from_iterable(_arguments(recipe, place) for place in _places(recipe))]
+        found += [*_roles(recipe), *_batching(recipe)]
+    return [*dict.fromkeys([*found, *_axis_values(recipe, imports, {problem.path for problem in found})])]
+
+
+def _workspace(recipe: Recipe) -> Iterator[Problem]:
+    stray = recipe.workspace / "experiments" / "__init__.py"
+    if stray.is_file():
+        yield Problem(str(stray), 0, 0, "", "hides the studies that come with lblhep", "remove this file")
+
+
+def _places(recipe: Recipe) -> Iterator[Place]:
+    """Every component that the recipe itself names."""
+    yield Place(("task",), recipe.task)
+    yield from (Place(("datasets", name), each, ("data", "rng")) for name, each in recipe.datasets.items())
+    yield from (Place(("models", name), each, ("rng",), True) for name, each in recipe.models.items())
+    yield from (Place(("metrics", name), each) for name, each in recipe.metrics.items())
+    if recipe.groups is not None:
+        yield Place(("groups",), recipe.groups)
+    if recipe.report is not None:
+        yield Place(("report",), recipe.report)
+    if isinstance(recipe.trials, Search):
+        if recipe.trials.sampler is not None:
+            yield Place(("trials", "sampler"), recipe.trials.sampler, ("seed",))
+        if recipe.trials.scheduler is not None:
+            yield Place(("trials", "scheduler"), recipe.trials.scheduler)
+
+
+def _nested(keys: Keys, value: Any) -> Iterator[Place]:
+    """The components inside an argument, whose receivers build them."""
+    if isinstance(value, Component):
+        yield Place(keys, value, partial=True)
+    elif isinstance(value, dict | list):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _nested((*keys, key), item)
+
+
+def _arguments(recipe: Recipe, place: Place) -> Iterator[Problem]:
+    """Whether the component imports and takes its arguments, and those inside it theirs."""
+    arguments = place.component.arguments
+    try:
+        target = components.load(place.component.use)
+    except ComponentError as error:
+        yield recipe.problem((*place.keys, "use"), str(error))
+    else:
+        for fault in argument_faults(target, arguments, set(place.given)):
+            missing = fault.keys[0] not in arguments
+            if not (missing and place.partial):
+                yield recipe.problem((*place.keys, *fault.keys), fault.message, fault.hint)
+    for name, value in arguments.items():
+        for inner in _nested((*place.keys, name), value):
+            yield from _arguments(recipe, inner)
+
+
+def _loaded(component: Component | None) -> Any:
+    """The component's object, or None where ``_arguments`` has reported that there is none."""
+    try:
+        return None if component is None else components.load(component.use)
+    except ComponentError:
+        return None
+
+
+def _roles(recipe: Recipe) -> Iterator[Problem]:
+    """Whether task, Combine and report have the method that the harness calls."""
+    wanted = (("task", recipe.task, "run"), ("report", recipe.report, "render"))
+    for section, component, method in wanted:
+        target = _loaded(component)
+        if target is not None and not (isinstance(target, type) and hasattr(target, method)):
+            name = getattr(target, "__name__", "it")
+            yield recipe.problem((section, "use"), f"{name} is no {section}: a class with `{method}`")
+    combine = _loaded(recipe.groups)
+    if isinstance(combine, type) and not any("__call__" in vars(cls) for cls in combine.__mro__):
+        yield recipe.problem(("groups", "use"), f"{combine.__name__} has no `__call__`")
+
+
+def _batching(recipe: Recipe) -> Iterator[Problem]:
+    """Whether the task can hold in one pack what the recipe wants there."""
+    task = _loaded(recipe.task)
+    if task is None:
+        return
+    over: tuple[str, ...] = getattr(task, "batches_over", ())
+    declared = f"{task.__name__} batches over {', '.join(over) or 'nothing'}"
+    trials = recipe.trials
+    if isinstance(trials, Scan) and not any(is_batched(axis, over) for axis in trials.axes.values()):
+        if trials.pack > 1:
+            message = f"is {trials.pack}, but no axis can share a pack: {declared}"
+            yield recipe.problem(("trials", "pack"), message)
+    elif isinstance(trials, Search):
+        for name, axis in trials.replicates.items():
+            if not is_batched(axis, over):
+                message = f"`{axis.path}` cannot differ inside a pack: {declared}"
+                yield recipe.problem(("trials", "replicates", name, "path"), message)
+
+
+def _cards(recipe: Recipe) -> Iterator[Problem]:
+    """Whether each data set's card is there and can be read."""
+    for name, dataset in recipe.datasets.items():
+        if dataset.card is None:
+            continue
+        keys: Keys = ("datasets", name, "card")
+        cards = list_cards(recipe.workspace)
+        if dataset.card not in cards:
+            message = f"there is no data_cards/{dataset.card}.yaml in {recipe.workspace}"
+            yield recipe.problem(keys, message, did_you_mean(dataset.card, cards))
+            continue
+        try:
+            read_card(recipe.workspace, dataset.card)
+        except RecipeError as error:
+            yield from error.problems
+        except CardError as error:
+            yield recipe.problem(keys, str(error))
+
+
+def _features(recipe: Recipe) -> Iterator[Problem]:
+    """Whether an argument ``features`` names a column that gives the answer away."""
+    hidden = {name: _hidden_columns(recipe, dataset.card) for name, dataset in recipe.datasets.items()}
+    every = {column: role for columns in hidden.values() for column, role in columns.items()}
+    places: list[tuple[Keys, Component, dict[str, str]]] = [(("task",), recipe.task, every)]
+    places += [(("models", name), model, every) for name, model in recipe.models.items()]
+    places += [(("datasets", name), each, hidden[name]) for name, each in recipe.datasets.items()]
+    for keys, component, columns in places:
+        features = component.arguments.get("features")
+        for index, feature in enumerate(features if isinstance(features, list) else ()):
+            role = columns.get(feature) if isinstance(feature, str) else None
+            if role is not None:
+                message = f"`{feature}` is a column of role {role}: nothing may learn from it"
+                yield recipe.problem((*keys, "features", index), message)
+
+
+def _hidden_columns(recipe: Recipe, card: str | None) -> dict[str, str]:
+    """Column -> role, of those columns of a card that are no observables."""
+    try:
+        columns = {} if card is None else read_card(recipe.workspace, card).columns
+    except (CardError, RecipeError):  # ``_cards`` reports it
+        return {}
+    return {name: column.role for name, column in columns.items() if column.role in HIDDEN}
+
+
+def _axis_values(recipe: Recipe, imports: bool, known: set[str]) -> Iterator[Problem]:
+    """Whether the recipe still holds at the values of each axis; faults known without them are left out."""
+    trials = recipe.trials
+    for section in ("axes", "space", "replicates"):
+        for name, axis in getattr(trials, section, {}).items():
+            for value in _tried(axis):
+                for message, hint in _faults_at(recipe, name, value, imports, known):
+                    yield recipe.problem(("trials", section, name), f"at {value!r:.60}, {message}", hint)
+
+
+def _faults_at(
+    recipe: Recipe, axis: str, value: Any, imports: bool, known: set[str]
+) -> Iterator[tuple[str, str]]:
+    try:
+        trial = recipe.at({axis: value})
+    except RecipeError as error:
+        yield from ((f"{problem.path} {problem.message}", problem.hint) for problem in error.problems)
+        return
+    path = recipe.trials.axes_of_trial[axis]
+    found = [*_cards(trial), *_features(trial)]
+    if imports:
+        touched = (place for place in _places(trial) if f"{path}.".startswith(f"{dotted(place.keys)}."))
+        found += chain.from_iterable(_arguments(trial, place) for place in touched)
+    yield from (
+        (f"{problem.path} {problem.message}", problem.hint) for problem in found if problem.path not in known
+    )
+
+
+def _tried(axis: Axis | Dimension) -> list[Any]:
+    """The values of an axis that are tried: of a range or prior the ends, else each."""
+    if isinstance(axis, Axis):
+        points = axis.points
+        return [*points[:MOST_VALUES]] if axis.range is None else [points[0], points[-1]]
+    if axis.int_uniform is not None:
+        return [axis.int_uniform[0], axis.int_uniform[1] - 1]
+    bounds = axis.uniform or axis.log_uniform
+    return [float(bound) for bound in bounds] if bounds is not None else [*(axis.choices or ())]

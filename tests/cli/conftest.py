@@ -1,0 +1,69 @@
+"""A workspace as `lblhep new` makes it, a launch stored in it, the command line called in this process."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from lblhep.cli import app
+from lblhep.cli.new import study_files
+
+Call = Callable[..., Result]
+
+
+@pytest.fixture
+def call() -> Call:
+    """``call("list", "--all")`` -> exit code, stdout, stderr."""
+    return lambda *words: CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty working folder; what is imported from it is forgotten afterwards."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LBLHEP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if name.startswith("experiments."):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def workspace(folder: Path) -> Path:
+    """A workspace with the study ``sample``."""
+    for path, text in study_files("sample").items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    return folder
+
+
+@pytest.fixture
+def stored(workspace: Path) -> Path:
+    """A finished launch of the study's smoke profile with invented AUCs: 0.7 and 0.9."""
+    import numpy as np
+
+    from lblhep.launch import packs
+    from lblhep.launch.directory import create
+    from lblhep.recipe import Recipe
+    from lblhep.trials import plan
+
+    recipe = Recipe.read(workspace / "recipes/sample.yaml", profile="smoke")
+    cut = plan(recipe, ("pseudo_experiment", "init"))
+    launch = create(recipe, {pack.id: [trial.id for trial in pack.trials] for pack in cut.packs})
+    for pack, auc in zip(cut.packs, (0.7, 0.9), strict=True):
+        rows = packs.rows_table(pack.trials, {trial.id: {"auc": auc} for trial in pack.trials})
+        packs.commit(launch.path, pack.id, packs.PackResult(rows, about={"seconds": 2.0}))
+    for group, auc in zip(cut.groups, (0.7, 0.9), strict=True):
+        combined = {"mean_auc": auc, "error": np.nan, "efficiency": np.linspace(0, 1, 101)}
+        packs.commit_group(launch.path, group.id, group.key, combined)
+    packs.read_tables(launch.path, "rows").to_parquet(launch.path / "rows.parquet")
+    packs.read_tables(launch.path, "curves").to_parquet(launch.path / "curves.parquet")
+    launch.update(state="finished")
+    return launch.path

@@ -1,0 +1,104 @@
+"""The live table and the plain lines, with a clock that the test turns."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+from rich.console import Console
+
+from lblhep.cli.console import duration
+from lblhep.cli.progress import LiveTable, PlainLines
+from lblhep.launch import Progress
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_plain_lines_come_at_the_start_then_every_ten_seconds_and_at_the_end() -> None:
+    said: list[str] = []
+    clock = Clock()
+    lines = PlainLines(said.append, clock)
+    lines(Progress(total=100, message="starting Ray"))
+    for second in range(1, 26):
+        clock.now = float(second)
+        lines(
+            Progress(total=100, done=second, running=2, seconds=clock.now, remaining_seconds=100 - clock.now)
+        )
+    lines.finish()
+    lines.finish()
+    assert said[0] == "[0 s] 0/100 trials, starting Ray"
+    assert said[1] == "[10 s] 10/100 trials, 2 running, 1 trials/s, 1:30 min left"
+    assert [line.split("]")[0] for line in said] == ["[0 s", "[10 s", "[20 s", "[25 s"]
+
+
+def test_stages_before_the_first_result_are_said_at_once() -> None:
+    said: list[str] = []
+    lines = PlainLines(said.append, Clock())
+    for message in ("making data", "making data", "starting Ray", ""):
+        lines(Progress(total=10, message=message))
+    assert said == ["[0 s] 0/10 trials, making data", "[0 s] 0/10 trials, starting Ray"]
+
+
+def test_failures_and_the_best_are_shown() -> None:
+    said: list[str] = []
+    PlainLines(said.append, Clock())(
+        Progress(total=10, done=5, failed=1, pruned=2, best=("auc", 0.81234, "window=3"), seconds=1.0)
+    )
+    assert said == ["[1 s] 5/10 trials, 1 failed, 2 pruned, auc 0.8123 at window=3"]
+
+
+def test_trials_found_finished_do_not_count_as_fast() -> None:
+    said: list[str] = []
+    clock = Clock()
+    lines = PlainLines(said.append, clock)
+    lines(Progress(total=1000, done=900))
+    clock.now = 10.0
+    lines(Progress(total=1000, done=905, seconds=10.0))
+    assert said[1] == "[10 s] 905/1000 trials, 0.5 trials/s"
+
+
+def test_the_live_table_runs_on_between_snapshots() -> None:
+    clock = Clock()
+    table = LiveTable(clock)
+    table(Progress(total=800))
+    table(
+        Progress(
+            total=800,
+            done=200,
+            running=25,
+            failed=1,
+            best=("validation_auc", 0.6123, "window=3 fold=1"),
+            seconds=100.0,
+            remaining_seconds=300.0,
+            message="pack 8 finished",
+        )
+    )
+    clock.now = 20.0
+    console = Console(width=100, record=True, file=StringIO())
+    console.print(table)
+    text = console.export_text()
+    for part in ("200 of 800 done", "25 running", "1 failed", "validation_auc 0.6123 at window=3 fold=1"):
+        assert part in text
+    assert "2:00 min so far · 2 trials/s, 4:40 min left" in text
+    assert "pack 8 finished" in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_the_live_table_before_the_first_snapshot_is_empty() -> None:
+    console = Console(width=100, record=True, file=StringIO())
+    console.print(LiveTable(Clock()))
+    assert console.export_text().strip() == ""
+
+
+def test_durations() -> None:
+    assert [duration(s) for s in (0.2, 59.4, 59.6, 185, 7380)] == [
+        "0 s",
+        "59 s",
+        "1:00 min",
+        "3:05 min",
+        "2:03 h",
+    ]

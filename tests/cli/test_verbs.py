@@ -1,0 +1,148 @@
+"""The verbs that read: list, validate, describe, compare, report, freeze, ui."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lblhep.recipe import Recipe
+
+
+def test_list(call: Any, stored: Path) -> None:
+    (stored.parents[2] / "recipes/broken.yaml").write_text("study: 3\n")
+    result = call("list")
+    assert result.exit_code == 0, result.output
+    for part in ("recipes/sample.yaml", "smoke", "sample-jets", stored.name, "finished", "lblhep validate"):
+        assert part in result.stdout
+
+
+def test_list_works_from_a_folder_below(call: Any, stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(stored.parents[2] / "recipes")
+    assert stored.name in call("list").stdout
+
+
+def test_validate(call: Any, workspace: Path) -> None:
+    result = call("validate", "recipes/sample.yaml")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == "recipes/sample.yaml: valid and with its profiles smoke: 24 trials\n"
+
+
+def test_validate_finds_a_profiles_fault(call: Any, workspace: Path) -> None:
+    recipe = workspace / "recipes/sample.yaml"
+    recipe.write_text(recipe.read_text().replace("    trials.expect: 2\n", "    trials.expect: 3\n"))
+    result = call("validate", "recipes/sample.yaml", "--no-import")
+    assert result.exit_code == 2
+    assert "is 3, but there are 2 trials" in result.stderr
+
+
+def test_describe_a_component(call: Any, workspace: Path) -> None:
+    result = call("describe", "experiments.sample.models:Classifier")
+    assert result.exit_code == 0, result.output
+    assert "    hidden: int,\n    init: int = 0,\n" in result.stdout
+    assert "One hidden layer" in result.stdout
+    assert "experiments/sample/models.py" in result.stdout
+
+
+def test_describe_a_recipe(call: Any, workspace: Path) -> None:
+    result = call("describe", "recipes/sample.yaml")
+    assert result.exit_code == 0, result.output
+    for part in (
+        "scan, 24 trials",
+        "hidden -> models.classifier.hidden",
+        "task: experiments.sample.tasks:Train",
+    ):
+        assert part in result.stdout
+
+
+def test_compare(call: Any, stored: Path) -> None:
+    result = call("compare", stored.name)
+    assert result.exit_code == 0, result.output
+    assert max(map(len, result.stdout.splitlines())) <= 100
+    lines = [line.split() for line in result.stdout.splitlines() if line.strip()]
+    assert lines[0] == [stored.name]
+    assert lines[1] == ["hidden", "trials", "auc", "mean_auc", "error"]
+    assert lines[3][:4] == ["4", "1", "0.9", "0.9"]
+
+
+def test_compare_as_json_by_launch(call: Any, stored: Path) -> None:
+    rows = json.loads(call("compare", stored.name, "--json", "--by", "launch").stdout)
+    assert rows[0]["launch"] == stored.name
+    assert rows[0]["trials"] == 2
+    assert rows[0]["auc"]["mean"] == pytest.approx(0.8)
+
+
+def test_compare_prints_what_fits_and_says_what_does_not(call: Any, stored: Path) -> None:
+    import pandas as pd
+
+    rows = pd.read_parquet(stored / "rows.parquet")
+    many = {f"a_metric_with_a_long_name_{n}": 0.123456 for n in range(12)}
+    rows.assign(**many).to_parquet(stored / "rows.parquet")
+    result = call("compare", "newest", "--rows", "1")
+    assert max(len(line) for line in result.stdout.splitlines() if "--json" not in line) <= 100
+    assert "more columns" in result.stdout
+    assert "1 more rows: --rows 2" in result.stdout
+
+
+def test_launches_are_found_by_the_beginning_of_their_id(call: Any, stored: Path) -> None:
+    assert call("compare", stored.name[:10]).exit_code == 0
+    missing = call("compare", stored.name[:-1] + "x")
+    assert missing.exit_code == 1
+    assert f"did you mean '{stored.name}'" in missing.stderr
+
+
+def test_report_is_rendered_again(call: Any, stored: Path) -> None:
+    result = call("report", stored.name)
+    assert result.exit_code == 0, result.output
+    assert "best width: 4 hidden units" in result.stdout
+    page = stored / "report/index.html"
+    assert result.stdout.splitlines()[-1] == str(page.relative_to(stored.parents[2]))
+    assert "Recognising boosted W bosons" in page.read_text()
+
+
+def test_report_into_another_folder(call: Any, stored: Path, tmp_path: Path) -> None:
+    assert call("report", stored.name, "--out", tmp_path / "elsewhere").exit_code == 0
+    assert (tmp_path / "elsewhere/roc.pdf").is_file()
+    assert not (stored / "report").exists()
+
+
+def test_freeze_a_launch(call: Any, stored: Path, workspace: Path) -> None:
+    result = call("freeze", stored.name)
+    assert result.exit_code == 0, result.output
+    frozen = workspace / "recipes/frozen.yaml"
+    frozen.write_text(result.stdout)
+    before = Recipe.read(workspace / "recipes/sample.yaml", profile="smoke")
+    assert Recipe.read(frozen).digest() == before.digest()
+
+
+def test_freeze_one_trial(call: Any, stored: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lblhep.tracking.find_run", lambda workspace, run: (stored.name, "000001"))
+    result = call("freeze", "0" * 32)
+    assert result.exit_code == 0, result.output
+    frozen = workspace / "recipes/frozen.yaml"
+    frozen.write_text(result.stdout)
+    recipe = Recipe.read(frozen)
+    assert recipe.trials.total == 1
+    assert recipe.models["classifier"].arguments["hidden"] == 4
+    assert recipe.task.arguments["epochs"] == 2
+    assert call("validate", "recipes/frozen.yaml").exit_code == 0
+
+
+def test_ui_serves_this_machine_only(call: Any, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[list[str]] = []
+
+    def run(command: list[str], *, check: bool) -> SimpleNamespace:
+        started.append(command)
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    result = call("ui", "--port", "5123")
+    assert result.exit_code == 0, result.output
+    assert started[0][:4] == [sys.executable, "-m", "mlflow", "ui"]
+    assert started[0][started[0].index("--host") + 1] == "127.0.0.1"
+    assert started[0][-1] == f"sqlite:///{workspace}/mlruns/mlflow.db"

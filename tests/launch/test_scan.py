@@ -1,0 +1,170 @@
+"""A scan, serially: what it leaves on disk, how failures stay where they belong, how it is resumed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lblhep.errors import LaunchError
+from lblhep.launch import Launch, LaunchView, Progress, launch, packs
+
+
+def view(outcome: Launch) -> LaunchView:
+    return LaunchView(outcome.directory)
+
+
+def test_rows_groups_and_arrays(toy):
+    seen: list[Progress] = []
+    outcome = launch(toy("scan", "task.epochs=2"), serial=True, observe=seen.append)
+    assert outcome.state == "finished"
+    assert outcome.exit_code == 0
+    found = view(outcome)
+    assert list(found.rows.columns) == ["trial", "name", "window", "fold", "score", "noise", "status"]
+    assert found.rows["trial"].tolist() == [f"{i:06d}" for i in range(12)]
+    assert (found.rows["status"] == "finished").all()
+    assert found.groups["window"].tolist() == [0, 1, 2, 3]
+    assert len(found.curves) == 24
+    expected = sum(found.arrays(f"{i:06d}", "noise")["values"] for i in range(3))
+    np.testing.assert_array_equal(found.group_arrays("000000")["spectrum"], expected)
+    assert seen[-1].done == seen[-1].total == 12
+    assert seen[-1].best == ("score", pytest.approx(-0.23), "window=0 fold=2")
+
+
+def test_random_streams_follow_the_declared_arguments_only(toy):
+    """`noise` depends on the window, which the task declares, and not on the fold."""
+    rows = view(launch(toy("scan"), serial=True)).rows
+    assert (rows.groupby("window")["noise"].nunique() == 1).all()
+    assert rows["noise"].nunique() == 4
+
+
+def test_same_packs_give_the_same_bits(toy):
+    first, second = (view(launch(toy("scan"), serial=True)).rows for _ in range(2))
+    pd.testing.assert_frame_equal(first, second, check_exact=True)
+
+
+def test_a_failing_trial_leaves_its_pack_alone(toy):
+    outcome = launch(toy("scan", "task.fail=['000004']"), serial=True)
+    assert (outcome.state, outcome.exit_code, outcome.progress.failed) == ("failed", 1, 1)
+    rows = view(outcome).rows.set_index("trial")
+    assert rows["status"].value_counts().to_dict() == {"finished": 11, "failed": 1}
+    assert np.isnan(rows.loc["000004", "score"])
+
+
+def test_an_exception_fails_its_pack_and_keeps_the_traceback(toy):
+    outcome = launch(toy("scan", "task.crash=['000003']"), serial=True)
+    assert outcome.progress.failed == 3
+    assert "all its trials failed" in outcome.problems[0]
+    failures = packs.read_failures(outcome.directory, "000001")
+    assert [f.trial for f in failures] == ["000003", "000004", "000005"]
+    assert failures[0].error == "RuntimeError: the task is broken"
+    assert "Traceback" in failures[0].traceback
+
+
+def test_resume_runs_what_is_missing(toy, tmp_path: Path):
+    diary = tmp_path / "diary"
+    recipe = toy("scan", f"task.diary={diary}")
+    outcome = launch(recipe, serial=True)
+    undisturbed = view(outcome).rows
+    shutil.rmtree(outcome.directory / "packs" / "000002")
+    shutil.rmtree(outcome.directory / "groups" / "000002")
+    diary.unlink()
+    resumed = launch(recipe, serial=True, resume=outcome.id)
+    assert diary.read_text().split() == ["000006"]
+    pd.testing.assert_frame_equal(view(resumed).rows, undisturbed, check_exact=True)
+    assert len(view(resumed).groups) == 4
+
+
+def test_resume_tries_failures_again(toy, tmp_path: Path):
+    marker = tmp_path / "mended"
+    recipe = toy(
+        "scan", f"task={{use: 'experiments.toy.tasks:Mended', marker: {marker}, window: 0, fold: 0}}"
+    )
+    assert launch(recipe, serial=True).progress.failed == 12
+    marker.touch()
+    assert launch(recipe, serial=True, resume=True).state == "finished"
+
+
+def test_resume_refuses_another_recipe_and_other_code(toy):
+    recipe = toy("scan")
+    with pytest.raises(LaunchError, match="no unfinished launch to resume"):
+        launch(recipe, serial=True, resume=True)
+    first = launch(recipe, serial=True)
+    with pytest.raises(LaunchError, match=rf"no launch 'nowhere'.*newest: {first.id}"):
+        launch(recipe, serial=True, resume="nowhere")
+    with pytest.raises(LaunchError, match="differs from this one"):
+        launch(toy("scan", "seed=4"), serial=True, resume=first.id)
+    source = recipe.workspace / "experiments" / "toy" / "tasks.py"
+    source.write_text(source.read_text() + "\n# a change\n")
+    with pytest.raises(LaunchError, match=r"code changed since .*experiments/toy/tasks.py"):
+        launch(recipe, serial=True, resume=first.id)
+    assert launch(recipe, serial=True, resume=first.id, force=True).state == "finished"
+
+
+def test_one_driver_at_a_time(toy):
+    from lblhep.launch.directory import LaunchDirectory
+
+    recipe = toy("scan")
+    first = launch(recipe, serial=True)
+    with (
+        LaunchDirectory(first.directory).held(),
+        pytest.raises(LaunchError, match=r"another driver \(process \d+"),
+    ):
+        launch(recipe, serial=True, resume=first.id)
+
+
+def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(toy):
+    recipe = toy("scan")
+
+    def interrupt(progress: Progress) -> None:
+        if progress.done == 6:
+            raise KeyboardInterrupt
+
+    outcome = launch(recipe, serial=True, observe=interrupt)
+    assert (outcome.state, outcome.exit_code) == ("interrupted", 130)
+    assert f"--resume {outcome.id}" in outcome.message
+    assert len(view(outcome).rows) == 6
+    resumed = launch(recipe, serial=True, resume=True)
+    assert (resumed.id, resumed.state) == (outcome.id, "finished")
+
+
+def test_the_kept_partition_is_used(toy):
+    """A resumed launch keeps the packs it was cut into: launch.json, not the recipe, decides."""
+    outcome = launch(toy("scan"), serial=True)
+    info = json.loads((outcome.directory / "launch.json").read_text())
+    assert info["partition"]["000001"] == ["000003", "000004", "000005"]
+    assert info["state"] == "finished"
+
+
+def test_a_broken_report_or_combine_costs_a_line(toy):
+    outcome = launch(toy("scan", "report={use: 'experiments.toy.tasks:BrokenReport'}"), serial=True)
+    assert outcome.state == "failed"
+    assert "the report failed: ValueError: no ink" in outcome.problems[0]
+    outcome = launch(toy("scan", "groups.use=experiments.toy.tasks:broken_combine"), serial=True)
+    assert len(outcome.problems) == 4
+    assert "ZeroDivisionError" in outcome.problems[0]
+
+
+def test_unwritable_mlruns(toy):
+    recipe = toy("scan")
+    launches = recipe.workspace / "mlruns" / "launches"
+    launches.write_text("a file where the folder should be")
+    with pytest.raises(LaunchError, match=r"mlruns/launches.*: .*make it writable"):
+        launch(recipe, serial=True)
+
+
+def test_full_disk_names_file_and_remedy(toy, monkeypatch: pytest.MonkeyPatch):
+    recipe = toy("scan")
+
+    def full(directory: Path, *arguments: object) -> None:
+        raise OSError(28, "No space left on device", str(directory / "packs"))
+
+    monkeypatch.setattr(packs, "commit", full)
+    with pytest.raises(
+        LaunchError, match=r"packs: No space left on device; finished packs are kept.*--resume"
+    ):
+        launch(recipe, serial=True)

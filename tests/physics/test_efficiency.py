@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import norm
+from sklearn.metrics import roc_auc_score
+
+from lblhep.physics.efficiency import auc, sic_curve
+
+scores = st.lists(st.integers(-5, 5), min_size=1, max_size=40)
+
+
+@given(scores, scores, st.data())
+def test_auc_is_that_of_scikit_learn_with_ties_and_weights(signal, background, data):
+    weight = st.floats(0.1, 10)
+    ws = data.draw(st.lists(weight, min_size=len(signal), max_size=len(signal)))
+    wb = data.draw(st.lists(weight, min_size=len(background), max_size=len(background)))
+    label = [1] * len(signal) + [0] * len(background)
+    plain, _ = auc(signal, background)
+    weighted, _ = auc(signal, background, signal_weights=ws, background_weights=wb)
+    assert plain == pytest.approx(roc_auc_score(label, signal + background))
+    assert weighted == pytest.approx(roc_auc_score(label, signal + background, sample_weight=ws + wb))
+
+
+def test_auc_and_its_error_of_gaussians():
+    """AUC = Phi(d / sqrt 2).  1,000 repetitions fix the spread to 2.3 %; asked for 9 %."""
+    rng = np.random.default_rng(1)
+    results = [auc(rng.normal(1, 1, 150), rng.normal(0, 1, 400)) for _ in range(1000)]
+    areas, errors = np.array(results).T
+    assert areas.mean() == pytest.approx(norm.cdf(1 / np.sqrt(2)), abs=4 * areas.std() / np.sqrt(1000))
+    assert errors.mean() == pytest.approx(areas.std(), rel=0.09)
+
+
+def test_sic_of_gaussians_is_the_closed_form():
+    """eps = Phi(d - c), Phi(-c): each point within 4.5 of its own errors (150 correlated points)."""
+    rng = np.random.default_rng(2)
+    curve = sic_curve(rng.normal(2, 1, 50_000), rng.normal(0, 1, 500_000))
+    cut = 2 - norm.ppf(curve.signal_efficiency[1:])
+    exact = curve.signal_efficiency[1:] / np.sqrt(norm.sf(cut))
+    assert (abs(curve.sic[1:] - exact) < 4.5 * curve.error[1:]).all()
+    best, error, at = curve.best()
+    assert best == curve.sic.max()
+    assert curve.at(at) == pytest.approx(best)
+    assert error < 0.3 * best
+    assert np.isnan(curve.at(1e-6))
+
+
+def test_the_errors_of_the_sic_are_its_spread():
+    """Scores of 0 and 1 make the cut at 1 fixed.  600 repetitions fix a spread to 2.9 %; asked for 13 %."""
+    rng = np.random.default_rng(3)
+    results = []
+    for _ in range(600):
+        curve = sic_curve(rng.binomial(1, 0.5, 400), rng.binomial(1, 0.1, 800), points=3)
+        results.append((curve.sic[-1], curve.error[-1]))
+    values, errors = np.array(results).T
+    assert errors.mean() == pytest.approx(values.std(), rel=0.13)
+
+
+def test_only_known_background_efficiencies_are_shown():
+    rng = np.random.default_rng(4)
+    s, b = rng.normal(3, 1, 2000), rng.normal(0, 1, 5000)
+    curve = sic_curve(s, b)
+    assert (curve.background_efficiency * 5000 >= 25).all()
+    assert (sic_curve(s, b, precision=0.1).background_efficiency * 5000 >= 100).all()
+    assert curve.signal_efficiency[0] == 1
+    assert (np.diff(curve.signal_efficiency) <= 0).all()
+
+
+def test_equal_weights_change_nothing_and_unequal_ones_cost_precision():
+    rng = np.random.default_rng(5)
+    s, b = rng.normal(1, 1, 1000), rng.normal(0, 1, 3000)
+    plain = sic_curve(s, b)
+    scaled = sic_curve(s, b, signal_weights=np.full(1000, 0.1), background_weights=np.full(3000, 7.0))
+    assert scaled.sic == pytest.approx(plain.sic)
+    assert scaled.error == pytest.approx(plain.error)
+    uneven = sic_curve(s, b, background_weights=rng.exponential(1, 3000))
+    assert len(uneven.sic) < len(plain.sic)
+    assert auc(s, b, background_weights=rng.exponential(1, 3000))[1] > auc(s, b)[1]
+
+
+def test_a_useless_score_has_a_sic_of_one():
+    curve = sic_curve(np.zeros(100), np.zeros(1000))
+    assert curve.sic == pytest.approx(np.ones_like(curve.sic))
+
+
+@given(scores, scores)
+def test_any_scores_give_efficiencies_between_0_and_1(signal, background):
+    curve = sic_curve(signal, background, points=7)
+    for share in (curve.signal_efficiency, curve.background_efficiency):
+        assert ((share > 0) & (share <= 1)).all()
+    assert np.isfinite(curve.error).all()
+    assert len(background) >= 25 or not len(curve.sic)
+
+
+def test_a_curve_without_a_point_has_no_best():
+    with pytest.raises(ValueError, match="empty"):
+        sic_curve([1.0], [0.0]).best()
+
+
+@pytest.mark.parametrize(
+    ("values", "weights"),
+    [([], None), ([np.nan], None), ([1.0], [1.0, 2.0]), ([1.0], [-1.0]), ([1.0], [0.0])],
+)
+def test_impossible_samples_are_refused(values, weights):
+    with pytest.raises(ValueError, match=r"scores|weights"):
+        auc(values, [1.0], signal_weights=weights)

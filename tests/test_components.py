@@ -1,0 +1,169 @@
+"""From `use:` to the object, and what is said when that fails."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lblhep.components import build, load, on_path, signature_problems
+from lblhep.errors import ComponentError
+from lblhep.recipe import Component
+
+PARTS = """
+from __future__ import annotations
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+import numpy as np
+if TYPE_CHECKING:
+    from nowhere import Unknown
+
+class Model:
+    def __init__(self, rng: np.random.Generator, *, hidden: Sequence[int], rate: float = 0.1,
+                 mode: Literal["a", "b"] = "a", sizes: tuple[int, int] = (1, 2), name: str | None = None,
+                 unknown: Unknown = None, optimizer: object = None) -> None:
+        self.rng, self.hidden, self.rate, self.optimizer = rng, hidden, rate, optimizer
+
+def metric(truth, score, *, cut: float = 0.5, **rest: Any):
+    return sum(score) > cut, truth, rest
+
+class Broken:
+    def __init__(self) -> None:
+        raise TypeError("of its own making")
+
+@dataclass
+class Unhashable:
+    cut: float
+    def __call__(self, *, x: int) -> float:
+        return self.cut * x
+
+unhashable = Unhashable(2.0)
+"""
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A workspace with `experiments.parts_of_test`, on the path for one test."""
+    study = tmp_path / "experiments" / "parts_of_test"
+    study.mkdir(parents=True)
+    (study / "parts.py").write_text(PARTS)
+    (study / "fails.py").write_text("raise RuntimeError('out of luck')")
+    (study / "needs.py").write_text("import a_package_that_is_absent")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    before = set(sys.modules)
+    on_path(tmp_path)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if name.startswith("experiments.parts_of_test"):
+            del sys.modules[name]
+
+
+def component(use: str, /, **arguments: Any) -> Component:
+    return Component.model_validate({"use": use, **arguments})
+
+
+def part(name: str, /, **arguments: Any) -> Component:
+    return component(f"experiments.parts_of_test.parts:{name}", **arguments)
+
+
+def test_the_workspace_comes_first_and_once(workspace: Path) -> None:
+    on_path(workspace)
+    assert sys.path[0] == str(workspace)
+    assert sys.path.count(str(workspace)) == 1
+
+
+def test_a_class_is_instantiated_with_what_it_names() -> None:
+    model = build(part("Model", hidden=[3]), rng="stream", other=1)
+    assert (model.rng, model.hidden, model.rate) == ("stream", [3], 0.1)
+
+
+def test_the_recipe_goes_before_what_is_given() -> None:
+    assert build(part("Model", hidden=[3], rate=0.2), rng=1, rate=0.3).rate == 0.2
+
+
+def test_a_function_is_bound() -> None:
+    bound = build(part("metric", cut=0.1, extra=1))
+    assert isinstance(bound, functools.partial)
+    assert bound([1], [0.2]) == (True, [1], {"extra": 1})
+
+
+def test_an_inner_component_is_left_to_its_receiver() -> None:
+    inner = build(part("Model", hidden=[3], optimizer={"use": "torch.optim:Adam"}), rng=1).optimizer
+    assert isinstance(inner, Component)
+    assert inner.use == "torch.optim:Adam"
+
+
+def test_callables_without_hash_or_signature_load() -> None:
+    assert build(part("unhashable", x=3))() == 6.0
+    assert build(component("builtins:dict", a=1)) == {"a": 1}
+
+
+def test_errors_of_the_component_itself_come_through() -> None:
+    with pytest.raises(TypeError, match="of its own making"):
+        build(part("Broken"))
+
+
+@pytest.mark.parametrize(
+    ("use", "says"),
+    [
+        ("lblhep.recip:Recipe", "there is no module `lblhep.recip`; did you mean `recipe`?"),
+        ("lblhep.recipe:Recip", "lblhep.recipe has no `Recip`; did you mean `Recipe`?"),
+        ("experiments.part_of_test.parts:Model", "`experiments.part_of_test`; did you mean `parts_of_test`?"),
+        ("experiments.parts_of_test.part:Model", "did you mean `parts`?"),
+        ("experiments.parts_of_test.fails:Model", "failed: RuntimeError: out of luck"),
+        ("experiments.parts_of_test.needs:X", "needs the package `a_package_that_is_absent`, which is not"),
+        ("lblhep:__version__", "is a str, which cannot be called"),
+        ("quite.absent:X", "there is no module `quite`"),
+    ],
+)
+def test_what_does_not_load(use: str, says: str) -> None:
+    with pytest.raises(ComponentError) as caught:
+        load(use)
+    assert says in str(caught.value)
+    assert f"`{use}`" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "faults"),
+    [
+        ({"hidden": [1, 2], "rate": 1, "sizes": [3, 4], "mode": "b", "name": None}, []),
+        ({}, ["hidden: is missing: Model needs it"]),
+        (
+            {"hiden": [1]},
+            ["hiden: Model takes no such argument; did you mean `hidden`?", "hidden: is missing"],
+        ),
+        ({"hidden": [1, "x"]}, ["hidden[1]: must be an integer, not the text 'x'"]),
+        ({"hidden": [1], "rate": "0.1"}, ["rate: must be a number, not the text '0.1'"]),
+        ({"hidden": [1], "mode": "c"}, ["mode: must be 'a' or 'b', not the text 'c'"]),
+        ({"hidden": [1], "sizes": [1]}, ["sizes[1]: is missing"]),
+        ({"hidden": [1], "name": 3}, ["name: must be text, not 3"]),
+        ({"hidden": [1], "unknown": 3}, []),
+        ({"hidden": {"use": "a:b"}}, []),
+    ],
+)
+def test_arguments_are_checked(arguments: dict[str, Any], faults: list[str]) -> None:
+    found = signature_problems(part("Model", **arguments), ("rng",))
+    assert len(found) == len(faults)
+    assert all(line.startswith(start) for line, start in zip(found, faults, strict=True)), found
+
+
+def test_of_other_packages_only_names_are_checked() -> None:
+    assert signature_problems(component("fractions:Fraction", numerator="x"), ()) == []
+    assert signature_problems(component("fractions:Fraction", numeratr=1), ()) == [
+        "numeratr: Fraction takes no such argument; did you mean `numerator`?"
+    ]
+
+
+def test_a_function_misses_nothing_and_takes_any_under_stars() -> None:
+    assert signature_problems(part("metric", cot=1), ()) == []
+    assert signature_problems(part("metric", cut="x"), ()) == ["cut: must be a number, not the text 'x'"]
+
+
+def test_build_refuses_what_does_not_fit() -> None:
+    with pytest.raises(ComponentError, match=r"hiden: Model takes no such argument; did you mean `hidden`\?"):
+        build(part("Model", hiden=[1]), rng=1)
