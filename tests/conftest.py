@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +17,7 @@ from lblhep.recipe import Recipe
 NOISE = (
     # Deprecations inside the packages, which users do not see and we cannot mend.
     "ignore:The ``noload`` loader strategy is deprecated",  # mlflow 3.17 with SQLAlchemy 2.1
+    "ignore:'imghdr' is deprecated:DeprecationWarning",  # apprise 2.2 by way of pgpy
 )
 TOY = Path(__file__).parent / "toy"
 
@@ -68,5 +70,7 @@ def toy(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> C
     def read(name: str, *overrides: str) -> Recipe:
         return Recipe.read(workspace / "recipes" / f"{name}.yaml", overrides)
 
+    for name in [name for name in sys.modules if name.startswith("experiments.toy")]:
+        del sys.modules[name]  # of another test's workspace
     monkeypatch.syspath_prepend(str(workspace))
     return read

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -28,9 +29,11 @@ def ui(
     free = _free_port(port)
     say(f"runs of {uri}")
     say(f"open http://{HOST}:{free}  (Ctrl-C ends it)")
-    server = [sys.executable, "-m", "mlflow", "ui", "--host", HOST, "--port", str(free)]
+    # One person looks: one worker, and none of MLflow's job runners, start in a quarter of the time.
+    server = [sys.executable, "-m", "mlflow", "ui", "--host", HOST, "--port", str(free), "--workers", "1"]
+    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     try:
-        ended = subprocess.run([*server, "--backend-store-uri", uri], check=False)
+        ended = subprocess.run([*server, "--backend-store-uri", uri], env=environment, check=False)
     except KeyboardInterrupt:
         return
     if ended.returncode:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lblhep import components
-from lblhep.errors import LaunchError
+from lblhep.errors import LaunchError, LblhepError
 from lblhep.launch import directory as directories
 from lblhep.launch import packs
 from lblhep.launch.directory import LaunchDirectory
@@ -81,6 +82,7 @@ class Driver:
         self._packs = {} if planned is None else _kept_partition(planned, directory)
         groups = () if planned is None else planned.groups
         self._group_of = {trial: group for group in groups for trial in group.trials}
+        self._groups = {group.id: group for group in groups}
         self._missing = {group.id: set(group.trials) for group in groups}
         self._pack_of = {trial.id: pack.id for pack in self._packs.values() for trial in pack.trials}
         self._tally = Tally(recipe)
@@ -91,7 +93,7 @@ class Driver:
         self._tell("opening the MLflow store")
         if resumed:
             self._clear()
-        self._ledger = self._open_ledger()
+        self._ledger = self._open_ledger(fresh=not resumed)
         self._directory.update(state="running", run_id=self._ledger.run_id)
         self._notify("started")
         try:
@@ -103,10 +105,15 @@ class Driver:
         except KeyboardInterrupt:
             return self._interrupted()
 
-    def _open_ledger(self) -> Ledger:
+    def _open_ledger(self, fresh: bool) -> Ledger:
         from lblhep.launch.ledger import Ledger
 
-        return Ledger(self._recipe, self._directory)
+        try:
+            return Ledger(self._recipe, self._directory)
+        except LblhepError:
+            if fresh:  # nothing has run yet: leave nothing behind
+                shutil.rmtree(self._directory.path)
+            raise
 
     def _clear(self) -> None:
         """Before a resumed launch goes on: what its end had written, and what failed, is made again."""
@@ -133,15 +140,19 @@ class Driver:
         combined = packs.committed_groups(self._directory.path)
         for pack in sorted(there):
             self._committed(pack, launcher, combined, here=False)
-        self._tell(launcher.notice)
+        self._tell(launcher.notice or "the first packs are starting")
         if self._search is None:
             events = launcher.scan([pack for pack in self._packs.values() if pack.id not in there])
         else:
             left = [i for i in range(self._search.points) if f"{i:06d}" not in there]
             events = launcher.search(left, read_told(self._directory.path, there))
-        for stream in (events, launcher.combining()):
-            for event in stream:
-                self._handle(event, launcher)
+        try:
+            for stream in (events, launcher.combining()):
+                for event in stream:
+                    self._handle(event, launcher)
+        except KeyboardInterrupt:
+            self._tell("stopping: packs that still run are given up")
+            raise
 
     def _handle(self, event: Event, launcher: Launcher) -> None:
         from lblhep.launch.launchers import Combined, Done, Started
@@ -200,8 +211,7 @@ class Driver:
             launcher.combine(group, {member: self._pack_of[member] for member in group.trials})
 
     def _combined(self, group_id: str, error: str | None) -> str:
-        members = next(g for g in self._group_of.values() if g.id == group_id)
-        self._ledger.group(members, error)
+        self._ledger.group(self._groups[group_id], error)
         if error is not None:
             self._problems.append(error)
         return error or ""

@@ -91,7 +91,7 @@ class Listener(Callback):  # type: ignore[misc]
         if isinstance(raised, OSError):  # the pack could not be written: no use to go on with the others
             raise raised
         first = str(raised).strip().splitlines()
-        reason = f"its worker died twice: {type(raised).__name__}: {first[0] if first else ''}"
+        reason = f"its worker failed twice: {type(raised).__name__}: {first[0] if first else ''}"
         self._launcher.lost(self._pack(trial), reason, str(raised))
 
 

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from lblhep.errors import LaunchError
 from lblhep.launch import search as searching
 from lblhep.launch.execute import Context, combine_group, record_lost, record_pruned
 from lblhep.launch.launchers import Combined, Done, Event, Started
@@ -58,10 +59,25 @@ class RayTune:
         if self._own:
             local = {} if "RAY_ADDRESS" in os.environ else {"include_dashboard": False}
             ray.init(log_to_driver=False, logging_level=logging.ERROR, **local)
+            self._check_resources(ray.cluster_resources())
         for name in ("ray.tune", "ray.train"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self._shared = ray.put(self._context)
         return self
+
+    def _check_resources(self, available: dict[str, float]) -> None:
+        """Tune would wait for ever for a GPU that is not there (a cluster may grow, a machine will not)."""
+        wanted = self._context.recipe.resources
+        for name, amount in (("cpu", wanted.cpu), ("gpu", wanted.gpu)):
+            have = available.get(name.upper(), 0)
+            if "RAY_ADDRESS" not in os.environ and amount > have:
+                import ray
+
+                ray.shutdown()
+                raise LaunchError(
+                    f"resources.{name}: each pack asks for {amount:g}, this machine has {have:g}; "
+                    f"try resources.{name}={have:g}"
+                )
 
     def __exit__(self, *exception: object) -> None:
         import ray

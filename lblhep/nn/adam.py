@@ -29,15 +29,8 @@ class Adam:
         cls, parameters: Tensor, learning_rate: Tensor, weight_decay: float, clip_norm: float | None
     ) -> Adam:
         """The state before the first step."""
-        zeros = torch.zeros_like(learning_rate)
-        return cls(
-            learning_rate,
-            weight_decay,
-            clip_norm,
-            torch.zeros_like(parameters),
-            torch.zeros_like(parameters),
-            zeros,
-        )
+        first, second = torch.zeros_like(parameters), torch.zeros_like(parameters)
+        return cls(learning_rate, weight_decay, clip_norm, first, second, torch.zeros_like(learning_rate))
 
     def keep(self, index: Tensor) -> None:
         """Forgets all networks but those at ``index``."""
@@ -49,13 +42,9 @@ class Adam:
         taken = self.steps[networks, None] + torch.arange(1, steps + 1, device=self.steps.device)
         unbias2 = (1 - BETA2**taken).sqrt()
         rate = self.learning_rate[networks, None]
-        size, epsilon, decay = (
-            rate * unbias2 / (1 - BETA1**taken),
-            EPSILON * unbias2,
-            1 - rate * self.weight_decay,
-        )
-        size, epsilon = (part.T.unsqueeze(2).contiguous().to(self.first.dtype) for part in (size, epsilon))
-        return Schedule(size, epsilon, decay.to(self.first.dtype))
+        per_step = (rate * unbias2 / (1 - BETA1**taken), EPSILON * unbias2)
+        size, epsilon = (part.T[:, :, None].to(self.first.dtype) for part in per_step)
+        return Schedule(size, epsilon, (1 - rate * self.weight_decay).to(self.first.dtype))
 
     def step(self, parameters: Tensor, gradient: Tensor, start: int, schedule: Schedule, step: int) -> None:
         """Updates ``parameters`` (A, K), those of networks start to start + A; ``gradient`` is overwritten.

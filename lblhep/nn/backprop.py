@@ -41,9 +41,7 @@ class Buffers:
         return [_front(self._gradients[i % 2], shape) for i, shape in enumerate(shapes)]
 
     def parameter_gradients(self, networks: int) -> list[tuple[Tensor, Tensor]]:
-        """(P, in, out) and (P, out) for each layer: contiguous, as fast batched products want their
-        results.
-        """
+        """(P, in, out) and (P, out) for each layer; contiguous, which fast batched products ask for."""
         pairs = pairwise(self.sizes)
         return [
             (_front(weight, (networks, before, after)), _front(bias, (networks, after)))

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 _aten = torch.ops.aten
-_BLOCK_BYTES = 64 * 2**20  # features gathered at a time
+_BLOCK_BYTES = {"cpu": 2**26, "cuda": 2**30}  # features gathered at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,8 +22,7 @@ class TrainingSet:
     """One network's data: a feature table by reference, and the network's rows of it.
 
     Labels lie in [0, 1]. Weights are relative: each split's are scaled to mean 1. ``scale`` is (mean, std),
-    each (F,), as fitted on the training rows; the network that is trained keeps it and standardises its input
-    by it.
+    each (F,), as fitted on the training rows; the trained network keeps it and standardises its input by it.
     """
 
     features: Tensor  # (N, F) float; share one object between networks
@@ -67,7 +66,9 @@ def on_device(data: Sequence[TrainingSet], device: torch.device) -> list[Trainin
     moved: dict[int, Tensor] = {}
 
     def move(tensor: Tensor) -> Tensor:
-        return moved.setdefault(id(tensor), tensor.to(device))
+        if id(tensor) not in moved:
+            moved[id(tensor)] = tensor.to(device)
+        return moved[id(tensor)]
 
     names = (
         "features",
@@ -107,7 +108,8 @@ class Feed:
     def __init__(self, networks: int, steps: int, batch: int, like: Tensor) -> None:
         """``steps``: the most that an epoch has; ``like``: a feature table, for width, type and device."""
         features = like.shape[1]
-        self.steps = max(1, min(steps, _BLOCK_BYTES // (networks * batch * features * like.element_size())))
+        step_bytes = networks * batch * features * like.element_size()
+        self.steps = max(1, min(steps, _BLOCK_BYTES.get(like.device.type, 2**26) // step_bytes))
         self.batch = batch
         shape = (networks, self.steps, batch)
         self._x = like.new_empty((*shape, features))
@@ -122,9 +124,7 @@ class Feed:
         mean: Tensor,
         std: Tensor,
     ) -> Block:
-        """The given steps of ``data``, in the networks' orders or as it comes, standardised by mean and std
-        (T, F).
-        """
+        """The given steps of ``data``, in each network's order if given; ``mean`` and ``std`` are (T, F)."""
         front = (slice(len(data)), slice(steps.stop - steps.start))
         lengths = torch.tensor([len(one.split(split)[0]) for one in data])
         rows = (lengths[:, None] - self.batch * torch.arange(steps.start, steps.stop)).clamp_(0, self.batch)
@@ -146,9 +146,7 @@ class Feed:
     def _fill(
         one: TrainingSet, split: str, chosen: slice | Tensor, x: Tensor, label: Tensor, weight: Tensor
     ) -> None:
-        """Writes the chosen positions of one network's split to the fronts of x (n, F), label and weight
-        (n,).
-        """
+        """Writes the chosen positions of one network's split to the fronts of x (n, F) and two vectors."""
         rows, labels, weights = (
             column[chosen] if isinstance(chosen, slice) else column.index_select(0, chosen)
             for column in one.split(split)

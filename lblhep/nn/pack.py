@@ -2,7 +2,7 @@
 
 Networks are sorted by their number of steps an epoch, longest first: those that still have a minibatch in a
 step are then the front of every buffer, and the others rest without any masking. On a CPU an epoch goes
-through the pack tile by tile, a tile being as many networks as a core's cache holds; on a GPU the tile is the
+through the pack tile by tile, a tile being as many networks as the cache holds; on a GPU the tile is the
 whole pack.
 """
 
@@ -20,7 +20,7 @@ from lblhep.nn.data import Block, Feed, TrainingSet, minibatch_order
 from lblhep.nn.ensemble import MLPEnsemble
 from lblhep.nn.stopping import EpochLosses, Floats, Integers
 
-_TILE_BYTES = 2**21  # measured on a core with 1 MiB of second-level cache; 1 to 8 MiB differ little
+_TILE_BYTES = 2**23  # measured: 1 MiB costs 15 to 45 % more, 16 MiB up to 15 %
 
 
 class Pack:
@@ -33,12 +33,8 @@ class Pack:
         self.batch = min(batch, int(lengths.max()))
         self._shape = ensemble.sizes, ensemble.activation
         self._all = list(data), list(seeds)
-        self.parameters, self.mean, self.std, self.adam = (
-            ensemble.parameters,
-            ensemble.mean,
-            ensemble.std,
-            adam,
-        )
+        self.parameters, self.mean, self.std = ensemble.parameters, ensemble.mean, ensemble.std
+        self.adam = adam
         self.networks: Integers = np.arange(len(data))
         self.keep(np.argsort(-self._steps(lengths), kind="stable"))
         tile = self._tile()
@@ -104,12 +100,11 @@ class Pack:
     def _blocks(
         self, tile: slice, split: str, orders: Sequence[Tensor] | None, steps: int
     ) -> Iterator[tuple[Block, slice]]:
+        """The minibatches of ``steps`` steps, block by block, and which steps each block holds."""
         for first in range(0, steps, self._feed.steps):
             window = slice(first, min(first + self._feed.steps, steps))
-            yield (
-                self._feed.gather(self.data[tile], split, orders, window, self.mean[tile], self.std[tile]),
-                window,
-            )
+            scale = self.mean[tile], self.std[tile]
+            yield self._feed.gather(self.data[tile], split, orders, window, *scale), window
 
     def _passes(self, parameters: Tensor) -> Passes:
         return Passes(parameters, self._shape[1], self._buffers)

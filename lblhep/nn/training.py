@@ -44,7 +44,11 @@ def train_ensemble(
 
     Raises ValueError where lengths, widths or settings do not fit.
     """
-    _check(ensemble, data, seeds, max_epochs, batch_size)
+    _check(ensemble, data, seeds)
+    if min(max_epochs, batch_size, 1 if patience is None else patience) < 1:
+        raise ValueError(
+            f"max_epochs {max_epochs}, batch_size {batch_size}, patience {patience}: not positive"
+        )
     data = on_device(data, ensemble.device)
     ensemble = _scaled(ensemble, data)
     rates = torch.tensor(
@@ -76,9 +80,7 @@ def _scaled(ensemble: MLPEnsemble, data: Sequence[TrainingSet]) -> MLPEnsemble:
     return scaled
 
 
-def _check(
-    ensemble: MLPEnsemble, data: Sequence[TrainingSet], seeds: Sequence[int], max_epochs: int, batch_size: int
-) -> None:
+def _check(ensemble: MLPEnsemble, data: Sequence[TrainingSet], seeds: Sequence[int]) -> None:
     if not len(ensemble) == len(data) == len(seeds) > 0:
         raise ValueError(
             f"{len(ensemble)} networks, {len(data)} training sets, {len(seeds)} seeds: not one of each"
@@ -91,5 +93,3 @@ def _check(
         raise ValueError(
             f"features and weights must be of one type, not {', '.join(sorted(map(str, types)))}"
         )
-    if max_epochs < 1 or batch_size < 1:
-        raise ValueError(f"max_epochs {max_epochs}, batch_size {batch_size}: must be positive")

@@ -12,7 +12,7 @@ from lblhep.errors import Problem
 from lblhep.recipe import checks, overrides
 from lblhep.recipe.points import Addresses
 from lblhep.recipe.problems import problem_at, translate
-from lblhep.recipe.text import Document, Keys, Mark, dotted, parse, read_text
+from lblhep.recipe.text import Document, Keys, Mark, parse, read_text
 
 
 @dataclass(frozen=True)

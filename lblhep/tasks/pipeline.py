@@ -24,12 +24,12 @@ class Pipeline:
     """Run `stages` in order; the last one returns the trial's metrics.
 
     A stage is a component that is called with what its signature asks for among: the products of earlier
-    stages (by their names), ``trial``, ``bench``, and ``rng`` (the stage's own random stream).  A class is built
-    with its arguments and then called with those; a function is called with both.
+    stages (by their names), ``trial``, ``bench``, and ``rng`` (the stage's own random stream).  A class is
+    built with its arguments and then called with those; a function is called with both.
 
     A product is kept under the digest of the stage's configuration, of what it depends on (the keys of the
-    products it asks for; the recipe's data sets and models if it asks for trial or bench; the seed) and of the
-    source of its module.  The last stage always runs: it saves the arrays for the report.
+    products it asks for; the recipe's data sets and models if it asks for trial or bench; the seed) and of
+    the source of its module.  The last stage always runs: it saves the arrays for the report.
 
     Args:
         stages: name -> component, in order.

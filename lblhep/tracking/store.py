@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
+PATIENCE = 10.0
+"""Seconds to wait for another process that holds the database."""
+
+
 def tracking_uri(workspace: Path) -> str:
     """``MLFLOW_TRACKING_URI``, or the workspace's own SQLite file."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{database(workspace)}"
@@ -55,16 +59,15 @@ def _prepare(path: Path) -> None:
     """Make the file, in write-ahead mode: a reader (the UI) and the driver do not wait for one another."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(path, timeout=10)) as connection:
+        with closing(sqlite3.connect(path, timeout=PATIENCE)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA user_version")
-            if not os.access(path, os.W_OK):
-                raise sqlite3.OperationalError("attempt to write a readonly database")
+            connection.execute("BEGIN IMMEDIATE")  # may it be written?
+            connection.rollback()
     except (OSError, sqlite3.Error) as error:
         raise broken(path, str(error)) from error
 
 
-def broken(path: Path, reason: str) -> TrackingError:
+def broken(store: str | Path, reason: str) -> TrackingError:
     """What to do about a database that does not work."""
     if "locked" in reason:
         remedy = "another process holds it for long: stop it, or name another store in MLFLOW_TRACKING_URI"
@@ -75,11 +78,11 @@ def broken(path: Path, reason: str) -> TrackingError:
     elif "full" in reason or "No space" in reason:
         remedy = "free some space, then go on with `--resume`"
     elif "out-of-date database schema" in reason:
-        remedy = f"an older MLflow made it: `mlflow db upgrade sqlite:///{path}`, after a backup"
+        remedy = f"an older MLflow made it: `mlflow db upgrade sqlite:///{store}`, after a backup"
         reason = "its schema is out of date"
     else:
         remedy = "make it writable, or name another store in MLFLOW_TRACKING_URI"
-    return TrackingError(f"{path}: the MLflow store cannot be used ({reason}); {remedy}")
+    return TrackingError(f"{store}: the MLflow store cannot be used ({reason}); {remedy}")
 
 
 @contextmanager
@@ -93,8 +96,7 @@ def explained(workspace: Path) -> Iterator[None]:
     except (MlflowException, SQLAlchemyError, OSError) as error:
         cause: Any = getattr(error, "orig", None) or error
         reason = " ".join(str(cause).split())[:300]
-        uri = tracking_uri(workspace)
-        raise broken(Path(uri.removeprefix("sqlite:///")), reason) from error
+        raise broken(tracking_uri(workspace).removeprefix("sqlite:///"), reason) from error
 
 
 def quiet() -> None:

@@ -124,7 +124,8 @@ class Tracker:
         tags |= {"mlflow.note.content": about.title} | dict(about.tags) | git_tags
         run_id = str(self._client.create_run(self.experiment_id, tags=tags).info.run_id)
         params = [Param(name, _text(value)) for name, value in about.params.items()]
-        self._client.log_batch(run_id, params=params[:100])
+        for first in range(0, len(params), 100):  # the most that one batch may hold
+            self._client.log_batch(run_id, params=params[first : first + 100])
         if about.inputs:
             inputs = [
                 DatasetInput(Dataset(i.name, i.digest[:36], "data card", i.source)) for i in about.inputs
@@ -146,7 +147,7 @@ class Tracker:
         with explained(self._workspace):
             for record in records:
                 known = self._trials.get(record.id)
-                if known is None or known.info.status == "RUNNING":
+                if known is None or not _holds(known, record.status, record.metrics):
                     self._trial(record, known, group_names)
 
     def _trial(self, record: TrialRecord, known: Run | None, group_names: Mapping[str, str]) -> None:
@@ -167,11 +168,22 @@ class Tracker:
             tags |= ({"lblhep.error": record.error[:4000]} if record.error else {}) | dict(record.tags)
             known = self._client.create_run(self.experiment_id, start_time=ended, tags=tags)
             self._trials[record.id] = known
+        else:
+            self._correct(known, record)
         metrics = [Metric(name, value, ended, 0) for name, value in record.metrics.items()]
         params = [Param(name, _text(value)) for name, value in record.point.items()]
         self._client.log_batch(known.info.run_id, metrics=metrics, params=params)
         self._client.set_terminated(known.info.run_id, STATUS[record.status], ended)
-        known.info._status = STATUS[record.status]
+
+    def _correct(self, known: Run, record: TrialRecord) -> None:
+        """A trial that was logged as failed and has been tried again."""
+        run_id = known.info.run_id
+        if known.data.tags.get("lblhep.status") != record.status:
+            self._client.set_tag(run_id, "lblhep.status", record.status)
+        if "lblhep.error" in known.data.tags:
+            self._client.delete_tag(run_id, "lblhep.error")
+        if record.error:
+            self._client.set_tag(run_id, "lblhep.error", record.error[:4000])
 
     def _group_run(self, group: str, name: str) -> Run:
         if group not in self._groups:
@@ -192,14 +204,13 @@ class Tracker:
 
         with explained(self._workspace):
             run = self._group_run(group, name)
-            if run.info.status == "FINISHED":
+            if _holds(run, status, metrics):
                 return
             now = int(time.time() * 1000)
             values = [Metric(metric, value, now, 0) for metric, value in metrics.items()]
             params = [Param(axis, _text(value)) for axis, value in key.items()]
             self._client.log_batch(run.info.run_id, metrics=values, params=params)
             self._client.set_terminated(run.info.run_id, STATUS[status])
-            run.info._status = STATUS[status]
 
     def finish(self, status: str, metrics: Mapping[str, float], artifacts: Iterable[Path]) -> None:
         """Close the parent run: summary metrics, tables and report; make later searches quick."""
@@ -220,6 +231,16 @@ class Tracker:
 
 def _is_group(run: Run) -> bool:
     return "lblhep.group" in run.data.tags and "lblhep.trial" not in run.data.tags
+
+
+def _holds(run: Run, status: str, metrics: Mapping[str, float]) -> bool:
+    """Whether the run, as read from the store, ended like this with these metrics."""
+    logged = run.data.metrics
+    same = logged.keys() == metrics.keys() and all(
+        logged[name] == value or (math.isnan(logged[name]) and math.isnan(value))
+        for name, value in metrics.items()
+    )
+    return run.info.status == STATUS[status] and same
 
 
 def _text(value: Any) -> str:

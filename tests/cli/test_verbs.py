@@ -136,7 +136,7 @@ def test_freeze_one_trial(call: Any, stored: Path, workspace: Path, monkeypatch:
 def test_ui_serves_this_machine_only(call: Any, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[list[str]] = []
 
-    def run(command: list[str], *, check: bool) -> SimpleNamespace:
+    def run(command: list[str], *, env: dict[str, str], check: bool) -> SimpleNamespace:
         started.append(command)
         return SimpleNamespace(returncode=0)
 

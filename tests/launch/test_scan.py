@@ -82,7 +82,8 @@ def test_resume_runs_what_is_missing(toy, tmp_path: Path):
 def test_resume_tries_failures_again(toy, tmp_path: Path):
     marker = tmp_path / "mended"
     recipe = toy(
-        "scan", f"task={{use: 'experiments.toy.tasks:Mended', marker: {marker}, window: 0, fold: 0}}"
+        "scan",
+        f"task={{use: 'experiments.toy.tasks:Mended', marker: {marker}, window: 0, fold: 0, rate: 0.1}}",
     )
     assert launch(recipe, serial=True).progress.failed == 12
     marker.touch()

@@ -82,7 +82,7 @@ def test_tiles_and_blocks_do_not_show(
 ) -> None:
     whole = train(unequal[:10], range(10), patience=2)
     monkeypatch.setattr(pack_module, "_TILE_BYTES", 200_000)
-    monkeypatch.setattr(data_module, "_BLOCK_BYTES", 10_000)
+    monkeypatch.setitem(data_module._BLOCK_BYTES, "cpu", 10_000)
     pieces = train(unequal[:10], range(10), patience=2)
     np.testing.assert_allclose(whole.train_loss, pieces.train_loss, rtol=1e-4)
     difference = whole.ensemble.predict(table.features) - pieces.ensemble.predict(table.features)
@@ -187,6 +187,8 @@ def test_input_that_does_not_fit_is_refused(training_set: Make) -> None:
         train([replace(one, features=one.features.double())], [0])
     with pytest.raises(ValueError, match="batch_size"):
         train([one], [0], batch_size=0)
+    with pytest.raises(ValueError, match="patience"):
+        train([one], [0], patience=0)
     with pytest.raises(ValueError, match="outside"):
         replace(one, train=one.train + 1990)
     with pytest.raises(ValueError, match="one length"):

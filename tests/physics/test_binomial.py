@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
 from lblhep.physics.binomial import clopper_pearson, consistent, expected_counts
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.floats(0.5, 0.99))
 def test_clopper_pearson_is_that_of_scipy(k_of_n, level):
     k, n = k_of_n
@@ -20,6 +21,7 @@ def test_no_event_in_n_has_the_known_limit():
     assert clopper_pearson(0, 100)[1] == pytest.approx(1 - 0.025 ** (1 / 100))
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.integers(1, 2000), st.floats(0, 1), st.floats(0.5, 0.99))
 def test_a_correct_share_is_consistent_at_least_at_the_level(n, probability, level):
     low, high = expected_counts(probability, n, level)

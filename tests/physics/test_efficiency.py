@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
@@ -12,6 +12,7 @@ from lblhep.physics.efficiency import auc, sic_curve
 scores = st.lists(st.integers(-5, 5), min_size=1, max_size=40)
 
 
+@settings(max_examples=50, deadline=None)
 @given(scores, scores, st.data())
 def test_auc_is_that_of_scikit_learn_with_ties_and_weights(signal, background, data):
     weight = st.floats(0.1, 10)
@@ -85,6 +86,7 @@ def test_a_useless_score_has_a_sic_of_one():
     assert curve.sic == pytest.approx(np.ones_like(curve.sic))
 
 
+@settings(max_examples=50, deadline=None)
 @given(scores, scores)
 def test_any_scores_give_efficiencies_between_0_and_1(signal, background):
     curve = sic_curve(signal, background, points=7)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lblhep.physics.spectrum import Binning, bin_index, counts, log_edges
@@ -41,6 +41,7 @@ def test_regions_share_no_event_and_agree_with_the_bins(binning):
         assert window.in_sidebands(mjj).sum() == both
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=30),
     st.floats(1, 1e4),

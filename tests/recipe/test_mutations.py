@@ -17,7 +17,7 @@ from lblhep.recipe.text import parse
 from lblhep.recipe.writing import to_yaml
 
 quick = settings(
-    max_examples=600,
+    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -80,7 +80,15 @@ class Mended(Nap):
     def run(self, trials, bench):
         if not self.marker.exists():
             raise RuntimeError("not mended yet")
-        return [Row(trial.id, {"score": 1.0}) for trial in trials]
+        return super().run(trials, bench)
+
+
+class BriefReport:
+    """A page without figures: most tests look at other things."""
+
+    def render(self, launch, out):
+        (out / "index.html").write_text(f"{len(launch.rows)} rows")
+        return {"rows": float(len(launch.rows))}
 
 
 class BrokenReport:

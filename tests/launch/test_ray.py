@@ -1,0 +1,67 @@
+"""Under Ray Tune: the same rows as serially, searches with samplers and schedulers, deaths of workers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lblhep.launch import LaunchView, Progress, launch, packs
+
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
+
+
+def test_ray_and_serial_give_the_same_bits(toy):
+    serial = launch(toy("scan", "task.fail=['000004']"), serial=True)
+    parallel = launch(toy("scan", "task.fail=['000004']"))
+    first, second = LaunchView(serial.directory), LaunchView(parallel.directory)
+    pd.testing.assert_frame_equal(first.rows, second.rows, check_exact=True)
+    pd.testing.assert_frame_equal(first.groups, second.groups, check_exact=True)
+    assert parallel.progress.failed == 1
+
+
+def test_search_prunes_and_learns(toy):
+    outcome = launch(toy("search"))
+    view = LaunchView(outcome.directory)
+    assert len(view.rows) == 24
+    pruned = outcome.progress.pruned
+    assert pruned > 0
+    assert (view.rows["status"] == "pruned").sum() == pruned
+    assert len(view.groups) == 12 - pruned // 2
+    assert outcome.progress.best is not None
+    assert outcome.progress.best[1] == pytest.approx(view.groups["score"].max())
+    abouts = [packs.read_about(outcome.directory, pack) for pack in packs.committed(outcome.directory)]
+    assert all(about["curve"] for about in abouts if about.get("pruned"))
+
+
+def test_search_goes_on_where_it_stopped(toy):
+    def interrupt(progress: Progress) -> None:
+        if progress.done >= 8:
+            raise KeyboardInterrupt
+
+    stopped = launch(toy("search"), observe=interrupt)
+    assert stopped.state == "interrupted"
+    before = LaunchView(stopped.directory).rows
+    resumed = launch(toy("search"), resume=True)
+    after = LaunchView(resumed.directory).rows
+    assert resumed.id == stopped.id
+    assert len(after) == 24
+    kept = after[after["trial"].isin(before["trial"])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept[before.columns], before)
+
+
+def test_a_killed_worker_is_tried_once_more(toy):
+    outcome = launch(toy("scan", "task.use=experiments.toy.tasks:DiesOnce", "trials.pack=1"))
+    assert outcome.state == "finished"
+    assert outcome.progress.done == 12
+
+
+def test_a_worker_that_always_dies_costs_its_pack(toy):
+    outcome = launch(
+        toy("scan", "task.use=experiments.toy.tasks:DiesOnce", "task.always=true", "trials.pack=1")
+    )
+    assert (outcome.state, outcome.exit_code, outcome.progress.failed) == ("failed", 1, 1)
+    rows = LaunchView(outcome.directory).rows.set_index("trial")
+    assert rows.loc["000002", "status"] == "failed"
+    assert np.isfinite(rows["score"].drop("000002")).all()
+    assert "worker failed twice" in packs.read_failures(outcome.directory, "000002")[0].error

@@ -1,0 +1,91 @@
+"""Pipelines: what is kept, and what makes it be made again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lblhep.launch import LaunchView, launch
+
+STAGES = """
+from pathlib import Path
+
+def note(where, line):
+    with Path(where).open("a") as notes:
+        notes.write(line + "\\n")
+
+def draw(*, where, size, rng):
+    note(where, "draw")
+    return rng.normal(size=size)
+
+class Scale:
+    def __init__(self, *, where, factor):
+        self.where, self.factor = where, factor
+    def __call__(self, draw):
+        note(self.where, "scale")
+        return self.factor * draw
+
+def judge(scale, bench, trial, *, cut):
+    bench.save(trial, "values", {"scaled": scale})
+    return {"above": float((scale > cut).sum())}
+"""
+
+RECIPE = """
+schema: lblhep/recipe@1
+study: toy
+task:
+  use: lblhep.tasks:Pipeline
+  stages:
+    draw: {use: "experiments.toy.stages:draw", where: WHERE, size: 100}
+    scale: {use: "experiments.toy.stages:Scale", where: WHERE, factor: 2.0}
+    judge: {use: "experiments.toy.stages:judge", cut: 0.0}
+trials:
+  kind: scan
+  expect: 3
+  axes: {cut: {path: task.stages.judge.cut, values: [-1.0, 0.0, 1.0]}}
+report: {use: "experiments.toy.tasks:BriefReport"}
+"""
+
+
+@pytest.fixture
+def pipeline(toy, tmp_path: Path):
+    workspace = toy("scan").workspace
+    (workspace / "experiments" / "toy" / "stages.py").write_text(STAGES)
+    (workspace / "recipes" / "pipeline.yaml").write_text(RECIPE.replace("WHERE", str(tmp_path / "notes")))
+    return toy
+
+
+def notes(tmp_path: Path) -> list[str]:
+    return (tmp_path / "notes").read_text().split()
+
+
+def test_scanning_the_last_stage_runs_the_first_once(pipeline, tmp_path: Path):
+    outcome = launch(pipeline("pipeline"), serial=True)
+    assert outcome.state == "finished"
+    assert notes(tmp_path) == ["draw", "scale"]
+    above = LaunchView(outcome.directory).rows["above"].tolist()
+    assert above == sorted(above, reverse=True)
+    launch(pipeline("pipeline"), serial=True)  # another launch finds the products too
+    assert notes(tmp_path) == ["draw", "scale"]
+
+
+def test_a_changed_stage_is_made_again_with_what_follows(pipeline, tmp_path: Path):
+    launch(pipeline("pipeline"), serial=True)
+    launch(pipeline("pipeline", "task.stages.scale.factor=3.0"), serial=True)
+    assert notes(tmp_path) == ["draw", "scale", "scale"]
+    launch(pipeline("pipeline", "seed=7"), serial=True)
+    assert notes(tmp_path)[3:] == ["draw", "scale"]
+
+
+def test_a_changed_source_makes_all_its_stages_again(pipeline, tmp_path: Path):
+    launch(pipeline("pipeline"), serial=True)
+    source = pipeline("pipeline").workspace / "experiments" / "toy" / "stages.py"
+    source.write_text(STAGES + "\n# changed\n")
+    launch(pipeline("pipeline"), serial=True)
+    assert notes(tmp_path) == ["draw", "scale"] * 2
+
+
+def test_a_failing_stage_fails_its_trial(pipeline):
+    outcome = launch(pipeline("pipeline", "task.stages.draw.size=-1"), serial=True)
+    assert outcome.progress.failed == 3

@@ -1,0 +1,178 @@
+"""What a launch leaves in MLflow, and what happens when MLflow does not work."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lblhep.errors import TrackingError
+from lblhep.launch import Launch, LaunchView, Progress, launch
+from lblhep.tracking import find_run, tracking_uri
+from lblhep.tracking.store import connect, database
+
+
+def runs_of(outcome: Launch, workspace: Path) -> list[Any]:
+    client = connect(workspace)
+    experiment = client.get_experiment_by_name("toy")
+    query = f"tags.`lblhep.launch` = '{outcome.id}'"
+    return list(client.search_runs([experiment.experiment_id], query, max_results=1000))
+
+
+def by_tag(runs: list[Any], tag: str) -> dict[str, Any]:
+    return {run.data.tags[tag]: run for run in runs if tag in run.data.tags}
+
+
+def test_launch_groups_and_trials_are_parent_and_children(toy):
+    recipe = toy("scan", "task.fail=['000004']", "title=Naps")
+    outcome = launch(recipe, serial=True)
+    runs = runs_of(outcome, recipe.workspace)
+    trials, groups = by_tag(runs, "lblhep.trial"), by_tag(runs, "lblhep.group")
+    assert (len(runs), len(trials), len(groups)) == (17, 12, 4)
+    parent = next(run for run in runs if run.info.run_id == outcome.run_id)
+    assert parent.data.params["task.use"] == "experiments.toy.tasks:Nap"
+    assert parent.data.tags["lblhep.recipe_digest"] == recipe.digest()
+    assert parent.data.tags["mlflow.note.content"] == "Naps"
+    assert parent.data.metrics == {"trials": 12, "failed": 1, "pruned": 0, "rows": 12}
+    assert groups["000001"].data.tags["mlflow.parentRunId"] == outcome.run_id
+    trial = trials["000003"]
+    assert trial.data.tags["mlflow.parentRunId"] == groups["000001"].info.run_id
+    assert trial.data.params == {"window": "1", "fold": "0"}
+    assert trial.info.run_name == "window=1 fold=0"
+    assert trial.data.metrics["score"] == pytest.approx(-0.25)
+    assert trials["000004"].info.status == "FAILED"
+    assert trials["000004"].data.tags["lblhep.error"] == "asked to fail"
+    assert {run.info.status for name, run in trials.items() if name != "000004"} == {"FINISHED"}
+
+
+def test_artifacts(toy):
+    recipe = toy("scan")
+    outcome = launch(recipe, serial=True)
+    client = connect(recipe.workspace)
+    names = {artifact.path for artifact in client.list_artifacts(outcome.run_id)}
+    assert names >= {"recipe.yaml", "packages.txt", "rows.parquet", "groups.parquet", "report"}
+    assert (recipe.workspace / "mlruns" / "artifacts").is_dir()
+
+
+def test_a_search_logs_pruned_points_as_killed(toy, ray_session: None):
+    recipe = toy("search")
+    outcome = launch(recipe)
+    trials = by_tag(runs_of(outcome, recipe.workspace), "lblhep.trial").values()
+    assert sum(run.info.status == "KILLED" for run in trials) == outcome.progress.pruned > 0
+    assert {run.data.tags["lblhep.status"] for run in trials} == {"finished", "pruned"}
+
+
+test_a_search_logs_pruned_points_as_killed.pytestmark = [pytest.mark.ray]
+
+
+def test_a_run_left_unfinished_is_completed_not_doubled(toy):
+    """As if the driver had been killed between creating a run and ending it."""
+    recipe = toy("scan")
+    outcome = launch(recipe, serial=True)
+    client = connect(recipe.workspace)
+    trial = by_tag(runs_of(outcome, recipe.workspace), "lblhep.trial")["000005"]
+    client.update_run(trial.info.run_id, status="RUNNING")
+    launch(recipe, serial=True, resume=outcome.id)
+    runs = runs_of(outcome, recipe.workspace)
+    assert len(runs) == 17
+    again = by_tag(runs, "lblhep.trial")["000005"]
+    assert (again.info.run_id, again.info.status) == (trial.info.run_id, "FINISHED")
+    assert again.data.metrics == trial.data.metrics
+
+
+def test_resume_logs_into_a_new_database_what_an_old_one_lost(toy, empty_store: Path):
+    recipe = toy("scan")
+    outcome = launch(recipe, serial=True)
+    for path in recipe.workspace.glob("mlruns/mlflow.db*"):
+        path.unlink()
+    shutil.copy(empty_store, database(recipe.workspace))
+    resumed = launch(recipe, serial=True, resume=outcome.id)
+    assert len(by_tag(runs_of(resumed, recipe.workspace), "lblhep.trial")) == 12
+
+
+def test_a_failed_trial_that_is_mended_has_one_finished_run(toy, tmp_path: Path):
+    marker = tmp_path / "mended"
+    task = f"task={{use: 'experiments.toy.tasks:Mended', marker: {marker}, window: 0, fold: 0, rate: 0.1}}"
+    recipe = toy("scan", task)
+    outcome = launch(recipe, serial=True)
+    marker.touch()
+    launch(recipe, serial=True, resume=outcome.id)
+    runs = runs_of(outcome, recipe.workspace)
+    trials = by_tag(runs, "lblhep.trial")
+    assert len(runs) == 17
+    assert {run.info.status for run in trials.values()} == {"FINISHED"}
+    assert {run.data.tags["lblhep.status"] for run in trials.values()} == {"finished"}
+    assert not any("lblhep.error" in run.data.tags for run in trials.values())
+    assert {run.info.status for run in by_tag(runs, "lblhep.group").values()} == {"FINISHED"}
+
+
+def test_mlflow_gives_out_half_way(toy, monkeypatch: pytest.MonkeyPatch):
+    """The launch runs to its end, its results are on disk, and a resume logs what is missing."""
+    recipe = toy("scan")
+
+    def corrupt(progress: Progress) -> None:
+        if progress.done == 6:
+            for path in recipe.workspace.glob("mlruns/mlflow.db*"):
+                path.write_bytes(b"garbage" * 1000)
+
+    with pytest.raises(TrackingError, match=r"mlflow.db: the MLflow store cannot be used .*--resume"):
+        launch(recipe, serial=True, observe=corrupt)
+    directory = next((recipe.workspace / "mlruns" / "launches").iterdir())
+    assert len(LaunchView(directory).rows) == 12
+    assert (directory / "report" / "index.html").is_file()
+
+
+def test_broken_from_the_start(toy):
+    recipe = toy("scan")
+    database(recipe.workspace).write_bytes(b"this is no database" * 100)
+    with pytest.raises(TrackingError, match=r"mlflow.db: .*not a database.*move the file away"):
+        launch(recipe, serial=True)
+
+
+def test_locked_from_the_start(toy, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("lblhep.tracking.store.PATIENCE", 0.2)
+    recipe = toy("scan")
+    with closing(sqlite3.connect(database(recipe.workspace), isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(TrackingError, match=r"locked.*another process holds it"):
+            launch(recipe, serial=True)
+
+
+def test_a_folder_where_the_database_should_be(toy):
+    recipe = toy("scan")
+    database(recipe.workspace).unlink()
+    database(recipe.workspace).mkdir()
+    with pytest.raises(TrackingError, match=r"unable to open database file.*make it writable"):
+        launch(recipe, serial=True)
+
+
+def test_the_environment_names_another_store(toy, tmp_path: Path, empty_store: Path, monkeypatch):
+    elsewhere = tmp_path / "elsewhere.db"
+    shutil.copy(empty_store, elsewhere)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{elsewhere}")
+    recipe = toy("scan")
+    outcome = launch(recipe, serial=True)
+    assert outcome.tracking_uri == tracking_uri(recipe.workspace) == f"sqlite:///{elsewhere}"
+    assert len(runs_of(outcome, recipe.workspace)) == 17
+
+
+def test_find_run(toy):
+    recipe = toy("scan")
+    outcome = launch(recipe, serial=True)
+    trial = by_tag(runs_of(outcome, recipe.workspace), "lblhep.trial")["000005"]
+    assert find_run(recipe.workspace, trial.info.run_id) == (outcome.id, "000005")
+    assert find_run(recipe.workspace, outcome.run_id) == (outcome.id, None)
+    with pytest.raises(TrackingError, match="there is no run"):
+        find_run(recipe.workspace, "0" * 32)
+
+
+def test_write_ahead_log(toy):
+    recipe = toy("scan")
+    launch(recipe, serial=True)
+    with closing(sqlite3.connect(database(recipe.workspace))) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert connection.execute("SELECT count(*) FROM sqlite_stat1").fetchone()[0] > 0
