@@ -34,6 +34,7 @@ class ValidationAuc:
 class FoldScores:
     """The events of one test fold with the averaged output of the networks that never saw it."""
 
+    window: int
     mjj: Floats
     process: NDArray[np.int8]
     hunted: NDArray[np.bool_]
@@ -81,8 +82,8 @@ class CombineFolds:
         self.toys = toys
 
     def __call__(self, rows: pd.DataFrame, arrays: Any) -> Mapping[str, float | NDArray[Any]]:
-        window = BINNING.window(int(rows["window"].iloc[0]))
         folds = [combined_scores(fold, arrays) for _, fold in rows.groupby("fold")]
+        window = BINNING.window(int(folds[0].window))
         result: dict[str, float | NDArray[Any]] = {
             "validation_auc": float(rows["validation_auc"].mean()),
             "validation_loss": float(rows["validation_loss"].mean()),

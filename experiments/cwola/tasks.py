@@ -160,4 +160,5 @@ def _save_events(trials: Sequence[Trial], windows: Sequence[DijetWindow], bench:
             saved.add(key)
             rows, events = window.test_rows(), window.events
             fields = ("event", "mjj", "process", "hunted")
-            bench.save(trial, "events", {name: getattr(events, name)[rows] for name in fields})
+            arrays = {name: getattr(events, name)[rows] for name in fields}
+            bench.save(trial, "events", {"window": np.array(window.window.index), **arrays})

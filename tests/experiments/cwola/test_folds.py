@@ -44,8 +44,9 @@ def hunt(sample) -> float:
         chosen = w.test_rows()
         arrays[str(fold), "scores"] = {"score": trees.predict_proba(table[chosen])[:, 1]}
         fields = ("event", "mjj", "process", "hunted")
-        arrays[str(fold), "events"] = {name: getattr(w.events, name)[chosen] for name in fields}
-        line = {"trial": str(fold), "window": 4, "fold": fold, "subfold": 0}
+        events = {name: getattr(w.events, name)[chosen] for name in fields}
+        arrays[str(fold), "events"] = {"window": 4, **events}
+        line = {"trial": str(fold), "fold": fold, "subfold": 0}
         rows.append(line | {"validation_loss": 0.7, "validation_auc": 0.5})
     return float(
         CombineFolds(efficiencies=[0.05], n_parameters=[3], toys=0)(pd.DataFrame(rows), arrays)[

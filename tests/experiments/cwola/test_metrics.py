@@ -13,6 +13,7 @@ from experiments.cwola.spectrum import BINNING
 def scores(n=1000, seed=0, **given) -> FoldScores:
     rng = np.random.default_rng(seed)
     values = {
+        "window": 4,
         "mjj": 2500 * np.exp(rng.exponential(0.18, n)),
         "process": np.zeros(n, dtype=np.int8),
         "hunted": np.ones(n, dtype=bool),
@@ -52,9 +53,10 @@ def launch(n=20_000, n_signal=0, process=None):
                 trial = f"{fold}{subfold}{init}"
                 good = 0.3 * signal + rng.random(n // 5)
                 arrays[trial, "scores"] = {"score": good if init else rng.random(n // 5)}
-                line = {"trial": trial, "window": 4, "fold": fold, "subfold": subfold, "init": init}
+                line = {"trial": trial, "fold": fold, "subfold": subfold, "init": init}
                 rows.append(line | {"validation_loss": 0.69 - 0.01 * init, "validation_auc": 0.5})
         arrays[f"{fold}00", "events"] = {
+            "window": 4,
             "mjj": mjj,
             "process": truth,
             "hunted": np.ones(n // 5, dtype=bool),
