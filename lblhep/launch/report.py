@@ -15,10 +15,11 @@ def render(view: LaunchView, out: Path) -> Mapping[str, str | float]:
     Returns:
         The headline: what is to be printed at the launch's end.
     """
-    from lblhep.report import DefaultReport
+    from lblhep.report import DefaultReport, house_style
 
     component = view.recipe.report
     report = DefaultReport() if component is None else components.build(component)
     out.mkdir(parents=True, exist_ok=True)
-    headline: Mapping[str, str | float] | None = report.render(view, out)
+    with house_style():  # a study draws in the house style without asking for it
+        headline: Mapping[str, str | float] | None = report.render(view, out)
     return headline or {}
