@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import pairwise, product
 from typing import Any
 
-from lblhep.recipe import Axis, Recipe, Search
+from lblhep.recipe import Axis, Recipe, Search, cells
 from lblhep.recipe.points import addresses_of
 
 
@@ -29,7 +29,10 @@ class Trial:
     @property
     def name(self) -> str:
         """``window=3 fold=1``, for people."""
-        return " ".join(f"{axis}={_shown(value)}" for axis, value in self.point.items()) or self.base.study
+        return (
+            " ".join(f"{axis}={_shown(value)}" for axis, value in cells(self.point).items())
+            or self.base.study
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         """Workers get the base recipe (once for a pack) and make the trial's own."""

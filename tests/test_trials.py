@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lblhep.recipe import Recipe
+from lblhep.recipe import Recipe, cells
 from lblhep.recipe.writing import to_yaml
 from lblhep.trials import Plan, is_batched, plan, point_group, point_pack
 
@@ -107,7 +107,7 @@ def test_values_may_be_lists_and_mappings(recipe: Callable[..., Recipe]) -> None
     hunt = {"path": "datasets.d", "values": [{"window": 1, "fold": 1}, {"window": 2}]}
     base = recipe(scan(8, pack=4, features=features, layers=layers, hunt=hunt), by=["features"])
     planned = plan(base, ("window", "fold"))
-    assert planned.trials[6].name == "features=['x', 'y'] layers=Tanh hunt=window:1,fold:1"
+    assert planned.trials[6].name == "features=['x', 'y'] layers=Tanh window=1 fold=1"
     assert [group.key for group in planned.groups] == [{"features": ["x"]}, {"features": ["x", "y"]}]
     assert planned.trials[6].recipe.datasets["d"].arguments["fold"] == 1
     # An axis that sets several arguments is batched if all of them are.
@@ -166,3 +166,8 @@ def test_twenty_thousand_trials_are_planned_in_a_second(recipe: Callable[..., Re
     planned = plan(base, ("fold", "init"))
     assert time.process_time() - start < 1  # seconds; measured 0.1 to 0.2
     assert (len(planned.packs), len(planned.groups)) == (800, 200)
+
+
+def test_a_mapping_valued_axis_shows_its_arguments_as_columns():
+    point = {"hunt": {"window": 4, "method": "cwola"}, "init": 0, "model": {"use": "a:B"}}
+    assert cells(point) == {"window": 4, "method": "cwola", "init": 0, "model": {"use": "a:B"}}

@@ -192,9 +192,9 @@ def mass_plane(planes: Mapping[str, tuple[Floats, Floats, Floats]]) -> Figure:
 
 def feature_profiles(features: Sequence[str], table: Floats, mjj: Floats) -> Figure:
     """Median and central 68 % of each feature against m_jj: a feature that follows the mass sculpts."""
-    columns = 3
+    columns = 2
     rows = -(-len(features) // columns)
-    figure, all_axes = new_figure(rows, columns, width=10, height=3 * rows, sharex=True, squeeze=False)
+    figure, all_axes = new_figure(rows, columns, width=8, height=3 * rows, squeeze=False)
     edges = BINNING.edges
     centre = np.sqrt(edges[1:] * edges[:-1])
     which = np.digitize(mjj, edges) - 1

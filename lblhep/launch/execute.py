@@ -22,7 +22,7 @@ from lblhep.launch import packs
 from lblhep.launch.bench import PackBench, Worker
 from lblhep.launch.intermediate import Intermediate
 from lblhep.launch.packs import PackResult
-from lblhep.recipe import Search
+from lblhep.recipe import Search, cells
 from lblhep.tasks import Failure, Row
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def _judge(context: Context, search: Search, pack: Pack, result: PackResult) -> 
     metric = search.objective.metric
     try:
         if context.recipe.groups is None:
-            fixed = {"trial", "name", "status", *pack.trials[0].point}
+            fixed = {"trial", "name", "status", *cells(pack.trials[0].point)}
             numbers = result.rows[result.rows["status"] == "finished"].drop(columns=fixed, errors="ignore")
             combined: Mapping[str, Any] = {str(name): mean for name, mean in numbers.mean().items()}
         else:

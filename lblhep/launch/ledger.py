@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lblhep.errors import TrackingError
 from lblhep.launch import packs
-from lblhep.recipe import Recipe
+from lblhep.recipe import Recipe, cells
 from lblhep.tracking import About, DataInput, Tracker, TrialRecord
 from lblhep.trials import Group, Pack
 
@@ -67,7 +67,7 @@ class Ledger:
 
 def group_name(group: Group) -> str:
     """``window=3``, for people."""
-    shown = {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in group.key.items()}
+    shown = {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in cells(group.key).items()}
     return " ".join(f"{axis}={value}" for axis, value in shown.items()) or "all trials"
 
 
@@ -76,14 +76,14 @@ def _records(
 ) -> list[TrialRecord]:
     ended = (directory / "packs" / pack.id / "rows.parquet").stat().st_mtime
     errors = {failure.trial: failure.error for failure in packs.read_failures(directory, pack.id)}
-    metrics = [c for c in rows.columns if c not in ("trial", "name", "status", *pack.trials[0].point)]
+    metrics = [c for c in rows.columns if c not in ("trial", "name", "status", *cells(pack.trials[0].point))]
     by_id = {trial.id: trial for trial in pack.trials}
     return [
         TrialRecord(
             id=row["trial"],
             name=row["name"],
             group=group_of[row["trial"]].id if row["trial"] in group_of else None,
-            point=by_id[row["trial"]].point,
+            point=cells(by_id[row["trial"]].point),
             metrics={name: row[name] for name in metrics} if row["status"] == "finished" else {},
             status=row["status"],
             ended=ended,

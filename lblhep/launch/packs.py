@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lblhep.recipe import cells
 from lblhep.tasks import Failure
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def rows_table(
     import pandas as pd
 
     def row(trial: Trial) -> dict[str, Any]:
-        values = {axis: _cell(value) for axis, value in trial.point.items()}
+        values = {axis: _cell(value) for axis, value in cells(trial.point).items()}
         found = {name: float(value) for name, value in metrics.get(trial.id, {}).items()}
         status = "finished" if trial.id in metrics else otherwise
         return {"trial": trial.id, "name": trial.name} | values | found | {"status": status}
@@ -123,7 +124,7 @@ def commit_group(directory: Path, group: str, key: Mapping[str, Any], combined: 
     arrays = {name: value for name, value in combined.items() if np.ndim(value) > 0}
     metrics = {name: float(value) for name, value in combined.items() if name not in arrays}
     with whole_directory(directory / "groups" / group) as draft:
-        content = {"group": group, "key": {k: _cell(v) for k, v in key.items()}, "metrics": metrics}
+        content = {"group": group, "key": {k: _cell(v) for k, v in cells(key).items()}, "metrics": metrics}
         (draft / "metrics.json").write_text(json.dumps(content))
         if arrays:
             np.savez(draft / "arrays.npz", **arrays)

@@ -5,6 +5,7 @@ with every problem at its line and column. Importing this package costs pydantic
 """
 
 from lblhep.recipe.component import Component, DatasetComponent, Groups, MetricComponent
+from lblhep.recipe.points import cells
 from lblhep.recipe.schema import Notify, Recipe, Resources, Tracking
 from lblhep.recipe.text import Mark, parse_value
 from lblhep.recipe.trials import Axis, Dimension, Objective, Scan, Search, Single
@@ -25,5 +26,6 @@ __all__ = [
     "Search",
     "Single",
     "Tracking",
+    "cells",
     "parse_value",
 ]

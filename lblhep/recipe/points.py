@@ -38,6 +38,14 @@ def sets_several(value: Any) -> bool:
     return isinstance(value, dict) and "use" not in value
 
 
+def cells(point: Mapping[str, Any]) -> dict[str, Any]:
+    """A point as a table shows it: one column for each axis, or for each argument that its value sets."""
+    shown: dict[str, Any] = {}
+    for axis, value in point.items():
+        shown |= value if sets_several(value) else {axis: value}
+    return shown
+
+
 def addresses_of(path: str, value: Any) -> list[str]:
     """The addresses that an axis value sets."""
     return [f"{path}.{key}" for key in value] if sets_several(value) else [path]

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from lblhep.errors import LblhepError
+from lblhep.recipe import cells
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +54,14 @@ def comparison(launches: Iterable[Launched], by: Sequence[str] | None = None) ->
 
 def axes(recipe: Recipe) -> tuple[str, ...]:
     """What tells the trials apart: the axes of a scan, the parameters and replicates of a search."""
-    return tuple(recipe.trials.axes_of_trial)
+    trials = recipe.trials
+    listed = {**getattr(trials, "axes", {}), **getattr(trials, "replicates", {})}
+    points = (
+        {name: value}
+        for name in trials.axes_of_trial
+        for value in (listed[name].points if name in listed else (None,))
+    )
+    return tuple(dict.fromkeys(column for point in points for column in cells(point)))
 
 
 def goal(recipe: Recipe) -> tuple[str, str] | None:
