@@ -186,7 +186,7 @@ def mass_plane(planes: Mapping[str, tuple[Floats, Floats, Floats]]) -> Figure:
         mesh = axes.pcolormesh(*edges, mean.T, vmin=0, vmax=1, cmap="viridis")
         axes.set(xlabel=r"$m_{J_1}$ [GeV]", title=title)
     all_axes[0][0].set_ylabel(r"$m_{J_2}$ [GeV]")
-    figure.colorbar(mesh, ax=list(all_axes[0]), label="Mean output (rank among all events)")
+    figure.colorbar(mesh, ax=list(all_axes[0]), label="Mean output (rank among the window's events)")
     return figure
 
 

@@ -13,6 +13,7 @@ from experiments.cwola import figures
 from experiments.cwola.features import columns_needed, compute
 from experiments.cwola.metrics import combined_scores
 from experiments.cwola.results import Results
+from experiments.cwola.spectrum import BINNING
 from lblhep.physics.global_significance import global_p_value, gross_vitells
 from lblhep.report import Launched, Page
 
@@ -163,8 +164,9 @@ def _mass_plane(page: Page, results: Results, window: int) -> None:
     planes = {}
     for title, group in results.with_and_without_signal(window).items():
         parts = [combined_scores(fold, results.saved) for _, fold in results.rows_of(group).groupby("fold")]
-        event = np.concatenate([p.event[p.hunted] for p in parts])
-        rank = np.concatenate([_rank(p.score[p.hunted]) for p in parts])
+        inside = [p.hunted & BINNING.window(window).in_region(p.mjj) for p in parts]
+        event = np.concatenate([p.event[cut] for p, cut in zip(parts, inside, strict=True)])
+        rank = np.concatenate([_rank(p.score[cut]) for p, cut in zip(parts, inside, strict=True)])
         rows = order[np.searchsorted(columns["event"], event, sorter=order)]
         planes[title] = (columns["m_j1"][rows], columns["m_j2"][rows], rank)
     if planes:
@@ -172,7 +174,7 @@ def _mass_plane(page: Page, results: Results, window: int) -> None:
         page.figure(
             "mass-plane",
             figures.mass_plane(planes),
-            f"Mean output for window {window}, as rank in the fold, of networks that never saw the events.",
+            f"Events of window {window}: mean output, as rank in their fold, of networks that never saw them.",
         )
 
 
