@@ -174,7 +174,7 @@ def _mass_plane(page: Page, results: Results, window: int) -> None:
         page.figure(
             "mass-plane",
             figures.mass_plane(planes),
-            f"Events of window {window}: mean output, as rank in their fold, of networks that never saw them.",
+            f"Events of window {window}: mean output, as rank in the fold, of networks that never saw them.",
         )
 
 

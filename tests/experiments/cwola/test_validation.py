@@ -1,0 +1,102 @@
+"""The pages behind the hunt, on numbers whose answer is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import norm
+
+from experiments.cwola.report import BumpHunt
+from experiments.cwola.validation import NullCalibration, Sculpting, Sensitivity
+from lblhep.recipe import Recipe
+
+RECIPE = Path(__file__).parents[3] / "recipes" / "cwola.yaml"
+CUTS = ("1", "0.1", "0.01", "0.002")
+
+
+class ToyLaunch:
+    """A finished launch as a report sees it."""
+
+    def __init__(self, profile: str, directory: Path, groups: pd.DataFrame) -> None:
+        self.recipe = Recipe.read(RECIPE, profile=profile)
+        self.directory = directory
+        self.info: dict[str, str] = {}
+        self.groups = groups
+        self.rows = pd.DataFrame({"trial": [], "status": []})
+
+    def group_arrays(self, group: str) -> dict[str, np.ndarray]:
+        """Signal that is better than background, the more so for the methods that come first."""
+        rng = np.random.default_rng(int(group))
+        power = {"supervised": 6, "idealised": 5, "cwola": 4, "boosting": 3}
+        method = self.groups.set_index("group").loc[group].get("method", "cwola")
+        signal = rng.random(5000) ** power[method]
+        return {
+            "signal_rank": signal,
+            "background_rank": rng.random(20_000),
+            "spectra": np.full((4, 32), 100),
+        }
+
+
+def groups(keys: list[dict], z: np.ndarray) -> pd.DataFrame:
+    """One group for each key with significances ``z`` (groups, cuts)."""
+    lines = []
+    for i, key in enumerate(keys):
+        line = {"group": f"{i:06d}", **key, "window_centre": 3000.0 + 100 * key.get("window", 4)}
+        for cut, value in zip(CUTS, z[i], strict=True):
+            line |= {f"significance_{cut}": value, f"p_value_{cut}": norm.sf(value)}
+            line |= {f"deviance_p_{cut}": norm.sf(value), f"observed_{cut}": 100, f"expected_{cut}": 90.0}
+            line |= {f"expected_error_{cut}": 5.0, f"truth_signal_{cut}": 20, f"truth_background_{cut}": 80}
+            line |= {f"truth_s_over_sqrt_b_{cut}": 2.0}
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def test_calibration_of_a_true_null_is_within_its_range(tmp_path):
+    z = np.random.default_rng(0).standard_normal((400, 4))
+    keys = [{"pseudo_experiment": i + 1} for i in range(400)]
+    launch = ToyLaunch("calibration", tmp_path, groups(keys, z))
+    headline = NullCalibration(window=4, efficiency=0.01).render(launch, tmp_path)
+    assert headline["n"] == 400
+    assert headline["p < 0.05"] == pytest.approx((z[:, 2] > norm.isf(0.05)).mean())
+    assert headline["95 % range of p < 0.05"] == "0.0300 to 0.0725"
+    assert headline["pull width"].startswith(f"{z[:, 2].std(ddof=1):.3f}")
+    assert (tmp_path / "index.html").is_file()
+
+
+def test_sensitivity_quotes_the_median_and_ranks_the_methods(tmp_path):
+    methods = ("cwola", "idealised", "supervised")
+    keys = [{"pseudo_experiment": i, "method": m} for i in range(1, 13) for m in methods]
+    z = np.full((len(keys), 4), 6.0)
+    headline = Sensitivity(window=4, efficiency=0.01).render(
+        ToyLaunch("sensitivity", tmp_path, groups(keys, z)), tmp_path
+    )
+    assert headline["median significance at 1 %"] == 6.0
+    assert headline["pseudo-experiments"] == 12
+    best = [float(str(headline[f"largest SIC, {m}"]).split()[0]) for m in methods]
+    assert best == sorted(best)
+
+
+def test_sculpting_counts_bad_fits(tmp_path):
+    z = np.zeros((64, 4))
+    z[:10, 1] = 5.0  # p = 3e-7 at 10 %
+    keys = [{"pseudo_experiment": i // 8, "window": i % 8} for i in range(64)]
+    headline = Sculpting().render(ToyLaunch("sculpting", tmp_path, groups(keys, z)), tmp_path)
+    assert headline["fit p < 0.01 at 10 %"].startswith("10 of 64")
+    assert headline["fit p < 0.01 at 1 %"].startswith("0 of 64")
+
+
+def test_the_global_p_value_counts_null_scans(tmp_path, monkeypatch):
+    rng = np.random.default_rng(1)
+    keys = [{"pseudo_experiment": i, "window": w} for i in range(51) for w in range(8)]
+    z = rng.standard_normal((len(keys), 4))
+    z[4] = (0, 1, 8.0, 2)  # the observation's window 4
+    launch = ToyLaunch("full", tmp_path, groups(keys, z))
+    # These two sections open the sample and the networks' scores.
+    monkeypatch.setattr("experiments.cwola.report._mass_plane", lambda *_: None)
+    monkeypatch.setattr("experiments.cwola.report._correlation", lambda *_: None)
+    headline = BumpHunt(window=4, efficiency=0.01).render(launch, tmp_path)
+    assert headline["global p-value"] == "0.0196 (0 of 50 null pseudo-experiments)"
+    assert headline["largest local significance"] == "8.00 (window 4, 1 % of events)"
