@@ -87,7 +87,7 @@ def spectra(index: int, counts: NDArray[np.int64], cuts: Sequence[tuple[float, i
     main.set(yscale="log", ylabel="Events / bin", ylim=(0.3, 3 * counts.max()), xlim=edges[[0, -1]])
     main.legend(title="Selected", ncols=2, loc="upper right")
     pulls[-1].set_xlabel(MASS)
-    figure.text(0.995, 0.18, r"(data $-$ fit) / $\sqrt{\mathrm{fit}}$", rotation=90, fontsize=9, ha="right")
+    figure.text(0.995, 0.18, "(data - fit) / √fit", rotation=90, fontsize=9, ha="right")
     return figure
 
 
@@ -115,7 +115,7 @@ def sic(curves: Mapping[str, Sequence[SicCurve]]) -> Figure:
     axes.plot(grid, np.sqrt(grid), color="grey", ls=":", label="random")
     axes.set(
         xlabel=r"Signal efficiency $\epsilon_S$",
-        ylabel=r"Significance improvement $\epsilon_S/\sqrt{\epsilon_B}$",
+        ylabel="Significance improvement $\\epsilon_S/$√$\\epsilon_B$",
         xlim=(0, 1),
         ylim=(0, None),
     )

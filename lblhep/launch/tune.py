@@ -23,7 +23,7 @@ TICK = 0.25
 """Seconds between two looks at what happened."""
 
 COMBINING = 2
-"""Groups that are combined at a time: a Combine takes memory, and packs come first."""
+"""Groups at the combiner, of which it works on one: a Combine takes memory, and packs come first."""
 
 ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # 0.7 s a trial, for files that nobody reads
@@ -35,6 +35,16 @@ ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
 }
+
+
+class Combiner:
+    """An actor that combines groups for the whole launch: a study's imports cost more than a Combine."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def combine(self, group: str, key: dict[str, Any], pack_of: dict[str, str]) -> str | None:
+        return combine_group(self._context, group, key, pack_of)
 
 
 class RayTune:
@@ -49,6 +59,7 @@ class RayTune:
         self._thread: threading.Thread | None = None
         self._waiting: deque[tuple[Group, dict[str, str]]] = deque()
         self._combining: dict[Any, str] = {}
+        self._combiner: Any = None
 
     def __enter__(self) -> RayTune:
         for name, value in ENVIRONMENT.items():
@@ -210,10 +221,13 @@ class RayTune:
     def _combined(self, wait: float) -> Iterator[Event]:
         import ray
 
+        if self._waiting and self._combiner is None:
+            actor = ray.remote(num_cpus=0, max_restarts=-1)(Combiner)
+            self._combiner = actor.remote(self._shared)
         while self._waiting and len(self._combining) < COMBINING:
             group, pack_of = self._waiting.popleft()
-            task = ray.remote(num_cpus=0)(combine_group)
-            self._combining[task.remote(self._shared, group.id, group.key, pack_of)] = group.id
+            reference = self._combiner.combine.remote(group.id, group.key, pack_of)
+            self._combining[reference] = group.id
         if not self._combining:
             return
         ready, _ = ray.wait(list(self._combining), timeout=wait)

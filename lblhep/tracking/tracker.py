@@ -7,6 +7,7 @@ Everything here may be called again after a crash or for a resumed launch: runs 
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -147,7 +148,7 @@ class Tracker:
         with explained(self._workspace):
             for record in records:
                 known = self._trials.get(record.id)
-                if known is None or not _holds(known, record.status, record.metrics):
+                if known is None or not _holds(known, record.status, storable(record.metrics)):
                     self._trial(record, known, group_names)
 
     def _trial(self, record: TrialRecord, known: Run | None, group_names: Mapping[str, str]) -> None:
@@ -170,7 +171,7 @@ class Tracker:
             self._trials[record.id] = known
         else:
             self._correct(known, record)
-        metrics = [Metric(name, value, ended, 0) for name, value in record.metrics.items()]
+        metrics = [Metric(name, value, ended, 0) for name, value in storable(record.metrics).items()]
         params = [Param(name, _text(value)) for name, value in record.point.items()]
         self._client.log_batch(known.info.run_id, metrics=metrics, params=params)
         self._client.set_terminated(known.info.run_id, STATUS[record.status], ended)
@@ -207,7 +208,7 @@ class Tracker:
             if _holds(run, status, metrics):
                 return
             now = int(time.time() * 1000)
-            values = [Metric(metric, value, now, 0) for metric, value in metrics.items()]
+            values = [Metric(metric, value, now, 0) for metric, value in storable(metrics).items()]
             params = [Param(axis, _text(value)) for axis, value in key.items()]
             self._client.log_batch(run.info.run_id, metrics=values, params=params)
             self._client.set_terminated(run.info.run_id, STATUS[status])
@@ -218,7 +219,8 @@ class Tracker:
 
         with explained(self._workspace):
             now = int(time.time() * 1000)
-            values = [Metric(n, float(v), now, 0) for n, v in metrics.items() if not math.isinf(float(v))]
+            finite = {name: float(value) for name, value in metrics.items() if not math.isinf(value)}
+            values = [Metric(name, value, now, 0) for name, value in storable(finite).items()]
             self._client.log_batch(self.run_id, metrics=values)
             for path in artifacts:
                 if path.is_dir():
@@ -227,6 +229,11 @@ class Tracker:
                     self._client.log_artifact(self.run_id, str(path))
             self._client.set_terminated(self.run_id, STATUS[status])
             analyze(self._workspace)
+
+
+def storable(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Metrics under names that MLflow takes: other characters than words', spaces and ``-.:/`` become _."""
+    return {re.sub(r"[^\w\-. :/]", "_", name): value for name, value in metrics.items()}
 
 
 def _is_group(run: Run) -> bool:

@@ -14,6 +14,7 @@ from lblhep.errors import TrackingError
 from lblhep.launch import Launch, LaunchView, Progress, launch
 from lblhep.tracking import find_run, tracking_uri
 from lblhep.tracking.store import connect, database
+from lblhep.tracking.tracker import storable
 
 
 def runs_of(outcome: Launch, workspace: Path) -> list[Any]:
@@ -176,3 +177,7 @@ def test_write_ahead_log(toy):
     with closing(sqlite3.connect(database(recipe.workspace))) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert connection.execute("SELECT count(*) FROM sqlite_stat1").fetchone()[0] > 0
+
+
+def test_any_name_can_be_stored():
+    assert storable({"S/sqrt(B) before cuts": 2.0, "auc": 1.0}) == {"S/sqrt_B_ before cuts": 2.0, "auc": 1.0}
