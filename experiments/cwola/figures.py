@@ -80,14 +80,13 @@ def spectra(index: int, counts: NDArray[np.int64], cuts: Sequence[tuple[float, i
         )
         pull.bar(centre, (n - fit) / np.sqrt(np.maximum(fit, 1e-9)), np.diff(edges), color=colour, alpha=0.8)
         pull.axhline(0, color="black", lw=0.6)
-        pull.set(ylim=(-5.5, 5.5), ylabel=percent(efficiency))
-        pull.yaxis.label.set_size(9)
+        pull.set(ylim=(-5.5, 5.5), ylabel=f"{percent(efficiency)}\n(data - fit) / √fit")
+        pull.yaxis.label.set_size(8)
     for axes in (main, *pulls):
         axes.axvspan(window.low, window.high, color="grey", alpha=0.15, lw=0)
     main.set(yscale="log", ylabel="Events / bin", ylim=(0.3, 3 * counts.max()), xlim=edges[[0, -1]])
     main.legend(title="Selected", ncols=2, loc="upper right")
     pulls[-1].set_xlabel(MASS)
-    figure.text(0.995, 0.18, "(data - fit) / √fit", rotation=90, fontsize=9, ha="right")
     return figure
 
 
