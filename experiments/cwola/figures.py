@@ -173,19 +173,19 @@ def global_test(observed: float, largest: Floats, result: GlobalP) -> Figure:
 
 
 def mass_plane(planes: Mapping[str, tuple[Floats, Floats, Floats]]) -> Figure:
-    """Mean network output over the two jet masses, side by side: {title: (m_j1, m_j2, output)}."""
+    """Share of high outputs over the two jet masses, side by side: {title: (m_j1, m_j2, is high)}."""
     figure, all_axes = new_figure(
         1, len(planes), width=5.2 * len(planes), height=4.4, sharey=True, squeeze=False
     )
     edges = np.linspace(0, 800, 41), np.linspace(0, 500, 26)
-    for axes, (title, (heavy, light, output)) in zip(all_axes[0], planes.items(), strict=True):
-        total, _, _ = np.histogram2d(heavy, light, edges, weights=output)
+    for axes, (title, (heavy, light, high)) in zip(all_axes[0], planes.items(), strict=True):
+        total, _, _ = np.histogram2d(heavy, light, edges, weights=high)
         events, _, _ = np.histogram2d(heavy, light, edges)
         mean = np.divide(total, events, out=np.full_like(total, np.nan), where=events >= 3)
-        mesh = axes.pcolormesh(*edges, mean.T, vmin=0, vmax=1, cmap="viridis")
+        mesh = axes.pcolormesh(*edges, mean.T, vmin=0, vmax=0.6, cmap="viridis")
         axes.set(xlabel=r"$m_{J_1}$ [GeV]", title=title)
     all_axes[0][0].set_ylabel(r"$m_{J_2}$ [GeV]")
-    figure.colorbar(mesh, ax=list(all_axes[0]), label="Mean output (rank among the window's events)")
+    figure.colorbar(mesh, ax=list(all_axes[0]), label="Share in the highest tenth of outputs", extend="max")
     return figure
 
 

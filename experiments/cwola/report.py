@@ -166,15 +166,16 @@ def _mass_plane(page: Page, results: Results, window: int) -> None:
         parts = [combined_scores(fold, results.saved) for _, fold in results.rows_of(group).groupby("fold")]
         inside = [p.hunted & BINNING.window(window).in_region(p.mjj) for p in parts]
         event = np.concatenate([p.event[cut] for p, cut in zip(parts, inside, strict=True)])
-        rank = np.concatenate([_rank(p.score[cut]) for p, cut in zip(parts, inside, strict=True)])
+        high = np.concatenate([_rank(p.score[cut]) > 0.9 for p, cut in zip(parts, inside, strict=True)])
         rows = order[np.searchsorted(columns["event"], event, sorter=order)]
-        planes[title] = (columns["m_j1"][rows], columns["m_j2"][rows], rank)
+        planes[title] = (columns["m_j1"][rows], columns["m_j2"][rows], high)
     if planes:
         page.heading("What the networks have learned")
         page.figure(
             "mass-plane",
             figures.mass_plane(planes),
-            f"Events of window {window}: mean output, as rank in the fold, of networks that never saw them.",
+            f"Events of window {window}: the share of each cell that lies among the fold's highest tenth of "
+            "outputs, of networks that never saw the events.",
         )
 
 
