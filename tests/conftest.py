@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lblhep.launch.tune import ENVIRONMENT
+from lblhep.launch.tune import ENVIRONMENT, start_ray
 from lblhep.recipe import Recipe
 
 NOISE = (
@@ -35,7 +35,7 @@ def ray_session() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        start_ray(num_cpus=2, include_dashboard=False)
         yield
         ray.shutdown()
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import optuna
 from optuna.trial import TrialState
 from ray.tune import Callback, Stopper
 from ray.tune.search import Searcher
@@ -28,6 +29,7 @@ class PointSearch(OptunaSearch):  # type: ignore[misc]
     """
 
     def __init__(self, recipe: Recipe, search: Search, indices: Sequence[int], told: Sequence[Told]) -> None:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)  # the progress display says it all
         super().__init__(
             space=searching.space(search),
             metric=search.objective.metric,

@@ -37,6 +37,28 @@ ENVIRONMENT = {
 }
 
 
+def start_ray(**options: Any) -> None:
+    """Start Ray, or join the cluster at ``RAY_ADDRESS``.
+
+    A machine under heavy load may need more than the 30 s that Ray gives itself, so it may try again.
+
+    Raises:
+        LaunchError: Ray did not start in three attempts.
+    """
+    import ray
+
+    for _ in range(3):
+        try:
+            ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
+        except Exception as error:  # Ray raises nothing more precise
+            if "timed out during startup" not in str(error):
+                raise
+            ray.shutdown()
+        else:
+            return
+    raise LaunchError("Ray did not start: this machine is too busy; try again later, or run with --serial")
+
+
 class Combiner:
     """An actor that combines groups for the whole launch: a study's imports cost more than a Combine."""
 
@@ -68,8 +90,7 @@ class RayTune:
 
         self._own = not ray.is_initialized()
         if self._own:
-            local = {} if "RAY_ADDRESS" in os.environ else {"include_dashboard": False}
-            ray.init(log_to_driver=False, logging_level=logging.ERROR, **local)
+            start_ray(**({} if "RAY_ADDRESS" in os.environ else {"include_dashboard": False}))
             self._check_resources(ray.cluster_resources())
         for name in ("ray.tune", "ray.train"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
