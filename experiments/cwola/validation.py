@@ -10,8 +10,11 @@ import pandas as pd
 from scipy.stats import norm
 
 from experiments.cwola import figures
+from experiments.cwola.metrics import combined_scores
 from experiments.cwola.results import Results
+from experiments.cwola.spectrum import BINNING
 from lblhep.physics.binomial import clopper_pearson, expected_counts
+from lblhep.physics.spectrum import Window
 from lblhep.report import Launched, Page
 
 Headline = Mapping[str, str | float]
@@ -47,9 +50,50 @@ class NullCalibration:
         page.figure(
             "pulls", figures.distribution(z, r"Signed significance [$\sigma$]"), "At the declared cut."
         )
+        self._folds(page, results)
         page.provenance(launch)
         page.write(out)
         return calibration(null, self.efficiency)
+
+    def _folds(self, page: Page, results: Results) -> None:
+        """Where a width above one comes from: folds whose networks were trained on each other's events."""
+        page.heading("Do the five folds fluctuate together?")
+        page.text(
+            "Each fold's count is binomial by itself: its networks have not seen it. But where by chance two "
+            "folds both have too many signal-region events, each one's networks send the cut there for the "
+            "other. The five counts are then positively correlated, and their sum is wider than the fit says; "
+            "the more so, the more events the cut keeps."
+        )
+        window = BINNING.window(self.window)
+        lines = [_fold_widths(results, window, e) for e in results.efficiencies if e < 1]
+        page.table(pd.DataFrame(lines), "Pulls of the folds' counts against the known spectrum.")
+
+
+def _fold_widths(results: Results, window: Window, efficiency: float) -> dict[str, str]:
+    """Widths of the single folds' pulls, their mean correlation, and the width of their sum."""
+    pulls = np.array([_fold_pulls(results, group, window, efficiency) for group in results.null["group"]])
+    n, folds = pulls.shape
+    correlation = np.corrcoef(pulls.T)[np.triu_indices(folds, 1)]
+    total = pulls.sum(axis=1).std(ddof=1) / folds**0.5
+    return {
+        "selected": figures.percent(efficiency),
+        "width of one fold": f"{pulls.std(axis=0, ddof=1).mean():.3f} +- {1 / (2 * n * folds) ** 0.5:.3f}",
+        "correlation of two folds": f"{correlation.mean():+.3f} +- {1 / (n * len(correlation)) ** 0.5:.3f}",
+        "width of the sum": f"{total:.3f} +- {total / (2 * n) ** 0.5:.3f}",
+    }
+
+
+def _fold_pulls(results: Results, group: str, window: Window, efficiency: float) -> list[float]:
+    """(n - N q) / sqrt(N q (1 - q)) of each fold, q being the share of all masses in the signal region."""
+    folds = [combined_scores(rows, results.saved) for _, rows in results.rows_of(group).groupby("fold")]
+    share = window.in_region(np.concatenate([fold.mjj[fold.hunted] for fold in folds])).mean()
+    pulls = []
+    for fold in folds:
+        passed = fold.passing(efficiency)
+        n = passed.sum()
+        count = window.in_region(fold.mjj[passed]).sum()
+        pulls.append(float((count - n * share) / np.sqrt(n * share * (1 - share))))
+    return pulls
 
 
 def calibration(null: pd.DataFrame, efficiency: float) -> dict[str, str | float]:
