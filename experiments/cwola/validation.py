@@ -61,8 +61,8 @@ class NullCalibration:
         page.text(
             "Each fold's count is binomial by itself: its networks have not seen it. But where by chance two "
             "folds both have too many signal-region events, each one's networks send the cut there for the "
-            "other. The five counts are then positively correlated, and their sum is wider than the fit says; "
-            "the more so, the more events the cut keeps."
+            "other. The five counts are then positively correlated, and their sum is wider than the fit "
+            "says; the more so, the more events the cut keeps."
         )
         window = BINNING.window(self.window)
         lines = [_fold_widths(results, window, e) for e in results.efficiencies if e < 1]
