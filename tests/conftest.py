@@ -18,6 +18,7 @@ NOISE = (
     # Deprecations inside the packages, which users do not see and we cannot mend.
     "ignore:The ``noload`` loader strategy is deprecated",  # mlflow 3.17 with SQLAlchemy 2.1
     "ignore:'imghdr' is deprecated:DeprecationWarning",  # apprise 2.2 by way of pgpy
+    "ignore:subprocess .* is still running:ResourceWarning",  # Ray, after a start that took it too long
 )
 TOY = Path(__file__).parent / "toy"
 
