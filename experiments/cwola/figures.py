@@ -12,7 +12,7 @@ from scipy.stats import norm
 
 from experiments.cwola.features import LABELS
 from experiments.cwola.spectrum import BINNING, fitted
-from lblhep.physics.binomial import clopper_pearson
+from lblhep.physics.binomial import expected_counts
 from lblhep.physics.efficiency import SicCurve
 from lblhep.physics.global_significance import GlobalP
 from lblhep.report import COLOURS, new_figure
@@ -131,8 +131,16 @@ def p_values(samples: Mapping[str, Floats]) -> Figure:
         axes.step(p, share, where="post", color=colour, label=f"{label} ({len(p)})")
     n = max(map(len, samples.values()))
     x = np.geomspace(1 / n, 1, 100)
-    band = np.array([clopper_pearson(round(v * n), n) for v in x])
-    axes.fill_between(x, band[:, 0], band[:, 1], color="grey", alpha=0.2, lw=0, label="95 % about uniform")
+    band = np.array([expected_counts(v, n) for v in x]) / n
+    axes.fill_between(
+        x,
+        np.maximum(band[:, 0], 0.1 / n),
+        band[:, 1],
+        color="grey",
+        alpha=0.2,
+        lw=0,
+        label="95 % of uniform samples",
+    )
     axes.plot(x, x, color="grey", lw=0.8)
     axes.set(xscale="log", yscale="log", xlabel="p", ylabel="Share of pseudo-experiments below p")
     axes.set(xlim=(0.8 / n, 1), ylim=(0.8 / n, 1.2))

@@ -15,17 +15,21 @@ VALIDATION_FOLDS = 4  # the folds that remain when one is set aside for the test
 
 
 def fold_of(event: NDArray[np.integer]) -> NDArray[np.int8]:
-    """The fold 0 ... 4 of each parent event (the finaliser of splitmix64, modulo 5).
+    """The fold 0 ... 4 of each parent event: its hash modulo 5.
 
     A hash rather than ``event % 5``: productions come in ranges, and a remainder would follow any pattern
     in how events are numbered.
     """
+    return (event_hash(event) % np.uint64(TEST_FOLDS)).astype(np.int8)
+
+
+def event_hash(event: NDArray[np.integer]) -> NDArray[np.uint64]:
+    """A number for each event that knows nothing of its place or process (splitmix64's finaliser)."""
     with np.errstate(over="ignore"):
         x = event.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
         x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        x = x ^ (x >> np.uint64(31))
-    return (x % np.uint64(TEST_FOLDS)).astype(np.int8)
+        return np.asarray(x ^ (x >> np.uint64(31)))
 
 
 def validation_fold(test_fold: int, subfold: int) -> int:

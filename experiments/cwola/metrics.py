@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from experiments.cwola.folds import event_hash
 from experiments.cwola.spectrum import BINNING, fit_background
 from lblhep.physics.excess import p_value, significance
 from lblhep.physics.goodness import goodness_of_fit
@@ -45,10 +46,10 @@ class FoldScores:
         """Hunted events among the ``efficiency`` highest scores of the fold, at all masses.
 
         Ranking over all masses, not over the signal region, leaves the observed count free.  Exactly
-        ``round(efficiency * n)`` events pass: equal scores are cut in the order of a hash-like event number.
+        ``round(efficiency * n)`` events pass: equal scores are cut in the order of a hash, which knows no truth.
         """
         rows = np.flatnonzero(self.hunted)
-        order = np.lexsort((self.event[rows], -self.score[rows]))
+        order = np.lexsort((event_hash(self.event[rows]), -self.score[rows]))
         passed = np.zeros(len(self.score), dtype=bool)
         passed[rows[order[: round(efficiency * len(rows))]]] = True
         return passed

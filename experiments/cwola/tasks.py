@@ -153,9 +153,9 @@ def _log(trials: Sequence[Trial], losses: Any, bench: Bench) -> None:
 
 def _save_events(trials: Sequence[Trial], windows: Sequence[DijetWindow], bench: Bench) -> None:
     """The test folds' events, which all networks of a fold share, with the first trial of each."""
-    saved: set[tuple[int, int, int]] = set()
+    saved: set[tuple[int, int, int, str]] = set()
     for trial, window in zip(trials, windows, strict=True):
-        key = (id(window.events), window.window.index, window.fold)
+        key = (id(window.events), window.window.index, window.fold, window.method)
         if key not in saved:
             saved.add(key)
             rows, events = window.test_rows(), window.events

@@ -73,7 +73,10 @@ class LaunchDirectory:
         bad = [pack for pack in packs.committed(self.path) if packs.read_failures(self.path, pack)]
         for pack in bad:
             shutil.rmtree(self.path / "packs" / pack)
-        if bad:  # which groups they were part of is cheap to find out again, and cheap to redo
+        if self.partition is None:  # a search: its groups are its points, made by their workers
+            for pack in bad:
+                shutil.rmtree(self.path / "groups" / pack, ignore_errors=True)
+        elif bad:  # which groups they were part of is cheap to find out again, and cheap to redo
             shutil.rmtree(self.path / "groups", ignore_errors=True)
         return len(bad)
 

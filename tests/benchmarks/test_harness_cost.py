@@ -51,7 +51,7 @@ def harness_seconds(toy, trials: int, pack: int) -> float:
 
 def test_cost_of_a_trial(toy, ray_session: None, capsys: pytest.CaptureFixture[str]):
     minimal = minimal_run_seconds(toy("scan").workspace)
-    packed = harness_seconds(toy, trials=200, pack=25)
+    packed = harness_seconds(toy, trials=800, pack=25)
     single = harness_seconds(toy, trials=50, pack=1)
     with capsys.disabled():
         print(

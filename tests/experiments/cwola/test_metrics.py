@@ -99,11 +99,21 @@ def test_a_fold_without_events_says_so():
         CombineFolds(toys=0)(rows, arrays)
 
 
-def test_ranks_of_background_are_uniform_and_signal_ranks_small():
-    found = CombineFolds(efficiencies=[1.0], n_parameters=[4], toys=0)(*launch())
-    ranks = np.sort(found["background_rank"])
-    assert abs(ranks.mean() - 0.5) < 1e-6
-    assert len(found["signal_rank"]) == 0
+def test_ranks_are_the_share_of_the_folds_background_that_scores_higher():
+    rows, arrays = launch()
+    rng = np.random.default_rng(5)
+    for fold in range(5):  # one event in ten is signal that was not injected, and scores above nine in ten
+        events = arrays[f"{fold}00", "events"]
+        aside = rng.random(len(events["mjj"])) < 0.1
+        events |= {"hunted": ~aside, "process": aside.astype(np.int8)}
+        for (trial, name), saved in arrays.items():
+            if name == "scores" and trial[0] == str(fold):
+                saved["score"] = np.where(aside, 0.9, saved["score"])
+    found = CombineFolds(efficiencies=[1.0], n_parameters=[4], toys=0)(rows, arrays)
+    assert len(found["signal_rank"]) > 100
+    # The mean of two uniform scores exceeds 0.9 with probability 0.02.
+    assert np.abs(found["signal_rank"] - 0.02).max() < 0.015
+    assert np.median(found["background_rank"]) == pytest.approx(0.5, abs=0.01)
 
 
 def test_validation_auc_of_a_perfect_and_a_blind_score():
