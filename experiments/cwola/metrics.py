@@ -46,7 +46,7 @@ class FoldScores:
         """Hunted events among the ``efficiency`` highest scores of the fold, at all masses.
 
         Ranking over all masses, not over the signal region, leaves the observed count free.  Exactly
-        ``round(efficiency * n)`` events pass: equal scores are cut in the order of a hash, which knows no truth.
+        ``round(efficiency * n)`` events pass: equal scores are cut in the order of a hash.
         """
         rows = np.flatnonzero(self.hunted)
         order = np.lexsort((event_hash(self.event[rows]), -self.score[rows]))

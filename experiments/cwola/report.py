@@ -23,8 +23,8 @@ Headline = Mapping[str, str | float]
 class BumpHunt:
     """Scan of all windows, one window in detail, baselines, and the global p-value where it was made.
 
-    ``window`` and ``efficiency`` stand in the recipe: the detailed figures and the headline speak of them, not
-    of the best that this launch finds.
+    ``window`` and ``efficiency`` stand in the recipe: the detailed figures and the headline speak of them,
+    not of the best that this launch finds.
     """
 
     def __init__(self, *, window: int, efficiency: float) -> None:

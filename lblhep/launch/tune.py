@@ -244,7 +244,8 @@ class RayTune:
 
         if self._waiting and self._combiner is None:
             actor = ray.remote(num_cpus=0, max_restarts=-1)(Combiner)
-            self._combiner = actor.remote(self._shared)
+            # By value, not as the shared object: a restarted actor must find its argument again.
+            self._combiner = actor.remote(self._context)
         while self._waiting and len(self._combining) < COMBINING:
             group, pack_of = self._waiting.popleft()
             reference = self._combiner.combine.remote(group.id, group.key, pack_of)
