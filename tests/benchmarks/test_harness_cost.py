@@ -17,8 +17,8 @@ pytestmark = [pytest.mark.benchmark, pytest.mark.ray]
 
 
 MOST = 3.0
-"""60 ms where a minimal run takes 25 ms is 2.4; but this minimal run already has lblhep's faster SQLite settings
-(1.7 times MLflow's defaults), and a share of the launch's start and end (3 to 4 s in all) is counted in."""
+"""60 ms where a minimal run takes 25 ms is 2.4; but this minimal run already has lblhep's faster SQLite
+settings (1.7 times MLflow's defaults), and a share of the launch's start and end (3 to 4 s) is counted in."""
 
 
 def minimal_run_seconds(workspace: Path, runs: int = 40) -> float:
