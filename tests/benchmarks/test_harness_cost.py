@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.benchmark, pytest.mark.ray]
 
 
 MOST = 2.4
-"""60 ms where a minimal MLflow run takes 25 ms; a share of the launch's fixed end (3 to 4 s) is counted in."""
+"""60 ms where a minimal MLflow run takes 25 ms; the launch's fixed end (3 to 4 s) is counted in."""
 
 
 def minimal_run_seconds(workspace: Path, runs: int = 40) -> float:
