@@ -11,13 +11,12 @@ import typer
 from typer.core import TyperCommand
 
 from lblhep import __version__
+from lblhep.cli.checked import checked_recipe
 from lblhep.cli.console import as_typed, console, duration, new_table, say
 from lblhep.cli.workspace import NEWEST
-from lblhep.errors import RecipeError
 
 if TYPE_CHECKING:
     from lblhep.launch import Launch
-    from lblhep.recipe import Recipe
 
 LAUNCH_ID = re.compile(r"\d{8}-\d{6}(-\d+)?$")  # how every launch's id ends
 
@@ -74,18 +73,6 @@ def run(
         )
     print_outcome(outcome)
     raise typer.Exit(outcome.exit_code)
-
-
-def checked_recipe(path: Path, overrides: Sequence[str], profile: str | None) -> Recipe:
-    """The recipe, after everything about it has been checked that can be checked without running it."""
-    from lblhep.recipe import Recipe
-    from lblhep.validate import problems
-
-    recipe = Recipe.read(path, overrides, profile)
-    found = problems(recipe)
-    if found:
-        raise RecipeError(found)
-    return recipe
 
 
 def print_outcome(outcome: Launch) -> None:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from lblhep.cli.checked import checked_recipe
 from lblhep.cli.console import say
-from lblhep.errors import RecipeError
 
 
 def validate(
@@ -22,18 +22,7 @@ def validate(
     ] = True,
 ) -> None:
     """Check a recipe, as it stands and with each of its profiles; print every problem with its line."""
-    from lblhep.recipe import Recipe
-    from lblhep.validate import problems
-
-    plain = Recipe.read(recipe, overrides or (), profile)
-    found = problems(plain, imports=imports)
+    plain = checked_recipe(recipe, overrides or (), profile, imports=imports, every_profile=profile is None)
     others = () if profile is not None else tuple(plain.profiles)
-    for name in others:
-        try:
-            found = [*found, *problems(Recipe.read(recipe, overrides or (), name), imports=imports)]
-        except RecipeError as error:
-            found = [*found, *error.problems]
-    if found:
-        raise RecipeError(dict.fromkeys(found))  # a fault of the file shows with every profile: say it once
     checked = f" and with its profiles {', '.join(others)}" if others else ""
     say(f"{recipe}: valid{checked}: {plain.trials.total} trials")

@@ -6,6 +6,7 @@ with every problem at its line and column. Importing this package costs pydantic
 
 from lblhep.recipe.component import Component, DatasetComponent, Groups, MetricComponent
 from lblhep.recipe.points import cells
+from lblhep.recipe.remnant import lies_in
 from lblhep.recipe.schema import Notify, Recipe, Resources, Tracking
 from lblhep.recipe.text import Mark, parse_value
 from lblhep.recipe.trials import Axis, Dimension, Objective, Scan, Search, Single
@@ -27,5 +28,6 @@ __all__ = [
     "Single",
     "Tracking",
     "cells",
+    "lies_in",
     "parse_value",
 ]

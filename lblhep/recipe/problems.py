@@ -47,18 +47,14 @@ def nearest(marks: dict[Keys, Mark], keys: Keys, file: str) -> Mark:
 
 
 def _problem(details: ErrorDetails, document: Document, model: type[BaseModel]) -> Problem:
-    keys = _keys(details["loc"], document.values)
-    context, hint = details.get("ctx", {}), ""
+    keys, hint = address(details), ""
     match details["type"]:
-        case "recipe":
-            keys = (*keys, context["key"]) if context["key"] else keys
         case "extra_forbidden":
             hint = did_you_mean(str(keys[-1]), known_keys(model, keys[:-1], document.values))
         case "union_tag_not_found":
-            keys, hint = (*keys, "kind"), "one of single, scan, search"
+            hint = "one of single, scan, search"
         case "union_tag_invalid":
-            keys = (*keys, "kind")
-            hint = did_you_mean(str(context["tag"]), ("single", "scan", "search"))
+            hint = did_you_mean(str(details["ctx"]["tag"]), ("single", "scan", "search"))
     message = _pattern(keys, details) if details["type"] == "string_pattern_mismatch" else wording(details)
     return problem_at(document.marks, document.file, keys, message, hint)
 
@@ -89,11 +85,16 @@ def wording(details: ErrorDetails) -> str:
             return details["msg"][:1].lower() + details["msg"][1:]
 
 
-def _keys(location: tuple[str | int, ...], values: Any) -> Keys:
-    """The written address: pydantic's location without the names of alternatives."""
-    plain = [step for step in location if step not in ("<component>", "<map>", "<list>", "<value>", "[key]")]
+def address(details: ErrorDetails) -> Keys:
+    """Where one of pydantic's errors stands: its location without the names of alternatives."""
+    alternatives = ("<component>", "<map>", "<list>", "<value>", "[key]")
+    plain = [step for step in details["loc"] if step not in alternatives]
     if plain[:1] == ["trials"] and len(plain) > 1 and plain[1] in ("single", "scan", "search"):
         del plain[1]
+    if details["type"] == "recipe" and details["ctx"]["key"]:
+        plain.append(details["ctx"]["key"])
+    if details["type"] in ("union_tag_not_found", "union_tag_invalid"):
+        plain.append("kind")
     return tuple(plain)
 
 

@@ -14,6 +14,7 @@ from lblhep.errors import Problem, RecipeError
 from lblhep.recipe import points, reading, writing
 from lblhep.recipe.component import Component, DatasetComponent, Groups, MetricComponent
 from lblhep.recipe.problems import problem_at
+from lblhep.recipe.remnant import remnant
 from lblhep.recipe.text import Keys
 from lblhep.recipe.trials import Name, Section, Trials
 
@@ -76,18 +77,34 @@ class Recipe(Section):
 
         Raises RecipeError with every problem found.
         """
+        recipe, problems, _ = cls.survey(path, overrides, profile)
+        if problems or recipe is None:
+            raise RecipeError(problems)
+        return recipe
+
+    @classmethod
+    def survey(
+        cls, path: str | Path, overrides: Iterable[str] = (), profile: str | None = None
+    ) -> tuple[Self | None, list[Problem], frozenset[str]]:
+        """The recipe or what holds of it, all problems of its form, the addresses of what had to be left out.
+
+        Raises RecipeError when the text itself is faulty.
+        """
         document, origin, faults = reading.resolve(Path(path), tuple(overrides), profile)
-        recipe: Self | None = None
-        error = None
+        values, gone, error = document.values, frozenset[str](), None
         try:
-            recipe = cls.model_validate(document.values)
+            recipe = cls.model_validate(values)
         except ValidationError as invalid:
             error = invalid
         problems = reading.all_problems(document, faults, error, cls)
-        if problems or recipe is None:
-            raise RecipeError(problems)
-        recipe._origin, recipe._values = origin, document.values
-        return recipe
+        if problems:
+            left = remnant(values, cls)
+            if left is None:
+                return None, problems, gone
+            values, gone = left
+            recipe = cls.model_validate(values)
+        recipe._origin, recipe._values = origin, values
+        return recipe, problems, gone
 
     def at(self, point: Mapping[str, Any]) -> Self:
         """The recipe of one trial: axis name -> value filled in, validated again. Raises RecipeError."""

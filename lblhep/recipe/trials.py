@@ -21,9 +21,9 @@ Path = Annotated[str, Field(pattern=r"^[^.\s]+(\.[^.\s]+)*$")]
 Goal = Literal["maximize", "minimize"]
 
 
-def fault(key: str, message: str) -> PydanticCustomError:
+def fault(key: str, message: str, **context: int) -> PydanticCustomError:
     """An error of one key that only shows when several are read together."""
-    return PydanticCustomError("recipe", "{message}", {"key": key, "message": message})
+    return PydanticCustomError("recipe", "{message}", {"key": key, "message": message, **context})
 
 
 class Section(BaseModel):
@@ -178,6 +178,6 @@ def _check_expect(expect: int, lengths: dict[str, int]) -> None:
     total = math.prod(lengths.values())
     product = " x ".join(f"{length} {name}" for name, length in lengths.items())
     if total != expect:
-        raise fault("expect", f"is {expect}, but there are {total} trials: {product}")
+        raise fault("expect", f"is {expect}, but there are {total} trials: {product}", total=total)
     if total > MOST_TRIALS:
         raise fault("expect", f"is more than {MOST_TRIALS:,} trials: {product}")

@@ -41,6 +41,41 @@ def test_validate_finds_a_profiles_fault(call: Any, workspace: Path) -> None:
     assert "is 3, but there are 2 trials" in result.stderr
 
 
+def test_validate_says_everything_at_once(call: Any, workspace: Path) -> None:
+    """Form, components, cards, axes and a profile, in the order of their lines."""
+    recipe = workspace / "recipes/sample.yaml"
+    text = recipe.read_text()
+    for old, new in (
+        ("seed: 1\n", "seed: one\n"),
+        ("card: sample-jets", "card: sample-jest"),
+        ("n_train:", "n_trian:"),
+        ("models:Classifier", "models:Clasifier"),
+        ("torch.optim:Adam", "torch.optim:Adom"),
+        ("  pack: 6", "  pakc: 6"),
+        ("init, range: [0, 2]", "init, values: [0, x]"),
+        ("by: [hidden]", "by: [hiden]"),
+    ):
+        assert old in text
+        text = text.replace(old, new, 1)
+    recipe.write_text(text)
+    result = call("validate", "recipes/sample.yaml")
+    assert result.exit_code == 2
+    places = [line.split(": ")[:2] for line in result.stderr.splitlines()]
+    assert [address for _, address in places] == [
+        "seed",
+        "datasets.jets.n_train",  # is missing
+        "datasets.jets.card",
+        "datasets.jets.n_trian",
+        "models.classifier.use",
+        "task.optimizer.use",
+        "trials.pakc",
+        "groups.by[0]",
+        "trials.axes.init.range",  # the profile's, beside the values
+    ]
+    lines = [int(place.split(":")[1]) for place, _ in places]
+    assert lines == sorted(lines)
+
+
 def test_describe_a_component(call: Any, workspace: Path) -> None:
     result = call("describe", "experiments.sample.models:Classifier")
     assert result.exit_code == 0, result.output

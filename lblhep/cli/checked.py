@@ -1,0 +1,54 @@
+"""A recipe as the verbs take it: everything checked that can be, everything wrong said at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lblhep.errors import Problem, RecipeError
+
+if TYPE_CHECKING:
+    from lblhep.recipe import Recipe
+
+
+def checked_recipe(
+    path: Path,
+    overrides: Sequence[str] = (),
+    profile: str | None = None,
+    *,
+    imports: bool = True,
+    every_profile: bool = False,
+) -> Recipe:
+    """The recipe, found sound: as it stands and, with ``every_profile``, with each of its profiles.
+
+    Raises RecipeError with all faults of form, components, cards and axes, in the order of their lines.
+    """
+    recipe, found = _surveyed(path, overrides, profile, imports)
+    for name in recipe.profiles if every_profile and recipe is not None else ():
+        try:
+            found += _surveyed(path, overrides, name, imports)[1]
+        except RecipeError as error:
+            found += error.problems
+    if found or recipe is None:
+        # A fault of the file shows with every profile: it is said once.
+        raise RecipeError(sorted(dict.fromkeys(found), key=lambda problem: _place(problem, str(path))))
+    return recipe
+
+
+def _surveyed(
+    path: Path, overrides: Sequence[str], profile: str | None, imports: bool
+) -> tuple[Recipe | None, list[Problem]]:
+    """The recipe, or what holds of it; the faults of its form and those of its sound parts."""
+    from lblhep.recipe import Recipe, lies_in
+    from lblhep.validate import problems
+
+    recipe, found, gone = Recipe.survey(path, overrides, profile)
+    if recipe is not None:
+        found += [each for each in problems(recipe, imports) if not lies_in(each.path, gone)]
+    return recipe, found
+
+
+def _place(problem: Problem, recipe: str) -> tuple[bool, bool, str, int, int]:
+    """By line, the recipe's own before its cards', and last what has no line (the command line's)."""
+    return problem.line == 0, problem.file != recipe, problem.file, problem.line, problem.column
