@@ -63,12 +63,13 @@ def draw_pseudo_experiment(
     process, mjj = columns["process"], columns["mjj"].copy()
     rng = np.random.default_rng(seed)
 
+    # The background is drawn first: pseudo-experiments that differ in their signal alone share it.
     background = np.flatnonzero(process == 0)
+    drawn = _draw(background, n_background, number, disjoint, rng)
     injectable = rng.permutation(np.flatnonzero(process == signal))
     injected = injectable[: rng.poisson(n_signal)]
     if len(injected) == len(injectable) and n_signal:
         raise ValueError(f"n_signal={n_signal} exhausts the {len(injectable)} signal events of the sample")
-    drawn = _draw(background, n_background, number, disjoint, rng)
 
     hunted = np.zeros(len(mjj), dtype=bool)
     hunted[drawn] = hunted[injected] = True

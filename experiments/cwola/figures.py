@@ -122,28 +122,31 @@ def sic(curves: Mapping[str, Sequence[SicCurve]]) -> Figure:
     return figure
 
 
-def p_values(samples: Mapping[str, Floats]) -> Figure:
-    """Cumulative share of p-values below p against p itself, which a calibrated test follows."""
+def p_values(samples: Mapping[str, Floats], independent: int | None = None) -> Figure:
+    """Cumulative share of p-values below p against p itself, which a calibrated test follows.
+
+    The band is that of ``independent`` uniform values: by default as many as a sample holds.
+    """
     figure, axes = new_figure(width=5.2, height=4.8)
     for colour, (label, values) in zip(COLOURS, samples.items(), strict=False):
         p = np.sort(values)
         share = np.arange(1, len(p) + 1) / len(p)
         axes.step(p, share, where="post", color=colour, label=f"{label} ({len(p)})")
-    n = max(map(len, samples.values()))
-    x = np.geomspace(1 / n, 1, 100)
+    n = independent or max(map(len, samples.values()))
+    x = np.geomspace(1 / max(map(len, samples.values())), 1, 100)
     band = np.array([expected_counts(v, n) for v in x]) / n
     axes.fill_between(
         x,
-        np.maximum(band[:, 0], 0.1 / n),
+        np.maximum(band[:, 0], 0.1 * x[0]),
         band[:, 1],
         color="grey",
         alpha=0.2,
         lw=0,
-        label="95 % of uniform samples",
+        label=f"95 % of {n} uniform values",
     )
     axes.plot(x, x, color="grey", lw=0.8)
     axes.set(xscale="log", yscale="log", xlabel="p", ylabel="Share of pseudo-experiments below p")
-    axes.set(xlim=(0.8 / n, 1), ylim=(0.8 / n, 1.2))
+    axes.set(xlim=(0.8 * x[0], 1), ylim=(0.8 * x[0], 1.2))
     axes.legend(loc="upper left")
     return figure
 

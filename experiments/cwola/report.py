@@ -13,7 +13,7 @@ from experiments.cwola import figures
 from experiments.cwola.features import columns_needed, compute
 from experiments.cwola.metrics import combined_scores
 from experiments.cwola.results import Results
-from experiments.cwola.spectrum import BINNING
+from experiments.cwola.spectrum import BINNING, fit_background
 from lblhep.physics.global_significance import global_p_value, gross_vitells
 from lblhep.report import Launched, Page
 
@@ -76,11 +76,24 @@ class BumpHunt:
             figures.spectra(self.window, counts, results.cuts),
             "Spectra after each cut, with the fit to the unshaded bins and its error; pulls below.",
         )
+        page.table(
+            pd.DataFrame(
+                [_parameters(n, self.window, *cut) for n, cut in zip(counts, results.cuts, strict=True)]
+            ),
+            "Parameters of dN/dm = p0 (1 - x)^p1 x^-(p2 + p3 ln x), x = m / 13 TeV, p0 in events per GeV; they "
+            "are strongly correlated, and a Gaussian constraint of the shape bounds them where events are few.",
+        )
 
     def _global(self, page: Page, results: Results) -> dict[str, str | float]:
         null = results.null
         if null.empty:
             return {}
+        if incomplete := results.incomplete_scans:
+            # The largest of fewer windows is too small: counting such a scan would flatter the observation.
+            reason = f"not quoted: windows of pseudo-experiments {incomplete} are missing; run with --resume"
+            page.heading("Global significance")
+            page.text(f"**{reason}**")
+            return {"global p-value": reason}
         largest = null.groupby("pseudo_experiment").apply(
             lambda g: results.largest(g)[0], include_groups=False
         )
@@ -94,8 +107,16 @@ class BumpHunt:
         )
         page.figure("global", figures.global_test(observed, largest.to_numpy(), found), "Global test.")
         beyond = _extrapolated(page, results, observed, where)
-        _calibration(page, results)
+        _calibration(page, results, self.window)
         return {"global p-value": f"{found.p:.3g} ({found.k} of {found.n} null pseudo-experiments)", **beyond}
+
+
+def _parameters(spectrum: Any, window: int, efficiency: float, n_parameters: int) -> dict[str, str]:
+    """The fit's parameters with their errors."""
+    fit = fit_background(spectrum, window, n_parameters)
+    errors = np.sqrt(np.diagonal(fit.parameter_covariance))
+    values = {f"{n}": f"{v:.2f} +- {e:.2f}" for (n, v), e in zip(fit.parameters.items(), errors, strict=True)}
+    return {"selected": figures.percent(efficiency), **values}
 
 
 def _subtitle(results: Results) -> str:
@@ -124,11 +145,10 @@ def _extrapolated(page: Page, results: Results, observed: float, where: str) -> 
     return {"global p-value, extrapolated": f"< {min(total, 1):.2g} (Gross-Vitells)"}
 
 
-def _calibration(page: Page, results: Results) -> None:
-    samples = {
-        figures.percent(e): results.null[f"p_value_{e:g}"].to_numpy(dtype=float) for e in results.efficiencies
-    }
-    page.text("The local p-values of all windows of the null pseudo-experiments (windows overlap):")
+def _calibration(page: Page, results: Results, window: int) -> None:
+    null = results.null[results.null["window"] == window]  # neighbouring windows share events
+    samples = {figures.percent(e): null[f"p_value_{e:g}"].to_numpy(dtype=float) for e in results.efficiencies}
+    page.text(f"The local p-values of window {window} in the null pseudo-experiments:")
     page.figure("null-p", figures.p_values(samples), "Calibration of the local p-values.")
 
 
@@ -147,12 +167,17 @@ def _baselines(page: Page, results: Results, window: int) -> None:
     )
     page.figure("sic", figures.sic(curves), "Where the background efficiency is known to 20 %.")
     rows = []
-    for method, found in curves.items():
-        for curve in found:
+    for method, groups in results.by_method(window).items():
+        for group, curve in zip(groups, curves[method], strict=True):
             best, error, at = curve.best()
-            rows.append({"method": method, "largest SIC": best, "error": error, "signal efficiency": at})
+            sizes = results.training_sizes(group)
+            rows.append(
+                {"method": method, "largest SIC": best, "error": error, "at signal efficiency": at, **sizes}
+            )
     page.table(
-        pd.DataFrame(rows), "Largest significance improvement.", {"largest SIC": ".2f", "error": ".2f"}
+        pd.DataFrame(rows),
+        "Largest significance improvement, and the events each network was trained on.",
+        {"largest SIC": ".2f", "error": ".2f"},
     )
 
 

@@ -50,6 +50,16 @@ class Results:
         """The exact-null pseudo-experiments, if this launch has any."""
         return self.pseudo if self.dataset.get("redraw") == "all" else self.pseudo.iloc[:0]
 
+    @property
+    def incomplete_scans(self) -> list[int]:
+        """Null pseudo-experiments that lack a window which the observation has, or were never combined."""
+        windows = set(self.observed["window"])
+        complete = {n for n, g in self.null.groupby("pseudo_experiment") if set(g["window"]) == windows}
+        planned = set(self._with_keys(self.launch.rows)["pseudo_experiment"]) | set(
+            self.null["pseudo_experiment"]
+        )
+        return sorted(int(n) for n in planned - complete if n > 0)
+
     def largest(self, groups: pd.DataFrame) -> tuple[float, str]:
         """The largest local significance of all windows and cuts, and where it is."""
         z = groups.set_index("window")[[f"significance_{e:g}" for e in self.efficiencies]]
@@ -85,6 +95,11 @@ class Results:
         found = {str(m): list(part["group"]) for m, part in g.groupby("method")}
         order = [m for m in ("supervised", "idealised", "cwola", "boosting") if m in found]
         return {m: found[m] for m in order} if len(order) > 1 else {}
+
+    def training_sizes(self, group: str) -> dict[str, int]:
+        """Events of either class that a network of the group was trained on, on average."""
+        mean = self.rows_of(group)[["region_events", "reference_events"]].mean()
+        return {"signal region": round(mean["region_events"]), "reference": round(mean["reference_events"])}
 
     def sic(self, group: str) -> SicCurve:
         """The SIC of a group's events of known truth."""

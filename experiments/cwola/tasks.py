@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ class TrainClassifiers:
     Adam with ``learning_rate`` and decoupled ``weight_decay``; minibatches of ``batch_size`` events; a
     network stops when its validation loss has not improved for ``patience`` epochs and keeps its best
     weights; ``clip_norm`` bounds each network's gradient.  Forests take scikit-learn's defaults with
-    ``forest_iterations`` trees at most, stopped early on the same validation fold.
+    ``forest_iterations`` trees at most, of which those up to the best loss on the same validation fold count;
+    each split sees half of the features, so that initialisations differ.
     """
 
     batches_over = ("pseudo_experiment", "window", "method", "n_signal", "fold", "subfold", "init")
@@ -92,6 +94,7 @@ class TrainClassifiers:
         table = window.events.features
         forest = HistGradientBoostingClassifier(
             max_iter=self.forest_iterations,
+            max_features=0.5,
             early_stopping=True,
             random_state=int(bench.generator(trial, "models.classifier").integers(2**31)),
         )
@@ -103,9 +106,11 @@ class TrainClassifiers:
             y_val=validation.label,
             sample_weight_val=validation.weight,
         )
-        rows = _scored_rows(window)
-        extra = {"epochs": float(forest.n_iter_), "best_epoch": float(forest.n_iter_)}
-        return _scored(trial, window, forest.predict_proba(table[rows])[:, 1], extra, bench)
+        best = max(1, int(forest.validation_score_.argmax()))  # scores start with that of no tree
+        stages = forest.staged_predict_proba(table[_scored_rows(window)])
+        output = next(islice(stages, best - 1, None))[:, 1]
+        extra = {"epochs": float(forest.n_iter_), "best_epoch": float(best)}
+        return _scored(trial, window, output, extra, bench)
 
 
 def _training_set(window: DijetWindow, table: torch.Tensor) -> TrainingSet:
@@ -130,13 +135,18 @@ def _logits(ensemble: MLPEnsemble, i: int, window: DijetWindow) -> torch.Tensor:
 def _scored(
     trial: Trial, window: DijetWindow, output: NDArray[Any], extra: dict[str, float], bench: Bench
 ) -> Row:
-    """The trial's row, from its outputs in [0, 1] on ``_scored_rows``; those of the test fold are saved."""
+    """The trial's row, from its outputs in [0, 1] on ``_scored_rows``; those of the test fold are saved.
+
+    ``region_events`` and ``reference_events`` say how many of either class it was trained on.
+    """
     validation: Labelled = window.validation
     n = len(validation.rows)
     auc = bench.metric(trial, "validation_auc")(validation.label, output[:n], validation.weight)
     loss = _cross_entropy(validation, output[:n].astype(np.float64))
     bench.save(trial, "scores", {"score": output[n:].astype(np.float32)})
-    return Row(trial.id, {"validation_loss": loss, "validation_auc": auc, **extra})
+    is_region = window.train.label == 1
+    sizes = {"region_events": float(is_region.sum()), "reference_events": float((~is_region).sum())}
+    return Row(trial.id, {"validation_loss": loss, "validation_auc": auc, **sizes, **extra})
 
 
 def _cross_entropy(labelled: Labelled, output: NDArray[np.float64]) -> float:

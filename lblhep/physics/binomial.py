@@ -23,13 +23,6 @@ def expected_counts(probability: float, n: int, level: float = 0.95) -> tuple[in
     return int(binom.ppf(tail, n, probability)), int(binom.isf(tail, n, probability))
 
 
-def consistent(k: int, n: int, probability: float, level: float = 0.95) -> bool:
-    """Whether k in n is what ``probability`` would give, at ``level``; fails a true one in < 1 - level."""
-    _check(k, n, level)
-    low, high = expected_counts(probability, n, level)
-    return low <= k <= high
-
-
 def _check(k: int, n: int, level: float) -> None:
     if not (0 <= k <= n and n >= 1):
         raise ValueError(f"{k} of {n} is no share")

@@ -110,13 +110,6 @@ class DijetFit:
         mean, covariance = self.predict(np.geomspace(low, high, pieces + 1))
         return np.asarray(mean.sum(axis=-1)), np.sqrt(covariance.sum(axis=(-2, -1)))
 
-    def density(self, mjj: ArrayLike) -> Floats:
-        """The fitted curve in events per GeV at ``mjj`` (GeV), shape (..., *mjj.shape)."""
-        log_m = np.log(np.asarray(mjj, dtype=np.float64))
-        exponent = np.tensordot(self.theta, self.shape.terms(log_m), axes=(-1, -1))
-        scale = self.events / self._norm[0]
-        return np.asarray(scale.reshape(scale.shape + (1,) * log_m.ndim) * np.exp(exponent))
-
     def shape_integrals(self, edges: ArrayLike) -> tuple[Floats, Floats]:
         """Integrals of exp(theta . terms) over bins (..., m), unnormalised, and their relative gradients."""
         e = np.asarray(edges, dtype=np.float64)

@@ -70,9 +70,6 @@ class Window:
         m = np.asarray(mjj, dtype=np.float64)
         return np.asarray((m >= self.high) & (m < self.sideband_high))
 
-    def in_sidebands(self, mjj: ArrayLike) -> Mask:
-        return self.in_lower_sideband(mjj) | self.in_upper_sideband(mjj)
-
 
 @dataclass(frozen=True)
 class Binning:
@@ -115,9 +112,6 @@ class Binning:
         e = self.edges
         low, high, start, stop = e[first], e[last], e[index], e[last + self.sideband]
         return Window(index, float(low), float(high), float(start), float(stop))
-
-    def windows(self) -> tuple[Window, ...]:
-        return tuple(map(self.window, range(self.n_windows)))
 
     def fit_mask(self, window: int) -> Mask:
         """True for the fit bins outside the window's signal region: those that the background fit uses."""

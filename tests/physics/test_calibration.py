@@ -1,8 +1,9 @@
 """The whole procedure on toys: fit with the window masked, predict, count, test.
 
 6,000 toys fix a pull's mean to 0.013, its width to 0.009 and a share of 5 % (1 %) to 0.0028 (0.0013).  The
-tolerances are four such errors and what the method may miss: the background estimated from a few events is
-not quite the Gamma distribution that the test assumes.  At b = 20,000 only the toys' own errors are left.
+tolerances are four such errors beyond what `lblhep.physics.excess` says of the method (mean 0 +- 0.06, width
+0.97 to 1.01, shares 4.1 to 5.9 % and 0.7 to 1.3 %): the background estimated from a few events is not quite
+the Gamma distribution that the test assumes.  At b = 20,000 only the toys' own errors are left.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ TOYS = 6_000
 @pytest.mark.parametrize(
     ("b", "mean", "width", "share_5", "share_1"),
     [
-        (0.5, 0.12, 0.09, 0.025, 0.010),
-        (3.0, 0.15, 0.06, 0.020, 0.008),
-        (20.0, 0.10, 0.04, 0.016, 0.006),
-        (300.0, 0.08, 0.04, 0.013, 0.006),
-        (20_000.0, 0.055, 0.037, 0.0115, 0.0055),
+        (0.5, 0.06, (0.97, 1.01), 0.009, 0.003),
+        (3.0, 0.06, (0.97, 1.01), 0.009, 0.003),
+        (20.0, 0.06, (0.97, 1.01), 0.009, 0.003),
+        (300.0, 0.06, (0.97, 1.01), 0.009, 0.003),
+        (20_000.0, 0.0, (1.0, 1.0), 0.0, 0.0),
     ],
 )
 def test_pulls_and_false_alarms(truth, binning, window, n_parameters, b, mean, width, share_5, share_1):
@@ -39,18 +40,18 @@ def test_pulls_and_false_alarms(truth, binning, window, n_parameters, b, mean, w
     observed = n[:, ~used].sum(axis=1)
 
     pull = significance(observed, background, error, discreteness="randomised", rng=rng)
-    assert pull.mean() == pytest.approx(0, abs=mean)
-    assert pull.std() == pytest.approx(1, abs=width)
+    assert abs(pull.mean()) < mean + 4 * 0.013
+    assert width[0] - 4 * 0.009 < pull.std() < width[1] + 4 * 0.009
     p = p_value(observed, background, error, discreteness="randomised", rng=rng)
-    assert (p < 0.05).mean() == pytest.approx(0.05, abs=share_5)
-    assert (p < 0.01).mean() == pytest.approx(0.01, abs=share_1)
+    assert (p < 0.05).mean() == pytest.approx(0.05, abs=share_5 + 4 * 0.0028)
+    assert (p < 0.01).mean() == pytest.approx(0.01, abs=share_1 + 4 * 0.0013)
     conservative = p_value(observed, background, error, discreteness="conservative")
     assert (conservative < 0.05).mean() < 0.05 + 0.0115
     assert (conservative < 0.01).mean() < 0.01 + 0.0055
     if b >= 20:  # mid-p values need no randomisation there
         middle = significance(observed, background, error)
-        assert middle.mean() == pytest.approx(0, abs=mean)
-        assert middle.std() == pytest.approx(1, abs=width)
+        assert abs(middle.mean()) < mean + 4 * 0.013
+        assert width[0] - 4 * 0.009 < middle.std() < width[1] + 4 * 0.009
 
 
 def test_an_injected_excess_is_found_at_its_size(truth, binning):

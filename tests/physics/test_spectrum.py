@@ -13,19 +13,19 @@ def test_the_default_binning_is_eight_windows_from_2500_to_4741_gev(binning):
     assert binning.edges[-1] == pytest.approx(2500 * np.exp(0.64))
     assert len(binning.edges) == 17
     assert len(binning.fit_edges) == 33
-    assert len(binning.windows()) == 8
+    assert binning.n_windows == 8
 
 
 def test_window_i_is_bins_3_to_5_after_i_with_three_bins_on_each_side(binning):
     e = binning.edges
-    for i, window in enumerate(binning.windows()):
+    for i, window in enumerate(map(binning.window, range(8))):
         assert (window.low, window.high) == (e[3 + i], e[6 + i])
         assert (window.sideband_low, window.sideband_high) == (e[i], e[9 + i])
         assert window.low < window.centre < window.high
 
 
 def test_the_fit_mask_leaves_out_exactly_the_signal_region(binning):
-    for window in binning.windows():
+    for window in map(binning.window, range(8)):
         low, high = binning.fit_edges[:-1], binning.fit_edges[1:]
         outside = (high <= window.low) | (low >= window.high)
         assert (binning.fit_mask(window.index) == outside).all()
@@ -33,12 +33,12 @@ def test_the_fit_mask_leaves_out_exactly_the_signal_region(binning):
 
 def test_regions_share_no_event_and_agree_with_the_bins(binning):
     mjj = np.concatenate([np.linspace(2400, 5000, 2001), binning.fit_edges])  # edges too
-    for window in binning.windows():
+    for window in map(binning.window, range(8)):
         in_region = counts(mjj, binning.fit_edges)[~binning.fit_mask(window.index)].sum()
         assert window.in_region(mjj).sum() == in_region
-        assert not (window.in_region(mjj) & window.in_sidebands(mjj)).any()
-        both = window.in_lower_sideband(mjj).sum() + window.in_upper_sideband(mjj).sum()
-        assert window.in_sidebands(mjj).sum() == both
+        parts = [window.in_lower_sideband(mjj), window.in_region(mjj), window.in_upper_sideband(mjj)]
+        inside = (mjj >= window.sideband_low) & (mjj < window.sideband_high)
+        assert (np.sum(parts, axis=0) == inside).all()
 
 
 @settings(max_examples=50, deadline=None)

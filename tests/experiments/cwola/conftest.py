@@ -43,10 +43,10 @@ def toy_events(process: int, n: int, first: int, rng: np.random.Generator) -> di
 
 @pytest.fixture(scope="session")
 def make_sample() -> Callable[..., ToySample]:
-    """``make_sample(n_background, n_signal, copies=1)``: each background row ``copies`` times."""
+    """``make_sample(n_background, n_signal, copies=1, seed=1)``: each background row ``copies`` times."""
 
-    def make(n_background: int = 20_000, n_signal: int = 2_000, copies: int = 1) -> ToySample:
-        rng = np.random.default_rng(1)
+    def make(n_background: int = 20_000, n_signal: int = 2_000, copies: int = 1, seed: int = 1) -> ToySample:
+        rng = np.random.default_rng(seed)
         parts = [toy_events(0, n_background, 0, rng)] * copies + [toy_events(1, n_signal, 1_000_000, rng)]
         return ToySample({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 

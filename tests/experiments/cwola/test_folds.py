@@ -55,9 +55,13 @@ def hunt(sample) -> float:
     )
 
 
-def test_folds_by_row_fake_an_excess_on_duplicated_data_and_parent_folds_do_not(make_sample, monkeypatch):
-    # Five copies of each event, as a bootstrap or an injection with replacement would have.
-    sample = make_sample(n_background=3000, n_signal=10, copies=5)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_folds_by_row_fake_an_excess_on_duplicated_data_and_parent_folds_do_not(
+    make_sample, monkeypatch, seed
+):
+    # Five copies of each event, as a bootstrap or an injection with replacement would have.  They count five
+    # times, so an honest excess is sqrt(5) wide; the fake one was 37 to 40.
+    sample = make_sample(n_background=3000, n_signal=10, copies=5, seed=seed)
     datasets.draw_pseudo_experiment.cache_clear()
     honest = hunt(sample)
     rng = np.random.default_rng(0)
@@ -65,10 +69,8 @@ def test_folds_by_row_fake_an_excess_on_duplicated_data_and_parent_folds_do_not(
     datasets.draw_pseudo_experiment.cache_clear()
     fake = hunt(sample)
     datasets.draw_pseudo_experiment.cache_clear()
-    assert fake > 8
-    # Copies count five times, so even an honest count fluctuates by sqrt(5) standard deviations.
     assert abs(honest) < 4 * 5**0.5
-    assert fake > 2 * abs(honest)
+    assert fake > 20
 
 
 def test_a_fold_that_does_not_exist_is_refused():
