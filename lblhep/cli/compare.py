@@ -7,14 +7,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lblhep.cli.console import WIDEST, console, new_table, say
-from lblhep.cli.workspace import find_launch
+from lblhep.cli.list import NEWEST_FEW, launch_table
+from lblhep.cli.workspace import NEWEST, find_launch, workspace_here
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 def compare(
-    launches: Annotated[list[str], typer.Argument(metavar="LAUNCH...", help="Ids, or `newest`.")],
+    launches: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[LAUNCH]...",
+            help="Ids, their beginnings, or `newest`; none: list what can be compared.",
+            show_default=False,
+        ),
+    ] = None,
     by: Annotated[
         list[str] | None,
         typer.Option(
@@ -25,9 +33,16 @@ def compare(
     json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
     rows: Annotated[int, typer.Option(help="Most rows to print.", min=1)] = 40,
 ) -> None:
-    """Print metrics of launches, mean ± spread over replicates, the best first."""
-    from lblhep.report.comparison import as_json, comparison, with_errors
+    """Print metrics of launches, the best first.
 
+    Where several trials (or groups) share a row, it is mean ± standard deviation of their values: how much
+    single ones differ, not how well the mean is known.
+    """
+    from lblhep.report.comparison import as_json, comparison, spreads, with_errors
+
+    if not launches:
+        _offer()
+        return
     table = comparison([find_launch(name) for name in dict.fromkeys(launches)], by)
     if json:
         say(as_json(table))
@@ -37,6 +52,17 @@ def compare(
         say(f"{table['launch'].iloc[0] if len(table) else launches[0]}")
         shown = shown.drop(columns="launch")
     _print(shown, rows)
+    if spreads(table):
+        say("±: standard deviation of the trials (or groups) in a row; trials: how many there are")
+
+
+def _offer() -> None:
+    """Without a name: what there is, and how to ask for it."""
+    workspace = workspace_here()
+    find_launch(NEWEST)  # or say that there is none yet
+    console().print(launch_table(workspace, NEWEST_FEW))
+    say("one:      lblhep compare newest")
+    say("several:  lblhep compare LAUNCH LAUNCH   (add --by AXIS, or --by launch for one row each)")
 
 
 def _print(shown: pd.DataFrame, rows: int) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from lblhep.errors import Problem
+from lblhep.errors import Problem, RecipeError
 from lblhep.recipe import checks, overrides
+from lblhep.recipe.hints import did_you_mean
 from lblhep.recipe.points import Addresses
 from lblhep.recipe.problems import problem_at, translate
 from lblhep.recipe.text import Document, Keys, Mark, parse, read_text
@@ -39,12 +42,24 @@ def resolve(
 
     Raises RecipeError when the text itself is faulty.
     """
+    if not path.exists():
+        raise RecipeError([Problem(str(path), 0, 0, "", "there is no such recipe", _nearby(path))])
     faults: list[Problem] = []
     document = parse(read_text(path), str(path), faults)
     if profile is not None:
         faults += overrides.apply_profile(document, profile)
     faults += overrides.apply_assignments(document, assignments)
     return document, Origin(path.resolve(), str(path), profile, document.marks), faults
+
+
+def _nearby(path: Path) -> str:
+    """A hint naming the recipe that may be meant, or all, of the same folder or of the ``recipes/`` above."""
+    here = Path.cwd()
+    folders = (path.parent, *(above / "recipes" for above in (here, *here.parents)))
+    found = [each for folder in folders for each in sorted(folder.glob("*.yaml"))]
+    shown = {each.stem: os.path.relpath(each) for each in reversed(found)}  # the nearest folder's come last
+    close = get_close_matches(path.stem, shown, n=1)
+    return did_you_mean(shown[close[0]] if close else "", shown.values())
 
 
 def all_problems(

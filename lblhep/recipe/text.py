@@ -225,4 +225,5 @@ def dotted(keys: Keys) -> str:
 
 
 def _only(file: str, message: str) -> RecipeError:
-    return RecipeError([Problem(file, 1, 1, "", message)])
+    """The one problem of a whole file, which stands on no line of it."""
+    return RecipeError([Problem(file, 0, 0, "", message)])

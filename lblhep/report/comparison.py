@@ -75,6 +75,11 @@ def goal(recipe: Recipe) -> tuple[str, str] | None:
     return None
 
 
+def spreads(table: pd.DataFrame) -> bool:
+    """Whether any number of the table is a mean with a spread."""
+    return any(table[name].notna().any() for name in table if str(name).endswith(SPREAD))
+
+
 def as_json(table: pd.DataFrame) -> str:
     """The table as a JSON list of objects; a metric with a spread becomes {"mean": ..., "spread": ...}."""
     rows = []

@@ -62,9 +62,7 @@ def test_debug_is_taken_from_anywhere(words: list[str], call: Any, workspace: Pa
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["run", "nowhere.yaml"], 2, "nowhere.yaml"),
-        (["run", "recipes"], 2, "recipes"),
-        (["validate", "nowhere.yaml"], 2, "nowhere.yaml"),
+        (["run", "recipes"], 2, "recipes: cannot be read: Is a directory"),
         (["run", "recipes/sample.yaml", "task.epcohs=3"], 2, "did you mean `epochs`?"),
         (["run", "recipes/sample.yaml", "--profile", "smok"], 2, "did you mean `smoke`?"),
         (["frobnicate"], 2, "No such command"),
@@ -72,7 +70,11 @@ def test_debug_is_taken_from_anywhere(words: list[str], call: Any, workspace: Pa
         (["run", "recipes/sample.yaml", "--frob"], 2, "No such option"),
         (["describe", "experiments.sample.models:Clasifier"], 2, "did you mean `Classifier`?"),
         (["describe", "experiments.smple.models:Classifier"], 2, "did you mean `sample`?"),
+        (["describe", "smaple"], 2, "smaple: there is no such recipe; did you mean `recipes/sample.yaml`?"),
+        (["validate", "recipes/smple.yaml"], 2, "no such recipe; did you mean `recipes/sample.yaml`?"),
+        (["run", "nowhere.yaml"], 2, "nowhere.yaml: there is no such recipe; known: recipes/sample.yaml"),
         (["compare", "sample"], 1, "no launches yet"),
+        (["compare"], 1, "no launches yet"),
         (["report", "newest"], 1, "no launches yet"),
         (["freeze", "sample-20260101-000000"], 1, "no launches yet"),
     ],

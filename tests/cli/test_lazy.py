@@ -29,6 +29,7 @@ assert not heavy, heavy
         ["run", "--help"],
         ["data", "--help"],
         ["validate", "recipes/sample.yaml", "--no-import"],
+        ["list"],
     ],
     ids=" ".join,
 )

@@ -22,6 +22,14 @@ def test_list(call: Any, stored: Path) -> None:
         assert part in result.stdout
 
 
+def test_list_shows_only_as_sound_what_it_has_checked(call: Any, workspace: Path) -> None:
+    sample = (workspace / "recipes/sample.yaml").read_text()
+    (workspace / "recipes/carded.yaml").write_text(sample.replace("card: sample-jets", "card: sample-jest"))
+    result = call("list")
+    assert "1 problem: lblhep validate recipes/carded.yaml" in " ".join(result.stdout.split())
+    assert "Components and profiles are not checked here" in result.stdout
+
+
 def test_list_works_from_a_folder_below(call: Any, stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(stored.parents[2] / "recipes")
     assert stored.name in call("list").stdout
@@ -103,6 +111,20 @@ def test_compare(call: Any, stored: Path) -> None:
     assert lines[0] == [stored.name]
     assert lines[1] == ["hidden", "trials", "auc", "mean_auc", "error"]
     assert lines[3][:4] == ["4", "1", "0.9", "0.9"]
+
+
+def test_compare_says_what_its_errors_are(call: Any, stored: Path) -> None:
+    folded = call("compare", "newest", "--by", "launch")
+    assert "0.80 ± 0.14" in folded.stdout
+    assert "±: standard deviation of the trials" in folded.stdout
+    assert "±" not in call("compare", "newest").stdout, "one trial a row has no spread to explain"
+
+
+def test_compare_without_a_launch_lists_them(call: Any, stored: Path) -> None:
+    result = call("compare")
+    assert result.exit_code == 0, result.output
+    assert stored.name in result.stdout
+    assert "lblhep compare newest" in result.stdout
 
 
 def test_compare_as_json_by_launch(call: Any, stored: Path) -> None:
