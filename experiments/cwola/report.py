@@ -80,8 +80,8 @@ class BumpHunt:
             pd.DataFrame(
                 [_parameters(n, self.window, *cut) for n, cut in zip(counts, results.cuts, strict=True)]
             ),
-            "Parameters of dN/dm = p0 (1 - x)^p1 x^-(p2 + p3 ln x), x = m / 13 TeV, p0 in events per GeV; they "
-            "are strongly correlated, and a Gaussian constraint of the shape bounds them where events are few.",
+            "Parameters of dN/dm = p0 (1 - x)^p1 x^-(p2 + p3 ln x), x = m / 13 TeV, p0 in events per GeV; "
+            "strongly correlated, and bounded by a Gaussian constraint of the shape where events are few.",
         )
 
     def _global(self, page: Page, results: Results) -> dict[str, str | float]:

@@ -200,7 +200,7 @@ class Sculpting:
         self.toys = toys
 
     def render(self, launch: Launched, out: Path) -> Headline:
-        """How often the toy-calibrated deviance of a fit to all bins is below 0.01, and the excess' spread."""
+        """How often the deviance p-value of a fit to all bins is below 0.01, and the excess' spread."""
         results = Results(launch)
         groups = results.groups
         page = Page(launch.recipe.title or "Sculpting", f"{len(groups)} windows of disjoint subsamples")
