@@ -68,17 +68,16 @@ class LaunchDirectory:
             lock.flush()
             yield
 
-    def forget_failures(self) -> int:
+    def forget_failures(self) -> None:
         """Remove packs that hold a failure, and the groups built on them, so that they run again."""
         bad = [pack for pack in packs.committed(self.path) if packs.read_failures(self.path, pack)]
         for pack in bad:
-            shutil.rmtree(self.path / "packs" / pack)
-        if self.partition is None:  # a search: its groups are its points, made by their workers
-            for pack in bad:
-                shutil.rmtree(self.path / "groups" / pack, ignore_errors=True)
-        elif bad:  # which groups they were part of is cheap to find out again, and cheap to redo
+            if self.partition is None:  # nothing else knows a search's point
+                packs.set_aside(self.path, pack)
+            else:
+                shutil.rmtree(self.path / "packs" / pack)
+        if bad:  # which groups they were part of is cheap to find out again, and cheap to redo
             shutil.rmtree(self.path / "groups", ignore_errors=True)
-        return len(bad)
 
 
 def _read_info(path: Path) -> dict[str, Any]:

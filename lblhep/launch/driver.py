@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -134,7 +135,7 @@ class Driver:
 
     def _run_packs(self, launcher: Launcher) -> None:
         """All that is not committed yet; groups are combined as they become complete."""
-        from lblhep.launch.search import read_told
+        from lblhep.launch.search import read_again, read_told
 
         there = packs.committed(self._directory.path)
         combined = packs.committed_groups(self._directory.path)
@@ -144,8 +145,10 @@ class Driver:
         if self._search is None:
             events = launcher.scan([pack for pack in self._packs.values() if pack.id not in there])
         else:
-            left = [i for i in range(self._search.points) if f"{i:06d}" not in there]
-            events = launcher.search(left, read_told(self._directory.path, there))
+            again = read_again(self._directory.path, there)
+            new = [i for i in range(self._search.points) if i not in again and f"{i:06d}" not in there]
+            told = read_told(self._directory.path, there)
+            events = launcher.search([*again, *new], told, list(again.values()))
         try:
             for stream in (events, launcher.combining()):
                 for event in stream:
@@ -183,7 +186,11 @@ class Driver:
         for trial in pack.trials:
             self._strike(trial.id, launcher, combined)
         failures = packs.read_failures(path, pack_id)
-        return f"trial {failures[0].trial} failed: {failures[0].error}" if failures and here else ""
+        if failures and here:
+            return f"trial {failures[0].trial} failed: {failures[0].error}"
+        if here and math.isnan(about.get("objective", 0)):
+            return f"point {pack_id} has no objective: that of a replicate is not a number"
+        return ""
 
     def _pack(self, pack_id: str, about: Mapping[str, object]) -> Pack:
         if self._search is None:
@@ -192,7 +199,7 @@ class Driver:
 
     def _log_point(self, group: Group, about: Mapping[str, object]) -> None:
         """A search's point is its group, combined by the worker already."""
-        if group.id in packs.committed_groups(self._directory.path):
+        if packs.group_directory(self._directory.path, group.id).is_dir():
             self._ledger.group(group, None)
         else:
             self._ledger.group(group, "pruned" if about.get("pruned") else "failed")

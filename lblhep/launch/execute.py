@@ -22,7 +22,7 @@ from lblhep.launch import packs
 from lblhep.launch.bench import PackBench, Worker
 from lblhep.launch.intermediate import Intermediate
 from lblhep.launch.packs import PackResult
-from lblhep.recipe import Search, cells
+from lblhep.recipe import Search
 from lblhep.tasks import Failure, Row
 
 if TYPE_CHECKING:
@@ -168,25 +168,23 @@ def combine_group(
 
 
 def _judge(context: Context, search: Search, pack: Pack, result: PackResult) -> None:
-    """A search point's objective: of its Combine, or without one the mean over its finished replicates."""
-    key = _key(context, pack)
-    result.about |= {"point": key, "objective": math.nan}
-    if (result.rows["status"] == "failed").all():
-        return
+    """A search point's objective: what its Combine makes of its replicates.
+
+    A point must not win by losing its worst replicates: where one failed or diverged, there is no objective.
+    """
     metric = search.objective.metric
+    result.about |= {"point": _key(context, pack), "objective": math.nan}
+    diverged = metric in result.rows and result.rows[metric].isna().any()
+    if result.failures or diverged:
+        return
     try:
-        if context.recipe.groups is None:
-            fixed = {"trial", "name", "status", *cells(pack.trials[0].point)}
-            numbers = result.rows[result.rows["status"] == "finished"].drop(columns=fixed, errors="ignore")
-            combined: Mapping[str, Any] = {str(name): mean for name, mean in numbers.mean().items()}
-        else:
-            combined = combine(context, result.rows, packs.Arrays(context.directory, {}, result.arrays))
+        combined = combine(context, result.rows, packs.Arrays(context.directory, {}, result.arrays))
         if metric not in combined:
             raise LblhepError(
                 f"the objective {metric!r} is not among the point's metrics: {', '.join(combined)}"
             )
-        packs.commit_group(context.directory, pack.id, key, combined)
         result.about["objective"] = float(combined[metric])
+        result.combined = combined
     except Exception as error:  # as above: the point fails, the search goes on
         result.rows["status"] = "failed"
         result.failures += [failure(trial.id, error) for trial in pack.trials]

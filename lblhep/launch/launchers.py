@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from lblhep.launch import search as searching
 from lblhep.launch.execute import Context, combine_group, prepare, run_pack
@@ -54,8 +54,13 @@ class Launcher(Protocol):
     def scan(self, packs: Sequence[Pack]) -> Iterator[Event]:
         """Run the packs, in order as workers are free."""
 
-    def search(self, indices: Sequence[int], told: Sequence[Told]) -> Iterator[Event]:
-        """Run points of the recipe's search under the given numbers, after what earlier ones taught."""
+    def search(
+        self, indices: Sequence[int], told: Sequence[Told], again: Sequence[Mapping[str, Any]]
+    ) -> Iterator[Event]:
+        """Run points of the recipe's search under the given numbers, after what earlier ones taught.
+
+        The first of them at the values `again`: points that failed and are tried once more.
+        """
 
     def combine(self, group: Group, pack_of: dict[str, str]) -> None:
         """Combine a complete group of a scan; a `Combined` comes when that is done."""
@@ -88,7 +93,9 @@ class Serial:
             yield Done(pack.id)
             yield from self.combining()
 
-    def search(self, indices: Sequence[int], told: Sequence[Told]) -> Iterator[Event]:
+    def search(
+        self, indices: Sequence[int], told: Sequence[Told], again: Sequence[Mapping[str, Any]]
+    ) -> Iterator[Event]:
         import optuna
 
         recipe, search = self._context.recipe, self._context.recipe.trials
@@ -97,6 +104,8 @@ class Serial:
             direction=search.objective.goal, sampler=searching.sampler(recipe, search, len(told))
         )
         study.add_trials([searching.frozen(search, earlier) for earlier in told])
+        for point in again:
+            study.enqueue_trial(searching.params(search, point))
         for index in indices:
             asked = study.ask(searching.space(search))
             pack = point_pack(recipe, index, searching.values(search, asked.params))

@@ -2,8 +2,11 @@
 
 ::
 
-    packs/<pack>/    pack.json  rows.parquet  [curves.parquet]  [arrays.npz]  [failures.json]
+    packs/<pack>/    pack.json  rows.parquet  [curves.parquet]  [arrays.npz]  [failures.json]  [group/]
     groups/<group>/  metrics.json  [arrays.npz]
+    failed/<pack>/   a search's point that failed, set aside until it has been tried again
+
+A search's point is a pack and a group at once, so its group lies within its pack: one rename commits both.
 
 Each directory is written under a temporary name and renamed: whoever sees it, sees all of it, and a writer
 that is killed leaves only a name that begins with a dot.  (A rename survives the death of any process;
@@ -44,6 +47,8 @@ class PackResult:
     failures: list[Failure] = field(default_factory=list)
     about: dict[str, Any] = field(default_factory=dict)
     """For pack.json: seconds, and in a search the point's values and objective."""
+    combined: Mapping[str, Any] | None = None
+    """What a search point's replicates amount to together."""
 
 
 def rows_table(
@@ -115,19 +120,43 @@ def commit(directory: Path, pack: str, result: PackResult) -> None:
             write_npz(draft / "arrays.npz", result.arrays)
         if result.failures:
             (draft / "failures.json").write_text(json.dumps([vars(f) for f in result.failures]))
+        if result.combined is not None:
+            (draft / "group").mkdir()
+            _write_group(draft / "group", pack, result.about["point"], result.combined)
 
 
 def commit_group(directory: Path, group: str, key: Mapping[str, Any], combined: Mapping[str, Any]) -> None:
-    """Write what a Combine returned: numbers into metrics.json, arrays into arrays.npz."""
+    """Write what a Combine returned for a scan's group."""
+    with whole_directory(directory / "groups" / group) as draft:
+        _write_group(draft, group, key, combined)
+
+
+def _write_group(draft: Path, group: str, key: Mapping[str, Any], combined: Mapping[str, Any]) -> None:
+    """Numbers into metrics.json, arrays into arrays.npz."""
     import numpy as np
 
     arrays = {name: value for name, value in combined.items() if np.ndim(value) > 0}
     metrics = {name: float(value) for name, value in combined.items() if name not in arrays}
-    with whole_directory(directory / "groups" / group) as draft:
-        content = {"group": group, "key": {k: _cell(v) for k, v in cells(key).items()}, "metrics": metrics}
-        (draft / "metrics.json").write_text(json.dumps(content))
-        if arrays:
-            np.savez(draft / "arrays.npz", **arrays)
+    content = {"group": group, "key": {k: _cell(v) for k, v in cells(key).items()}, "metrics": metrics}
+    (draft / "metrics.json").write_text(json.dumps(content))
+    if arrays:
+        np.savez(draft / "arrays.npz", **arrays)
+
+
+def set_aside(directory: Path, pack: str) -> None:
+    """Take a search's failed point out of the launch; its values are kept, for it to be tried again."""
+    aside = directory / "failed" / pack
+    shutil.rmtree(aside, ignore_errors=True)  # of an earlier attempt
+    aside.parent.mkdir(exist_ok=True)
+    (directory / "packs" / pack).rename(aside)
+
+
+def points_set_aside(directory: Path) -> dict[str, dict[str, Any]]:
+    """Pack -> the point's values."""
+    found = sorted(_names(directory / "failed"))
+    return {
+        pack: json.loads((directory / "failed" / pack / "pack.json").read_text())["point"] for pack in found
+    }
 
 
 def committed(directory: Path) -> set[str]:
@@ -137,7 +166,14 @@ def committed(directory: Path) -> set[str]:
 
 def committed_groups(directory: Path) -> set[str]:
     """Ids of the groups that are there."""
-    return _names(directory / "groups")
+    points = {path.parent.name for path in directory.glob("packs/[!.]*/group")}
+    return _names(directory / "groups") | points
+
+
+def group_directory(directory: Path, group: str) -> Path:
+    """Where a group lies: a search's point within its pack."""
+    within = directory / "packs" / group / "group"
+    return within if within.is_dir() else directory / "groups" / group
 
 
 def _names(parent: Path) -> set[str]:
@@ -180,7 +216,7 @@ def read_tables(directory: Path, name: str, only: Iterable[str] | None = None) -
 
 def read_group(directory: Path, group: str) -> dict[str, Any]:
     """A group's metrics.json: group, key, metrics."""
-    content: dict[str, Any] = json.loads((directory / "groups" / group / "metrics.json").read_text())
+    content: dict[str, Any] = json.loads((group_directory(directory, group) / "metrics.json").read_text())
     return content
 
 

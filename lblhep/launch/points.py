@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -28,7 +28,14 @@ class PointSearch(OptunaSearch):  # type: ignore[misc]
     (OptunaSearch itself tells Optuna that a point stopped by the scheduler is complete, at its early value.)
     """
 
-    def __init__(self, recipe: Recipe, search: Search, indices: Sequence[int], told: Sequence[Told]) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        search: Search,
+        indices: Sequence[int],
+        told: Sequence[Told],
+        again: Sequence[Mapping[str, Any]],
+    ) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)  # the progress display says it all
         super().__init__(
             space=searching.space(search),
@@ -37,6 +44,8 @@ class PointSearch(OptunaSearch):  # type: ignore[misc]
             sampler=searching.sampler(recipe, search, len(told)),
         )
         self._ot_study.add_trials([searching.frozen(search, earlier) for earlier in told])
+        for point in again:
+            self._ot_study.enqueue_trial(searching.params(search, point))
         self._indices = list(indices)
 
     def suggest(self, trial_id: str) -> Any:

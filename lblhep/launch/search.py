@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,3 +128,13 @@ def read_told(directory: Path, pack_ids: Iterable[str]) -> list[Told]:
         Told(a["point"], a["objective"], a.get("pruned", False), {int(s): v for s, v in a.get("curve", [])})
         for a in abouts
     ]
+
+
+def read_again(directory: Path, there: Collection[str]) -> dict[int, dict[str, Any]]:
+    """Points that failed in an earlier run of the launch and are to be tried again: number -> values.
+
+    At their own values, whatever the sampler would propose now: the trials' ids, and with them their runs in
+    MLflow, stand for these.
+    """
+    aside = packs.points_set_aside(directory)
+    return {int(pack): point for pack, point in aside.items() if pack not in there}

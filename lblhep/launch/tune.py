@@ -8,7 +8,7 @@ import queue
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lblhep.errors import LaunchError
@@ -130,7 +130,9 @@ class RayTune:
                 {pack.id: pack for pack in packs}, {"pack": tune.grid_search([p.id for p in packs])}
             )
 
-    def search(self, indices: Sequence[int], told: Sequence[Told]) -> Iterator[Event]:
+    def search(
+        self, indices: Sequence[int], told: Sequence[Told], again: Sequence[Mapping[str, Any]]
+    ) -> Iterator[Event]:
         from lblhep.launch.points import PointSearch
 
         search = self._context.recipe.trials
@@ -142,7 +144,7 @@ class RayTune:
             {},
             {},
             num_samples=len(indices),
-            search_alg=PointSearch(self._context.recipe, search, indices, told),
+            search_alg=PointSearch(self._context.recipe, search, indices, told, again),
             scheduler=scheduler,
             metric=search.objective.metric,
             mode={"maximize": "max", "minimize": "min"}[search.objective.goal],

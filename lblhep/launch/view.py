@@ -76,7 +76,7 @@ class LaunchView:
 
     def group_arrays(self, group: str) -> dict[str, np.ndarray]:
         """The arrays among what the Combine returned for `group`; empty if there were none."""
-        return packs.read_npz(self.directory / "groups" / group / "arrays.npz")
+        return packs.read_npz(packs.group_directory(self.directory, group) / "arrays.npz")
 
     def sample(self, dataset: str) -> Any:
         """The opened data set (`lblhep.cards.Sample`) behind the recipe's data set of that name."""

@@ -2,13 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from lblhep.errors import ComponentError
 from lblhep.launch import LaunchView, Progress, launch, packs
 from lblhep.launch import search as searching
 from lblhep.launch.intermediate import Intermediate
+from lblhep.recipe import Recipe
+from lblhep.tracking.store import connect
+
+FRAIL = '''
+
+class Frail(Nap):
+    """One trial of it does not work out: for ever, or until its marker file is there."""
+
+    def __init__(self, *, trial, how, marker="never", **arguments):
+        super().__init__(**arguments)
+        self.trial, self.how, self.marker = trial, how, Path(marker)
+
+    def run(self, trials, bench):
+        for outcome in super().run(trials, bench):
+            ill = outcome.trial == self.trial and not self.marker.exists()
+            if ill and self.how == "fails":
+                yield Failure(outcome.trial, "diverged", "no traceback")
+            elif ill:
+                yield Row(outcome.trial, outcome.metrics | {"score": float("nan")})
+            else:
+                yield outcome
+'''
+
+
+@pytest.fixture
+def frail(toy: Callable[..., Recipe]) -> Callable[..., Recipe]:
+    """A search of six points; the worse replicate (000004) of the third point fails, or is not a number."""
+
+    def read(how: str, *overrides: str, marker: str = "never") -> Recipe:
+        task = f"trial: '000004', how: {how}, marker: {marker}, fold: 0, rate: 0.1, window: 0"
+        use = "experiments.toy.tasks:Frail"
+        recipe = toy("search", "trials.points=6", f"task={{use: '{use}', {task}}}", *overrides)
+        tasks = recipe.workspace / "experiments" / "toy" / "tasks.py"
+        if "Frail" not in tasks.read_text():
+            tasks.write_text(tasks.read_text() + FRAIL)
+        return recipe
+
+    return read
 
 
 def test_serial_search_finds_the_optimum_and_says_that_it_prunes_nothing(toy):
@@ -38,6 +81,70 @@ def test_a_failed_point_is_told_to_optuna_and_the_search_goes_on(toy):
     states = [searching.frozen(toy("search").trials, one).state.name for one in told]
     assert states.count("FAIL") == 1
     assert states.count("COMPLETE") == 5
+
+
+@pytest.mark.parametrize("how", ["fails", "diverges"])
+def test_a_point_does_not_win_by_losing_its_worst_replicate(frail, how: str):
+    outcome = launch(frail(how), serial=True)
+    told = searching.read_told(outcome.directory, sorted(packs.committed(outcome.directory)))
+    assert [np.isnan(point.objective) for point in told] == [False, False, True, False, False, False]
+    assert "000002" not in set(LaunchView(outcome.directory).groups["group"])
+    assert outcome.progress.failed == (how == "fails")
+    assert outcome.progress.best is not None
+    assert outcome.progress.best[1] == max(
+        point.objective for point in told if point.objective == point.objective
+    )
+
+
+def runs_of_trials(recipe: Recipe, launch_id: str) -> dict[str, Any]:
+    client = connect(recipe.workspace)
+    experiment = client.get_experiment_by_name("toy")
+    found = client.search_runs([experiment.experiment_id], f"tags.`lblhep.launch` = '{launch_id}'")
+    trials = [run for run in found if "lblhep.trial" in run.data.tags]
+    assert len(trials) == len({run.data.tags["lblhep.trial"] for run in trials})
+    return {run.data.tags["lblhep.trial"]: run for run in trials}
+
+
+@pytest.mark.parametrize("serial", [True, pytest.param(False, marks=pytest.mark.ray)])
+def test_a_failed_point_is_tried_again_at_its_own_values(frail, tmp_path: Path, serial: bool, request):
+    if not serial:
+        request.getfixturevalue("ray_session")
+    recipe = frail("fails", "trials.scheduler=null", marker=str(tmp_path / "mended"))
+    failed = launch(recipe, serial=serial)
+    before = LaunchView(failed.directory).rows.set_index("trial")
+    assert failed.state == "failed"
+    (tmp_path / "mended").touch()
+
+    def interrupt(progress: Progress) -> None:
+        if progress.message.startswith("starting"):
+            raise KeyboardInterrupt
+
+    # Another driver ends before the point has run again.
+    assert launch(recipe, serial=serial, resume=True, observe=interrupt).state == "interrupted"
+    resumed = launch(recipe, serial=serial, resume=True)
+    assert (resumed.id, resumed.state) == (failed.id, "finished")
+    view = LaunchView(resumed.directory)
+    after = view.rows.set_index("trial")
+    pd.testing.assert_frame_equal(after[["rate", "window", "fold"]], before[["rate", "window", "fold"]])
+    runs = runs_of_trials(recipe, resumed.id)
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    for trial, row in after.iterrows():
+        assert float(runs[trial].data.params["rate"]) == row["rate"]
+        assert runs[trial].data.metrics["score"] == row["score"]
+    scores = after["score"].to_numpy().reshape(6, 2).mean(axis=1)
+    np.testing.assert_allclose(view.groups["score"], scores)
+
+
+def test_a_point_and_its_group_are_committed_in_one_step(toy, monkeypatch: pytest.MonkeyPatch):
+    """A kill before a point's commit leaves nothing of it, or its successor would get its metrics."""
+
+    def kill(directory: Path, pack: str, result: packs.PackResult) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(packs, "commit", kill)
+        killed = launch(toy("search"), serial=True)
+    assert packs.committed_groups(killed.directory) == set()
 
 
 def test_an_objective_that_nobody_computes(toy):
