@@ -19,37 +19,54 @@ Observe = Callable[["Progress"], None]
 
 
 @contextmanager
-def progress_shown() -> Iterator[Observe]:
-    """Give the function that takes a launch's snapshots and shows them as this standard output allows."""
+def progress_shown(recipe: str) -> Iterator[Observe]:
+    """Give the function that takes a launch's snapshots and shows them as this standard output allows.
+
+    ``recipe``, in words, is named with the first snapshot: once the launch has been accepted.
+    """
     terminal = console()
     if not terminal.is_terminal:
-        lines = PlainLines(say)
+        lines = PlainLines(say, recipe=recipe)
         yield lines
         lines.finish()
         return
     from rich.live import Live
 
-    table = LiveTable()
+    table = LiveTable(recipe=recipe)
     with Live(table, console=terminal, refresh_per_second=REFRESH):
         yield table
+
+
+@contextmanager
+def stage(what: str) -> Iterator[None]:
+    """Say what takes a few seconds: with a spinner on a terminal, as a line elsewhere."""
+    terminal = console()
+    if terminal.is_terminal:
+        with terminal.status(what):
+            yield
+    else:
+        say(what)
+        yield
 
 
 class PlainLines:
     """A line at the start, for every stage before the first result, at most every ``PAUSE`` s, at the end."""
 
-    def __init__(self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
-        self._write, self._clock = write, clock
-        self._pace = Pace()
+    def __init__(
+        self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic, recipe: str = ""
+    ) -> None:
+        self._write, self._clock, self._recipe = write, clock, recipe
         self._written_at = float("-inf")
         self._written: Progress | None = None
         self._latest: Progress | None = None
+        self._message = ""
 
     def __call__(self, progress: Progress) -> None:
-        self._pace(progress)
+        if self._latest is None and self._recipe:
+            self._write(f"launching {self._recipe}")
         self._latest = progress
-        starting = progress.done == 0 and progress.message
-        news = self._written is None or (starting and progress.message != self._written.message)
-        if news or self._clock() - self._written_at >= PAUSE:
+        self._message = progress.message or self._message  # what is said between two lines stands on the next
+        if self._is_news(progress) or self._clock() - self._written_at >= PAUSE:
             self._show(progress)
 
     def finish(self) -> None:
@@ -57,27 +74,39 @@ class PlainLines:
         if self._latest is not None and self._latest is not self._written:
             self._show(self._latest)
 
+    def _is_news(self, progress: Progress) -> bool:
+        """The first snapshot, another stage of the start, the first failure: these do not wait."""
+        if self._written is None or (progress.failed and not self._written.failed):
+            return True
+        return progress.done == 0 and progress.message not in ("", self._written.message)
+
     def _show(self, progress: Progress) -> None:
         self._written_at, self._written = self._clock(), progress
         parts = [f"[{duration(progress.seconds)}] {progress.done}/{progress.total} trials"]
         counts = {"running": progress.running, "failed": progress.failed, "pruned": progress.pruned}
         parts += [f"{number} {what}" for what, number in counts.items() if number]
-        parts += [text for text in (best(progress), self._pace.text(progress), progress.message) if text]
+        parts += [text for text in (best(progress), pace(progress), self._message) if text]
+        self._message = ""
         self._write(", ".join(parts))
 
 
 class LiveTable:
     """The table that rich draws again ``REFRESH`` times a second; its clock runs on between snapshots."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._pace = Pace()
+    def __init__(self, clock: Callable[[], float] = time.monotonic, recipe: str = "") -> None:
+        from rich.spinner import Spinner
+
+        self._clock, self._recipe = clock, recipe
         self._latest: Progress | None = None
         self._received = 0.0
+        self._starting = Spinner("dots")
+        self._message = ""
 
     def __call__(self, progress: Progress) -> None:
-        self._pace(progress)
         self._latest, self._received = progress, self._clock()
+        # A stage of the start stands until something runs, a failure until something else is said.
+        stands = progress.failed or not (progress.running or progress.done)
+        self._message = progress.message or (self._message if stands else "")
 
     def __rich__(self) -> Any:
         from rich.progress_bar import ProgressBar
@@ -95,34 +124,32 @@ class LiveTable:
         failed = Text(f" · {progress.failed} failed", style="red" if progress.failed else "")
         pruned = f" · {progress.pruned} pruned" if progress.pruned else ""
         times = f"{duration(progress.seconds + passed)} so far"
+        if self._recipe:
+            grid.add_row("recipe", Text(self._recipe))
         grid.add_row("", ProgressBar(total=max(progress.total, 1), completed=progress.done, width=60))
         grid.add_row("trials", Text(counts) + failed + Text(pruned))
         grid.add_row("best", Text(best(progress) or "-"))
-        grid.add_row("time", Text(" · ".join(filter(None, (times, self._pace.text(progress, passed))))))
-        grid.add_row("", Text(progress.message, style="dim"))
+        grid.add_row("time", Text(" · ".join(filter(None, (times, pace(progress, passed))))))
+        message = Text(self._message, style="dim")
+        if self._message and not progress.done:
+            self._starting.update(text=message)
+            grid.add_row("", self._starting)
+        else:
+            grid.add_row("", message)
         return grid
 
 
-class Pace:
-    """How fast trials finish in this process; those that a resumed launch found finished do not count."""
+def pace(progress: Progress, passed: float = 0.0) -> str:
+    """``2.1 trials/s, 3:20 min left``, once it is known; ``passed`` is the snapshot's age in s.
 
-    def __init__(self) -> None:
-        self._found_done: int | None = None
-
-    def __call__(self, progress: Progress) -> None:
-        if self._found_done is None:
-            self._found_done = progress.done
-
-    def text(self, progress: Progress, passed: float = 0.0) -> str:
-        """``2.1 trials/s, 3:20 min left``, as far as it is known; ``passed`` is the snapshot's age in s."""
-        parts = []
-        done = progress.done - (self._found_done or 0)
-        if done > 0 and progress.seconds > 0:
-            rate = done / progress.seconds
-            parts.append(f"{rate:.2g} trials/s" if rate >= 0.1 else f"{60 * rate:.2g} trials/min")
-        if progress.remaining_seconds is not None and progress.done < progress.total:
-            parts.append(f"{duration(max(progress.remaining_seconds - passed, 0))} left")
-        return ", ".join(parts)
+    Both come from the one estimate: the rate is that at which the trials left will take the time left.
+    """
+    left = progress.total - progress.done
+    if not progress.remaining_seconds or not left:
+        return ""
+    rate = left / progress.remaining_seconds
+    shown = f"{rate:.2g} trials/s" if rate >= 0.1 else f"{60 * rate:.2g} trials/min"
+    return f"{shown}, {duration(max(progress.remaining_seconds - passed, 0))} left"
 
 
 def best(progress: Progress) -> str:

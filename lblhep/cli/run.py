@@ -52,18 +52,19 @@ def run(
     ] = False,
 ) -> None:
     """Run a recipe: every trial of it, its groups and its report."""
-    words = [str(recipe), *([f"--profile {profile}"] if profile else []), *(overrides or ())]
-    say(f"lblhep {__version__}: {'plan of' if dry_run else 'launching'} {' '.join(words)}")
-    checked = checked_recipe(recipe, overrides or (), profile)
+    from lblhep.cli.progress import progress_shown, stage
+
+    words = " ".join([str(recipe), *([f"--profile {profile}"] if profile else []), *(overrides or ())])
+    with stage(f"lblhep {__version__}: checking {words}"):
+        checked = checked_recipe(recipe, overrides or (), profile)
     if dry_run:
         from lblhep.cli.dry_run import print_plan
 
         print_plan(checked)
         return
-    from lblhep.cli.progress import progress_shown
     from lblhep.launch import launch
 
-    with progress_shown() as observe:
+    with progress_shown(words) as observe:
         outcome = launch(
             checked,
             resume=True if resume == NEWEST else resume or False,

@@ -7,7 +7,7 @@ from io import StringIO
 from rich.console import Console
 
 from lblhep.cli.console import duration
-from lblhep.cli.progress import LiveTable, PlainLines
+from lblhep.cli.progress import PAUSE, LiveTable, PlainLines, pace
 from lblhep.launch import Progress
 
 
@@ -51,14 +51,43 @@ def test_failures_and_the_best_are_shown() -> None:
     assert said == ["[1 s] 5/10 trials, 1 failed, 2 pruned, auc 0.8123 at window=3"]
 
 
-def test_trials_found_finished_do_not_count_as_fast() -> None:
+def test_the_rate_and_the_time_left_agree() -> None:
+    """Ten of a hundred trials are done, the start took 30 s, 90 trials need 90 s: that is one a second."""
+    progress = Progress(total=100, done=10, seconds=40.0, remaining_seconds=90.0)
+    assert pace(progress) == "1 trials/s, 1:30 min left"
+    assert pace(Progress(total=1000, done=905, seconds=10.0, remaining_seconds=1900.0)) == (
+        "3 trials/min, 31:40 min left"
+    )
+    assert pace(Progress(total=100, done=100, seconds=40.0, remaining_seconds=0.0)) == ""
+
+
+def test_the_first_failure_is_said_at_once_and_later_ones_on_the_next_line() -> None:
     said: list[str] = []
     clock = Clock()
     lines = PlainLines(said.append, clock)
-    lines(Progress(total=1000, done=900))
-    clock.now = 10.0
-    lines(Progress(total=1000, done=905, seconds=10.0))
-    assert said[1] == "[10 s] 905/1000 trials, 0.5 trials/s"
+    lines(Progress(total=10, done=1))
+    lines(Progress(total=10, done=2, failed=1, message="trial 1 failed: no data"))
+    lines(Progress(total=10, done=3, failed=2, message="trial 2 failed: no data"))
+    clock.now = PAUSE
+    lines(Progress(total=10, done=4, failed=2))
+    assert [line.split(", ")[-1] for line in said[1:]] == [
+        "trial 1 failed: no data",
+        "trial 2 failed: no data",
+    ]
+
+
+def test_the_live_table_keeps_the_stage_until_something_runs() -> None:
+    table = LiveTable(Clock())
+    console = Console(width=100, file=StringIO())
+    for progress, stands in (
+        (Progress(total=8, message="starting Ray"), True),
+        (Progress(total=8), True),
+        (Progress(total=8, running=2), False),
+    ):
+        table(progress)
+        with console.capture() as shown:
+            console.print(table)
+        assert ("starting Ray" in shown.get()) == stands
 
 
 def test_the_live_table_runs_on_between_snapshots() -> None:

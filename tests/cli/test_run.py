@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lblhep.cli.run import _with_resume_value
+from lblhep.errors import LaunchError
 from lblhep.launch import Launch, Progress
 
 ID = "sample-20260101-120000"
@@ -41,7 +42,8 @@ def test_a_finished_launch(call: Any, launched: dict[str, Any]) -> None:
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[0].startswith("lblhep 0.")
-    assert lines[0].endswith("launching recipes/sample.yaml --profile smoke task.epochs=3")
+    assert lines[0].endswith("checking recipes/sample.yaml --profile smoke task.epochs=3")
+    assert lines[1] == "launching recipes/sample.yaml --profile smoke task.epochs=3"
     assert f"report:   mlruns/launches/{ID}/report/index.html" in lines
     assert f"compare:  lblhep compare {ID}" in lines
     assert "browse:   lblhep ui" in lines
@@ -101,7 +103,21 @@ def test_a_bad_recipe_launches_nothing(call: Any, launched: dict[str, Any]) -> N
     result = call("run", "recipes/sample.yaml", "datasets.jets.card=absent", "task.epocs=1")
     assert result.exit_code == 2
     assert result.stderr.count("\n") >= 2, "every problem is said at once"
+    assert "launching" not in result.stdout
     assert "recipe" not in launched
+
+
+def test_a_refused_launch_is_not_announced(
+    call: Any, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*recipe: Any, **options: Any) -> Launch:
+        raise LaunchError("no unfinished launch to resume")
+
+    monkeypatch.setattr("lblhep.launch.launch", refuse)
+    result = call("run", "recipes/sample.yaml", "--resume")
+    assert result.exit_code == 1
+    assert "no unfinished launch" in result.stderr
+    assert "launching" not in result.stdout
 
 
 def test_dry_run_shows_the_plan(call: Any, launched: dict[str, Any]) -> None:
