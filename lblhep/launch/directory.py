@@ -1,4 +1,4 @@
-"""The launch's directory: made, found again, and held by one driver at a time."""
+"""The launch's directory: made, kept, and held by one driver at a time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from lblhep.errors import LaunchError
 from lblhep.launch import packs
-from lblhep.launch.code import changed, code_digest, code_digests
+from lblhep.launch.code import code_digest, code_digests
+from lblhep.launch.data import fingerprints
 
 if TYPE_CHECKING:
     from lblhep.recipe import Recipe
@@ -103,10 +104,11 @@ def create(recipe: Recipe, partition: Mapping[str, list[str]] | None) -> LaunchD
 
     Raises:
         LaunchError: ``mlruns`` cannot be written.
+        CardError: a data card cannot be read.
     """
     parent = recipe.workspace / "mlruns" / "launches"
     stem = f"{recipe.study}-{time.strftime('%Y%m%d-%H%M%S')}"
-    digests = code_digests(recipe.workspace, recipe.study)
+    digests, data = code_digests(recipe.workspace, recipe.study), fingerprints(recipe)
     try:
         parent.mkdir(parents=True, exist_ok=True)
         path = _fresh(parent, stem)
@@ -122,6 +124,7 @@ def create(recipe: Recipe, partition: Mapping[str, list[str]] | None) -> LaunchD
             "recipe_digest": recipe.digest(),
             "code_digest": code_digest(digests),
             "code": digests,
+            "data": data,
             "run_id": None,
             "partition": partition,
         }
@@ -144,60 +147,3 @@ def _fresh(parent: Path, stem: str) -> Path:
             continue
         return path
     raise LaunchError(f"{parent}: there are a thousand launches called {stem}")
-
-
-def find(recipe: Recipe, name: str | None, force: bool = False) -> LaunchDirectory:
-    """The launch to resume: the one called `name`, else the newest unfinished one of the recipe's digest.
-
-    Raises:
-        LaunchError: there is none, or recipe or code changed since and `force` is not set.
-    """
-    known = launches(recipe.workspace)
-    if name is not None:
-        matching = [path for path in known if path.name == name]
-        if not matching:
-            recent = ", ".join(path.name for path in reversed(known[-3:])) or "none"
-            raise LaunchError(
-                f"no launch {name!r} in {recipe.workspace / 'mlruns' / 'launches'}; newest: {recent}"
-            )
-        found = LaunchDirectory(matching[0])
-    else:
-        found = _newest_unfinished(recipe, known)
-    _refuse_changes(recipe, found, force)
-    return found
-
-
-def _newest_unfinished(recipe: Recipe, known: list[Path]) -> LaunchDirectory:
-    digest, others = recipe.digest(), []
-    for path in reversed(known):
-        candidate = LaunchDirectory(path)
-        if candidate.info["state"] == "finished":
-            continue
-        if candidate.info["recipe_digest"] == digest:
-            return candidate
-        others.append(path.name)
-    if others:
-        raise LaunchError(
-            f"no unfinished launch of this recipe (digest {digest[:12]}) to resume. Unfinished, "
-            f"of other or changed recipes: {', '.join(others[:3])}. Use the same profile and overrides as "
-            f"then, or name one: --resume {others[0]}"
-        )
-    raise LaunchError("no unfinished launch to resume; run without --resume")
-
-
-def _refuse_changes(recipe: Recipe, found: LaunchDirectory, force: bool) -> None:
-    if force:
-        return
-    if found.info["recipe_digest"] != recipe.digest():
-        raise LaunchError(
-            f"launch {found.id} was made from a recipe that differs from this one: compare with "
-            f"{found.path / 'recipe.yaml'}. Use the same profile and overrides as then, "
-            "or --force to mix them"
-        )
-    files = changed(found.info["code"], code_digests(recipe.workspace, recipe.study))
-    if files:
-        shown = ", ".join(files[:5]) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
-        raise LaunchError(
-            f"the code changed since launch {found.id} began: {shown}. Its finished packs came from the "
-            "old code: start anew without --resume, or --force to mix them"
-        )

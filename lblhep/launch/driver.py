@@ -13,6 +13,7 @@ from lblhep import components
 from lblhep.errors import LaunchError, LblhepError
 from lblhep.launch import directory as directories
 from lblhep.launch import packs
+from lblhep.launch import resume as resuming
 from lblhep.launch.directory import LaunchDirectory
 from lblhep.launch.execute import Context
 from lblhep.launch.progress import Launch, Progress
@@ -41,7 +42,7 @@ def launch(
         resume: go on with an earlier launch: its id, or True for the newest unfinished one of this recipe.
             Finished packs are not run again; failed ones are.
         serial: run in this process, without Ray.
-        force: resume although recipe or code changed.
+        force: resume although recipe, code or data changed; the launch is marked as mixed.
         observe: called with a snapshot at every event, and a few times a second in between.
 
     Returns:
@@ -56,12 +57,17 @@ def launch(
     batches_over = getattr(components.load(recipe.task.use), "batches_over", ())
     planned = None if isinstance(recipe.trials, Search) else plan(recipe, tuple(batches_over))
     if resume:
-        directory = directories.find(recipe, None if resume is True else resume, force)
+        directory = resuming.find(recipe, None if resume is True else resume)
+        changes = resuming.changes(recipe, directory)
+        if not force:
+            resuming.refuse(changes)
     else:
         cut = None if planned is None else {pack.id: [t.id for t in pack.trials] for pack in planned.packs}
-        directory = directories.create(recipe, cut)
+        directory, changes = directories.create(recipe, cut), {}
     try:
         with directory.held():
+            if changes:  # for ever: packs of both may be in it from now on
+                directory.update(mixed=sorted({*directory.info.get("mixed", []), *changes}))
             return Driver(recipe, directory, planned, observe).run(serial, resumed=bool(resume))
     except OSError as error:
         raise LaunchError(

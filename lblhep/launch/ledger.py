@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lblhep.errors import TrackingError
 from lblhep.launch import packs
+from lblhep.launch.data import cards
 from lblhep.recipe import Recipe, cells
 from lblhep.tracking import About, DataInput, Tracker, TrialRecord
 from lblhep.trials import Group, Pack
@@ -94,12 +95,16 @@ def _records(
 
 
 def _about(recipe: Recipe, directory: LaunchDirectory) -> About:
-    from lblhep.cards import fingerprint, read_card
-
-    cards = sorted({dataset.card for dataset in recipe.datasets.values() if dataset.card})
-    read = [read_card(recipe.workspace, name) for name in cards]
-    inputs = [DataInput(card.name, fingerprint(card)[:36], f"data_cards/{card.file.name}") for card in read]
+    data = directory.info.get("data", {})
+    inputs = [
+        DataInput(card.name, data[card.name], f"data_cards/{card.file.name}")
+        for card in cards(recipe)
+        if card.name in data
+    ]
     digests = {"recipe_digest": directory.info["recipe_digest"], "code_digest": directory.info["code_digest"]}
+    tags = {f"lblhep.{name}": value for name, value in digests.items()} | {"lblhep.study": recipe.study}
+    if "mixed" in directory.info:
+        tags["lblhep.mixed"] = ", ".join(directory.info["mixed"])
     return About(
         launch=directory.id,
         experiment=recipe.tracking.experiment or recipe.study,
@@ -107,7 +112,7 @@ def _about(recipe: Recipe, directory: LaunchDirectory) -> About:
         params={"study": recipe.study, "seed": recipe.seed, "kind": recipe.trials.kind}
         | digests
         | _flat(recipe),
-        tags={f"lblhep.{name}": value for name, value in digests.items()} | {"lblhep.study": recipe.study},
+        tags=tags,
         files=[directory.path / "recipe.yaml"],
         inputs=inputs,
     )

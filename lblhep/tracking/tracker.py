@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PARENT = "mlflow.parentRunId"
 NAME = "mlflow.runName"
+VERSIONS = "packages.txt"
 
 
 @dataclass(frozen=True)
@@ -114,17 +115,29 @@ class Tracker:
                 return runs
 
     def _parent(self, known: Run | None) -> str:
+        """The launch's run: made, or found and completed if a driver was killed before it had said it all."""
+        about = self._about
+        git_tags, diff = git_state(self._workspace)
+        if known is None:
+            tags = {NAME: about.launch, "lblhep.launch": about.launch, "lblhep.kind": "launch"}
+            tags |= {"mlflow.note.content": about.title} | dict(about.tags) | git_tags
+            known = self._client.create_run(self.experiment_id, tags=tags)
+        run_id = str(known.info.run_id)
+        self._client.update_run(run_id, status="RUNNING")
+        for name, value in about.tags.items():
+            if known.data.tags.get(name) != value:  # a resumed launch may be marked as mixed
+                self._client.set_tag(run_id, name, value)
+        if not any(artifact.path == VERSIONS for artifact in self._client.list_artifacts(run_id)):
+            self._describe(known, diff)
+        return run_id
+
+    def _describe(self, run: Run, diff: str) -> None:
+        """Params, data sets and files of the launch's run; the versions last: they say that all is there."""
         from mlflow.entities import Dataset, DatasetInput, Param
 
-        about = self._about
-        if known is not None:
-            self._client.update_run(known.info.run_id, status="RUNNING")
-            return str(known.info.run_id)
-        git_tags, diff = git_state(self._workspace)
-        tags = {NAME: about.launch, "lblhep.launch": about.launch, "lblhep.kind": "launch"}
-        tags |= {"mlflow.note.content": about.title} | dict(about.tags) | git_tags
-        run_id = str(self._client.create_run(self.experiment_id, tags=tags).info.run_id)
-        params = [Param(name, _text(value)) for name, value in about.params.items()]
+        about, run_id = self._about, run.info.run_id
+        there = run.data.params
+        params = [Param(name, _text(value)) for name, value in about.params.items() if name not in there]
         for first in range(0, len(params), 100):  # the most that one batch may hold
             self._client.log_batch(run_id, params=params[first : first + 100])
         if about.inputs:
@@ -134,10 +147,9 @@ class Tracker:
             self._client.log_inputs(run_id, inputs)
         for path in about.files:
             self._client.log_artifact(run_id, str(path))
-        self._client.log_text(run_id, package_versions(), "packages.txt")
         if diff:
             self._client.log_text(run_id, diff, "uncommitted.diff")
-        return run_id
+        self._client.log_text(run_id, package_versions(), VERSIONS)
 
     def trials(self, records: Iterable[TrialRecord], group_names: Mapping[str, str]) -> None:
         """Log finished, failed or pruned trials; those logged before cost nothing.
@@ -205,7 +217,7 @@ class Tracker:
 
         with explained(self._workspace):
             run = self._group_run(group, name)
-            if _holds(run, status, metrics):
+            if _holds(run, status, storable(metrics)):
                 return
             now = int(time.time() * 1000)
             values = [Metric(metric, value, now, 0) for metric, value in storable(metrics).items()]

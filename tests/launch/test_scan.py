@@ -13,6 +13,19 @@ import pytest
 from lblhep.errors import LaunchError
 from lblhep.launch import Launch, LaunchView, Progress, launch, packs
 
+CARD = """
+schema: lblhep/card@1
+name: naps
+title: Naps
+licence: CC0-1.0
+citation: none
+columns:
+  length: {unit: "1", role: observable, description: how long}
+sources:
+  files:
+    - {path: naps.csv, sha256: null}
+"""
+
 
 def view(outcome: Launch) -> LaunchView:
     return LaunchView(outcome.directory)
@@ -104,6 +117,28 @@ def test_resume_refuses_another_recipe_and_other_code(toy):
     with pytest.raises(LaunchError, match=r"code changed since .*experiments/toy/tasks.py"):
         launch(recipe, serial=True, resume=first.id)
     assert launch(recipe, serial=True, resume=first.id, force=True).state == "finished"
+    assert view(first).info["mixed"] == ["code"]
+    assert launch(toy("scan", "seed=4"), serial=True, resume=first.id, force=True).state == "finished"
+    assert view(first).info["mixed"] == ["code", "recipe"]
+
+
+def test_resume_refuses_other_data(toy):
+    file = toy("scan").file
+    file.write_text(file.read_text() + "datasets: {naps: {use: 'a:b', card: naps}}\n")
+    recipe = toy("scan")
+    cards = recipe.workspace / "data_cards"
+    (cards / "naps.yaml").write_text(CARD)
+    (cards / "naps.csv").write_text("length\n1\n")
+    first = launch(recipe, serial=True)
+    assert launch(recipe, serial=True, resume=first.id).state == "finished"
+    (cards / "naps.yaml").write_text(CARD.replace("CC0-1.0", "CC-BY-4.0"))
+    assert launch(recipe, serial=True, resume=first.id).state == "finished"
+    (cards / "naps.csv").write_text("length\n2\n")
+    with pytest.raises(LaunchError, match=r"data of these cards changed since .*: naps.*--force"):
+        launch(recipe, serial=True, resume=first.id)
+    assert "mixed" not in view(first).info
+    assert launch(recipe, serial=True, resume=first.id, force=True).state == "finished"
+    assert view(first).info["mixed"] == ["data"]
 
 
 def test_one_driver_at_a_time(toy):

@@ -85,6 +85,54 @@ def test_a_run_left_unfinished_is_completed_not_doubled(toy):
     assert again.data.metrics == trial.data.metrics
 
 
+def test_a_launch_killed_while_it_was_described_is_described_on_resuming(
+    toy, monkeypatch: pytest.MonkeyPatch
+):
+    recipe = toy("scan")
+
+    def kill(self: Any, *arguments: Any, **options: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mlflow.MlflowClient.log_batch", kill)
+        with pytest.raises(KeyboardInterrupt):
+            launch(recipe, serial=True)
+    outcome = launch(recipe, serial=True, resume=True)
+    runs = runs_of(outcome, recipe.workspace)
+    assert len(runs) == 17
+    parent = next(run for run in runs if run.info.run_id == outcome.run_id)
+    assert parent.data.params["task.use"] == "experiments.toy.tasks:Nap"
+    names = {artifact.path for artifact in connect(recipe.workspace).list_artifacts(outcome.run_id)}
+    assert names >= {"recipe.yaml", "packages.txt"}
+
+
+def test_what_was_said_of_the_first_driver_stays(toy, monkeypatch: pytest.MonkeyPatch):
+    """Versions of packages are those of the launch's beginning, and a launch of mixed code says so."""
+    recipe = toy("scan")
+    outcome = launch(recipe, serial=True)
+    tasks = recipe.workspace / "experiments" / "toy" / "tasks.py"
+    tasks.write_text(tasks.read_text() + "\n# a change\n")
+    monkeypatch.setattr("lblhep.tracking.tracker.package_versions", lambda: "newer")
+    launch(recipe, serial=True, resume=outcome.id, force=True)
+    client = connect(recipe.workspace)
+    assert client.get_run(outcome.run_id).data.tags["lblhep.mixed"] == "code"
+    versions = client.download_artifacts(outcome.run_id, "packages.txt")
+    assert Path(versions).read_text() != "newer"
+
+
+def test_a_group_is_logged_once_whatever_its_metrics_are_called(toy):
+    recipe = toy("scan", "groups.use=experiments.toy.tasks:oddly_named")
+    tasks = recipe.workspace / "experiments" / "toy" / "tasks.py"
+    tasks.write_text(
+        tasks.read_text() + "\n\ndef oddly_named(rows, arrays):\n    return {'S/sqrt(B)': 1.0}\n"
+    )
+    outcome = launch(recipe, serial=True)
+    launch(recipe, serial=True, resume=outcome.id)
+    client = connect(recipe.workspace)
+    for group in by_tag(runs_of(outcome, recipe.workspace), "lblhep.group").values():
+        assert len(client.get_metric_history(group.info.run_id, "S/sqrt_B_")) == 1
+
+
 def test_resume_logs_into_a_new_database_what_an_old_one_lost(toy, empty_store: Path):
     recipe = toy("scan")
     outcome = launch(recipe, serial=True)

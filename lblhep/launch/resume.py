@@ -1,0 +1,81 @@
+"""Which launch to resume, and whether what it was made from is still the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lblhep.errors import LaunchError
+from lblhep.launch.code import changed, code_digests
+from lblhep.launch.data import fingerprints
+from lblhep.launch.directory import LaunchDirectory, launches
+
+if TYPE_CHECKING:
+    from lblhep.recipe import Recipe
+
+
+def find(recipe: Recipe, name: str | None) -> LaunchDirectory:
+    """The launch to resume: the one called `name`, else the newest unfinished one of the recipe's digest.
+
+    Raises:
+        LaunchError: there is none.
+    """
+    known = launches(recipe.workspace)
+    if name is None:
+        return _newest_unfinished(recipe, known)
+    matching = [path for path in known if path.name == name]
+    if not matching:
+        recent = ", ".join(path.name for path in reversed(known[-3:])) or "none"
+        raise LaunchError(
+            f"no launch {name!r} in {recipe.workspace / 'mlruns' / 'launches'}; newest: {recent}"
+        )
+    return LaunchDirectory(matching[0])
+
+
+def _newest_unfinished(recipe: Recipe, known: list[Path]) -> LaunchDirectory:
+    digest, others = recipe.digest(), []
+    for path in reversed(known):
+        candidate = LaunchDirectory(path)
+        if candidate.info["state"] == "finished":
+            continue
+        if candidate.info["recipe_digest"] == digest:
+            return candidate
+        others.append(path.name)
+    if others:
+        raise LaunchError(
+            f"no unfinished launch of this recipe (digest {digest[:12]}) to resume. Unfinished, "
+            f"of other or changed recipes: {', '.join(others[:3])}. Use the same profile and overrides as "
+            f"then, or name one: --resume {others[0]}"
+        )
+    raise LaunchError("no unfinished launch to resume; run without --resume")
+
+
+def changes(recipe: Recipe, found: LaunchDirectory) -> dict[str, str]:
+    """What is not as it was when the launch began (``recipe``, ``code``, ``data``), in words."""
+    said = {}
+    if found.info["recipe_digest"] != recipe.digest():
+        said["recipe"] = (
+            f"launch {found.id} was made from a recipe that differs from this one: compare with "
+            f"{found.path / 'recipe.yaml'}, or use the same profile and overrides as then"
+        )
+    files = changed(found.info["code"], code_digests(recipe.workspace, recipe.study))
+    if files:
+        said["code"] = f"the code changed since launch {found.id} began: {_some(files)}"
+    now = fingerprints(recipe)
+    data = changed(found.info.get("data", now), now)
+    if data:
+        said["data"] = f"the data of these cards changed since launch {found.id} began: {_some(data)}"
+    return said
+
+
+def refuse(said: dict[str, str]) -> None:
+    """Raises LaunchError if there are changes, with all of them."""
+    if said:
+        raise LaunchError(
+            f"{'; '.join(said.values())}. Its finished packs came from the old: start anew without --resume, "
+            "or --force to mix them"
+        )
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
