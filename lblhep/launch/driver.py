@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+import signal
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from lblhep.launch import resume as resuming
 from lblhep.launch.directory import LaunchDirectory
 from lblhep.launch.execute import Context
 from lblhep.launch.progress import Launch, Progress
+from lblhep.launch.stopping import Terminated, sigterm_interrupts
 from lblhep.recipe import Search
 from lblhep.trials import Group, Pack, Plan, plan, point_group, point_pack
 
@@ -46,7 +48,7 @@ def launch(
         observe: called with a snapshot at every event, and a few times a second in between.
 
     Returns:
-        How it ended; Ctrl-C is an end like any other (state ``interrupted``).
+        How it ended; Ctrl-C and SIGTERM are ends like any other (state ``interrupted``).
 
     Raises:
         LaunchError: it cannot start, be resumed, or be written to.
@@ -103,14 +105,16 @@ class Driver:
         self._ledger = self._open_ledger(fresh=not resumed)
         self._directory.update(state="running", run_id=self._ledger.run_id)
         self._notify("started")
-        try:
-            self._tell("starting" if serial else "starting Ray")
-            with self._launcher(serial) as launcher:
-                self._run_packs(launcher)
-            state = "failed" if self._tally.failed or self._problems else "finished"
-            return self._finish(state)
-        except KeyboardInterrupt:
-            return self._interrupted()
+        with sigterm_interrupts() as listen:
+            try:
+                self._tell("starting" if serial else "starting Ray")
+                with self._launcher(serial) as launcher:
+                    listen()
+                    self._run_packs(launcher)
+                state = "failed" if self._tally.failed or self._problems else "finished"
+                return self._finish(state)
+            except KeyboardInterrupt as stop:
+                return self._interrupted(signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
 
     def _open_ledger(self, fresh: bool) -> Ledger:
         from lblhep.launch.ledger import Ledger
@@ -272,12 +276,13 @@ class Driver:
             return {}, None
         return headline, out / "index.html"
 
-    def _interrupted(self) -> Launch:
+    def _interrupted(self, stopped_by: int) -> Launch:
         self._directory.update(state="interrupted")
         self._ledger.finish("interrupted", {}, ())
         self._notify("interrupted")
         how = f"go on with the same command and --resume (or --resume {self._directory.id})"
-        return self._outcome("interrupted", message=f"stopped; all finished packs are kept: {how}")
+        message = f"stopped; all finished packs are kept: {how}"
+        return self._outcome("interrupted", message=message, stopped_by=stopped_by)
 
     def _outcome(
         self,
@@ -285,6 +290,7 @@ class Driver:
         headline: Mapping[str, str | float] | None = None,
         report: Path | None = None,
         message: str = "",
+        stopped_by: int = 0,
     ) -> Launch:
         again = f"to try what failed again: the same command with --resume {self._directory.id}"
         return Launch(
@@ -298,6 +304,7 @@ class Driver:
             message=message or (again if state == "failed" else ""),
             tracking_uri=self._ledger.uri,
             run_id=self._ledger.run_id,
+            stopped_by=stopped_by,
         )
 
     def _notify(self, event: str, headline: Mapping[str, str | float] | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,8 +45,10 @@ class Launch:
     tracking_uri: str = ""
     run_id: str = ""
     """The MLflow parent run."""
+    stopped_by: int = signal.SIGINT
+    """The signal that interrupted it."""
 
     @property
     def exit_code(self) -> int:
-        """0 if every trial, group and the report worked; 130 after Ctrl-C; else 1."""
-        return {"finished": 0, "interrupted": 130}.get(self.state, 1)
+        """0 if every trial, group and the report worked; 130 after Ctrl-C, 143 after SIGTERM; else 1."""
+        return {"finished": 0, "interrupted": 128 + self.stopped_by}.get(self.state, 1)

@@ -26,7 +26,7 @@ from lblhep.recipe import Recipe
 path, serial, *overrides = sys.argv[1:]
 recipe = Recipe.read(path, overrides)
 from lblhep.launch.directory import launches
-launch(recipe, serial=serial == "serial", resume=bool(launches(recipe.workspace)))
+sys.exit(launch(recipe, serial=serial == "serial", resume=bool(launches(recipe.workspace))).exit_code)
 """
 
 
@@ -35,7 +35,13 @@ def start(recipe: Recipe, how: str, overrides: list[str]) -> subprocess.Popen[by
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def kill_after(driver: subprocess.Popen[bytes], diary: Path, lines: int, delay: float) -> None:
+def kill_after(
+    driver: subprocess.Popen[bytes],
+    diary: Path,
+    lines: int,
+    delay: float,
+    by: signal.Signals = signal.SIGKILL,
+) -> None:
     """Kill the driver `delay` seconds after the diary has so many lines."""
     deadline = time.monotonic() + 60
     while not diary.is_file() or len(diary.read_text().split()) < lines:
@@ -43,7 +49,7 @@ def kill_after(driver: subprocess.Popen[bytes], diary: Path, lines: int, delay: 
         assert time.monotonic() < deadline, "nothing happens"
         time.sleep(0.02)
     time.sleep(delay)
-    os.kill(driver.pid, signal.SIGKILL)
+    os.kill(driver.pid, by)
     driver.wait()
 
 
@@ -94,3 +100,15 @@ def test_driver_killed_and_resumed(toy, tmp_path: Path, ray_session: None, how: 
     pd.testing.assert_frame_equal(LaunchView(outcome.directory).groups, expected.groups, check_exact=True)
     assert (runs_per_trial(outcome) == 1).all()
     assert len(runs_per_trial(outcome)) == 30
+
+
+def test_sigterm_reaches_a_driver_that_started_its_own_ray(toy, tmp_path: Path):
+    """Ray puts a handler of its own in place, which would end the process at once."""
+    overrides = ["task.seconds=1", f"task.diary={tmp_path / 'diary'}"]
+    recipe = toy("scan", *overrides)
+    driver = start(recipe, "ray", overrides)
+    kill_after(driver, tmp_path / "diary", 1, 0, by=signal.SIGTERM)
+    assert driver.returncode == 143
+    view = LaunchView(launches(recipe.workspace)[-1])
+    assert view.info["state"] == "interrupted"
+    assert len(view.rows) < 12

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -166,6 +167,22 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(toy):
     assert len(view(outcome).rows) == 6
     resumed = launch(recipe, serial=True, resume=True)
     assert (resumed.id, resumed.state) == (outcome.id, "finished")
+
+
+def test_sigterm_is_as_clean_an_end_as_ctrl_c(toy):
+    recipe = toy("scan")
+    before = signal.getsignal(signal.SIGTERM)
+
+    def terminate(progress: Progress) -> None:
+        if progress.done == 6:
+            signal.raise_signal(signal.SIGTERM)
+
+    outcome = launch(recipe, serial=True, observe=terminate)
+    assert (outcome.state, outcome.exit_code) == ("interrupted", 143)
+    assert f"--resume {outcome.id}" in outcome.message
+    assert view(outcome).info["state"] == "interrupted"
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert launch(recipe, serial=True, resume=True).state == "finished"
 
 
 def test_the_kept_partition_is_used(toy):
