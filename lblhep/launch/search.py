@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -85,21 +84,21 @@ def sampler(recipe: Recipe, search: Search, told: int = 0) -> BaseSampler:
 
     if search.sampler is None:
         return TPESampler(seed=recipe.seed + told)
-    arguments = inspect.signature(components.load(search.sampler.use)).parameters
-    given = (
-        {"seed": recipe.seed + told} if "seed" in arguments and "seed" not in search.sampler.arguments else {}
-    )
-    built = components.build(search.sampler, **given)
+    built = components.build(search.sampler, seed=recipe.seed + told)
     if not isinstance(built, BaseSampler):
         raise ComponentError(f"trials.sampler: {search.sampler.use} is not an Optuna sampler")
     return built
 
 
 def scheduler(component: Component) -> Any:
-    """The recipe's Ray scheduler."""
+    """The recipe's Ray scheduler.
+
+    It stops points because they are worse than others, not because they have reached its ``max_t``: how long
+    a good point trains is the task's affair, and one that is stopped counts as pruned.
+    """
     from ray.tune.schedulers import TrialScheduler
 
-    built = components.build(component)
+    built = components.build(component, stop_last_trials=False)
     if not isinstance(built, TrialScheduler):
         raise ComponentError(f"trials.scheduler: {component.use} is not a Ray Tune scheduler")
     return built

@@ -70,18 +70,33 @@ class PackTrainable(Trainable):  # type: ignore[misc]
 
 
 class Training:
-    """A search point that trains in a thread, in step with whoever calls `proceed`."""
+    """A search point that trains in a thread, in step with whoever calls `proceed`.
+
+    It trains one value ahead of what it tells: only then is it known whether a value was the last, and a
+    scheduler that stops the point there (``max_t``, a rung) would throw away a point that is complete.
+    """
 
     def __init__(self, run: Callable[[Callable[[int, float], None]], PackResult]) -> None:
         self._run = run
         self._values: queue.Queue[tuple[int, float] | PackResult | BaseException] = queue.Queue()
         self._go = threading.Semaphore(0)
         self._stopped = False
+        self._ahead: tuple[int, float] | None = None
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
     def proceed(self) -> tuple[int, float] | PackResult:
-        """Train until the next (step, objective), or to the end."""
+        """The next (step, objective), or the end instead of the last of them."""
+        told = self._ahead or self._train()
+        if isinstance(told, PackResult):
+            return told
+        after = self._train()
+        if isinstance(after, PackResult):
+            return after
+        self._ahead = after
+        return told
+
+    def _train(self) -> tuple[int, float] | PackResult:
         self._go.release()
         outcome = self._values.get()
         if isinstance(outcome, BaseException):

@@ -34,6 +34,17 @@ def test_search_prunes_and_learns(toy):
     assert all(about["curve"] for about in abouts if about.get("pruned"))
 
 
+@pytest.mark.parametrize("max_t", [6, 3])
+def test_a_point_that_trains_to_its_end_is_complete_whatever_max_t(toy, max_t: int):
+    """The task has six epochs.  A rung at the last one comes too late; one half-way prunes some points."""
+    recipe = toy("search", f"trials.scheduler.max_t={max_t}", f"trials.scheduler.grace_period={max_t}")
+    outcome = launch(recipe)
+    rows = LaunchView(outcome.directory).rows
+    complete = (rows["status"] == "finished").sum()
+    assert complete + outcome.progress.pruned == 24
+    assert complete == 24 if max_t == 6 else 0 < complete < 24
+
+
 def test_search_goes_on_where_it_stopped(toy):
     def interrupt(progress: Progress) -> None:
         if progress.done >= 8:
