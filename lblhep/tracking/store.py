@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 PATIENCE = 10.0
-"""Seconds to wait for another process that holds the database."""
+"""Seconds to wait for another process that holds the database, before a launch starts."""
+
+PATIENCE_UNDER_WAY = 60.0
+"""And once it runs: giving up would end its logging (MLflow's own connections give up after 5 s)."""
 
 
 def tracking_uri(workspace: Path) -> str:
@@ -49,7 +52,7 @@ def connect(workspace: Path) -> MlflowClient:
         quiet()
         from mlflow import MlflowClient
 
-        _relax_every_connection()
+        _adapt_every_connection()
         client = MlflowClient(tracking_uri=uri)
         client.search_experiments(max_results=1)  # migrates a new database, meets a broken one
     return client
@@ -93,7 +96,7 @@ def explained(workspace: Path) -> Iterator[None]:
 
     try:
         yield
-    except (MlflowException, SQLAlchemyError, OSError) as error:
+    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         cause: Any = getattr(error, "orig", None) or error
         reason = " ".join(str(cause).split())[:300]
         raise broken(tracking_uri(workspace).removeprefix("sqlite:///"), reason) from error
@@ -107,28 +110,31 @@ def quiet() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-_relaxed = False
+_adapted = False
 
 
-def _relax_every_connection() -> None:
-    """SQLite need not sync to the platter at every commit: a crash of the process loses nothing."""
-    global _relaxed
-    if _relaxed:
+def _adapt_every_connection() -> None:
+    """Patient ones, which need not sync to the platter at every commit: a process's crash loses nothing."""
+    global _adapted
+    if _adapted:
         return
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
 
-    def relax(connection: Any, record: Any) -> None:
+    def adapt(connection: Any, record: Any) -> None:
         if isinstance(connection, sqlite3.Connection):
             connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute(f"PRAGMA busy_timeout={PATIENCE_UNDER_WAY * 1000:.0f}")
 
-    event.listen(Engine, "connect", relax)
-    _relaxed = True
+    event.listen(Engine, "connect", adapt)
+    _adapted = True
 
 
 def analyze(workspace: Path) -> None:
     """Let SQLite count its rows, so that searches among 20,000 runs use the right index (84 s -> 0.4 s)."""
     uri = tracking_uri(workspace)
     if uri.startswith("sqlite:///"):
-        with closing(sqlite3.connect(uri.removeprefix("sqlite:///"), timeout=30)) as connection:
+        with closing(
+            sqlite3.connect(uri.removeprefix("sqlite:///"), timeout=PATIENCE_UNDER_WAY)
+        ) as connection:
             connection.execute("ANALYZE")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import threading
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -189,6 +191,30 @@ def test_locked_from_the_start(toy, monkeypatch: pytest.MonkeyPatch):
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(TrackingError, match=r"locked.*another process holds it"):
             launch(recipe, serial=True)
+
+
+def test_a_lock_that_passes_costs_no_logging(toy):
+    """Held for longer than the 5 s after which MLflow's own connections give up."""
+    recipe = toy("scan")
+    path = database(recipe.workspace)
+
+    def lock(progress: Progress) -> None:
+        if progress.done == 6 and not locked.is_set():
+            held.start()
+            locked.wait()
+
+    def hold() -> None:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            locked.set()
+            time.sleep(6)
+            other.execute("ROLLBACK")
+
+    locked, held = threading.Event(), threading.Thread(target=hold)
+    outcome = launch(recipe, serial=True, observe=lock)
+    held.join()
+    assert outcome.state == "finished"
+    assert len(by_tag(runs_of(outcome, recipe.workspace), "lblhep.trial")) == 12
 
 
 def test_a_folder_where_the_database_should_be(toy):
