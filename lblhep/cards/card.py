@@ -120,12 +120,15 @@ class FileSource(_Strict):
 class ProduceSource(BaseModel):
     """Events made by a producer, in ranges of ``range`` events; other keys are the producer's arguments.
 
-    ``name`` names the events' part in the cache and in the shipped sample.
+    ``name`` names the events' part in the cache and in the shipped sample.  ``merge`` is a function of the
+    ranges' tables, in their order, and the same arguments, for data whose rows are not events: it returns the
+    data set's table, and what the ranges' tables look like is between the two functions.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     use: Import
+    merge: Import | None = None
     name: Annotated[str, Field(pattern=r"^[\w-]+$")] = "events"
     first: Annotated[int, Field(ge=0)] = 0
     events: Annotated[int, Field(gt=0)]

@@ -2,7 +2,8 @@
 
 A range is made and committed by the same function wherever it runs: the worker renames the finished file into
 place itself, so a killed driver loses nothing that was finished, and what is there is not made again.  The
-last step gathers the ranges, in their order, into one part for each ``produce`` entry.
+last step gathers the ranges, in their order, into one part for each ``produce`` entry: their rows one after
+another or, for entries that name a ``merge``, what that function makes of them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lblhep import components
-from lblhep.cards.card import DataCard
+from lblhep.cards.card import DataCard, ProduceSource
 from lblhep.cards.disk import commit_file, production_directory, remove
 from lblhep.cards.formats import explained, read_parquet, write_parquet
 from lblhep.cards.ranges import EventRange
@@ -47,12 +48,15 @@ def ignore(progress: Progress) -> None:
 
 @dataclass(frozen=True)
 class RangeJob:
-    """One range of one ``produce`` entry: all that a worker needs to make and commit it."""
+    """One range of one ``produce`` entry: all that a worker needs to make and commit it.
+
+    ``columns`` are the card's, one row an event; None leaves the table's form to the entry's ``merge``.
+    """
 
     use: str
     arguments: dict[str, Any]
     events: EventRange
-    columns: tuple[str, ...]
+    columns: tuple[str, ...] | None
     path: Path
     workspace: Path
 
@@ -69,13 +73,13 @@ class RangeJob:
 
     def commit(self, table: pa.Table) -> None:
         """Write the range's table to its place, whole or not at all."""
-        if not isinstance(table, pa.Table) or len(table) != len(self.events):
-            size = f"{len(table)} rows" if isinstance(table, pa.Table) else type(table).__name__
-            raise CardError(f"{self}: returned {size}, not a pyarrow.Table of {len(self.events)} rows")
-        missing = [name for name in self.columns if name not in table.column_names]
-        if missing:
-            raise CardError(f"{self}: returned no column {', '.join(missing)}")
-        commit_file(self.path, partial(write_parquet, table.select(self.columns)))
+        rows = len(table) if isinstance(table, pa.Table) else -1
+        if rows != len(self.events) and (self.columns is not None or rows < 0):
+            found = type(table).__name__ if rows < 0 else f"{rows} rows"
+            raise CardError(f"{self}: returned {found}, not a pyarrow.Table of {len(self.events)} rows")
+        if self.columns is not None:
+            table = _with_columns(table, self.columns, str(self))
+        commit_file(self.path, partial(write_parquet, table))
 
     def committed(self) -> bool:
         """Whether the range is there; a file that is not whole (a crashed disk) is not."""
@@ -85,7 +89,7 @@ class RangeJob:
             rows: int = pq.read_metadata(self.path).num_rows
         except (pa.ArrowException, OSError):
             return False
-        return rows == len(self.events)
+        return self.columns is None or rows == len(self.events)
 
     def __str__(self) -> str:
         return f"{self.use}, events {self.events.start} to {self.events.stop - 1}"
@@ -100,7 +104,7 @@ def range_jobs(card: DataCard, fingerprint: str) -> dict[str, list[RangeJob]]:
                 use=source.use,
                 arguments=source.arguments,
                 events=events,
-                columns=tuple(card.columns),
+                columns=None if source.merge else tuple(card.columns),
                 path=directory / source.name / f"{events.start:09d}.parquet",
                 workspace=card.workspace,
             )
@@ -122,17 +126,34 @@ def produce(card: DataCard, fingerprint: str, *, serial: bool, observe: Observe)
         done, events, left = done + 1, events + made, left - made
         rate = events / max(time.monotonic() - start, 1e-9)
         observe(Progress(done, len(every), rate, left / rate))
-    store(card, fingerprint, {name: _gathered(of_source) for name, of_source in jobs.items()})
+    store(card, fingerprint, {s.name: _gathered(card, s, jobs[s.name]) for s in card.sources.produce})
     remove(production_directory(card.name, fingerprint))
     sample = stored(card, fingerprint)
     assert sample is not None
     return sample
 
 
-def _gathered(jobs: Sequence[RangeJob]) -> pa.Table:
-    """The ranges of one source as one table."""
-    tables = [explained(job.path, "parquet", partial(read_parquet, job.path)) for job in jobs]
-    return pa.concat_tables(tables).combine_chunks()
+def _gathered(card: DataCard, source: ProduceSource, jobs: Sequence[RangeJob]) -> pa.Table:
+    """The ranges of one source as one table; a ``merge`` sees one range at a time."""
+    tables = (explained(job.path, "parquet", partial(read_parquet, job.path)) for job in jobs)
+    if source.merge is None:
+        return pa.concat_tables(tables).combine_chunks()
+    components.on_path(card.workspace)
+    merge = components.load(source.merge)
+    try:
+        table = merge(tables, **source.arguments)
+    except CardError:
+        raise
+    except Exception as error:
+        raise CardError(f"{source.merge}: {type(error).__name__}: {error}") from error
+    return _with_columns(table, tuple(card.columns), source.merge).combine_chunks()
+
+
+def _with_columns(table: pa.Table, columns: tuple[str, ...], maker: str) -> pa.Table:
+    missing = [name for name in columns if name not in table.column_names]
+    if missing:
+        raise CardError(f"{maker}: returned no column {', '.join(missing)}")
+    return table.select(columns)
 
 
 def _serially(jobs: Sequence[RangeJob]) -> Iterator[int]:

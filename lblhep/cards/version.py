@@ -50,7 +50,13 @@ def _files(card: DataCard) -> list[dict[str, Any]]:
 
 
 def _produce(card: DataCard) -> list[dict[str, Any]]:
-    return [source.model_dump() | {"code": code_version(source.use)} for source in card.sources.produce]
+    """The entries with their code; an absent ``merge`` is left out, so that other cards' data do not age."""
+    stated = []
+    for source in card.sources.produce:
+        code = code_version(source.use) | (code_version(source.merge) if source.merge else {})
+        entry = source.model_dump(exclude=None if source.merge else {"merge"})
+        stated.append(entry | {"code": code})
+    return stated
 
 
 def code_version(use: str) -> dict[str, str]:
