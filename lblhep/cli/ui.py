@@ -28,7 +28,7 @@ def ui(
     uri = tracking_uri(workspace_here())
     free = _free_port(port)
     say(f"runs of {uri}")
-    say(f"open http://{HOST}:{free}  (Ctrl-C ends it)")
+    say(f"in a few seconds, open http://{HOST}:{free}  (Ctrl-C ends it)")
     # One person looks: one worker, and none of MLflow's job runners, start in a quarter of the time.
     server = [sys.executable, "-m", "mlflow", "ui", "--host", HOST, "--port", str(free), "--workers", "1"]
     environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}

@@ -61,7 +61,7 @@ def stored(workspace: Path) -> Path:
         rows = packs.rows_table(pack.trials, {trial.id: {"auc": auc} for trial in pack.trials})
         packs.commit(launch.path, pack.id, packs.PackResult(rows, about={"seconds": 2.0}))
     for group, auc in zip(cut.groups, (0.7, 0.9), strict=True):
-        combined = {"mean_auc": auc, "error": np.nan, "efficiency": np.linspace(0, 1, 101)}
+        combined = {"mean_auc": auc, "error": np.nan, "mistag": np.linspace(0.01, 1, 91)}
         packs.commit_group(launch.path, group.id, group.key, combined)
     packs.read_tables(launch.path, "rows").to_parquet(launch.path / "rows.parquet")
     packs.read_tables(launch.path, "curves").to_parquet(launch.path / "curves.parquet")

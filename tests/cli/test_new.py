@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
+
+from lblhep import components
+from lblhep.launch import LaunchView
 
 
 def test_every_part_is_there(call: Any, folder: Path) -> None:
@@ -70,12 +75,45 @@ def test_it_runs_through_ray(call: Any, folder: Path, ray_session: Any) -> None:
     call("new", "wide")
     result = call("run", "recipes/wide.yaml")
     assert result.exit_code == 0, result.output
-    assert "24 of 24 trials" in result.stdout
-    rows = json.loads(call("compare", "newest", "--json").stdout)
-    auc = {row["hidden"]: row["mean_auc"] for row in rows}
-    # One hidden unit cannot select a window in mass; 16 can. The trials of a width spread by about 0.01.
-    assert auc[16] > auc[1] + 0.03
-    assert list((folder / "mlruns/launches").glob("wide-*/report/index.html"))
+    assert "48 of 48 trials" in result.stdout
+    [launch] = (folder / "mlruns/launches").glob("wide-*")
+    groups = pd.read_parquet(launch / "groups.parquet").set_index("hidden")
+    # One hidden unit cannot select a window in mass; 16 can. Their AUCs have errors of 0.01 and 0.001.
+    assert groups.loc[16, "mean_auc"] > groups.loc[1, "mean_auc"] + 0.1
+    # No network beats the likelihood ratio but by chance; 16 units come within 0.005 (measured 0.002).
+    view = LaunchView(launch)
+    jets = view.sample("jets").columns(["mass", "tau21", "is_w"])
+    ratio = components.load("experiments.wide.producers:likelihood_ratio")
+    limit = roc_auc_score(jets["is_w"], ratio(jets["mass"], jets["tau21"]))
+    assert limit - 0.005 < groups.loc[16, "mean_auc"] < limit + 3 * groups.loc[16, "error"]
+    # The error, by hand: six independent means of two initialisations.
+    means = view.rows.pivot_table(index="pseudo_experiment", columns="hidden", values="auc")
+    assert means.shape == (6, 4)
+    assert np.allclose(groups["error"], means.std(ddof=1) / 6**0.5)
+    assert f"likelihood ratio&#x27;s is {limit:.4f}" in (launch / "report/index.html").read_text()
+
+
+def test_pseudo_experiments_share_no_jet(workspace: Path) -> None:
+    """Their standard error is right only if they are independent."""
+    components.on_path(workspace)
+    jets = components.load("experiments.sample.datasets:LabelledJets")
+    number = np.arange(10_000)
+
+    class Numbered:  # each jet's label is its number
+        __len__ = number.__len__
+
+        def columns(self, names: list[str]) -> dict[str, Any]:
+            return dict.fromkeys(names, number)
+
+    def drawn(pseudo_experiment: int) -> set[int]:
+        rng = np.random.default_rng(1)
+        one = jets(Numbered(), rng, features=["mass"], n_train=1000, pseudo_experiment=pseudo_experiment)
+        assert (len(one.y_train), len(one.y_test)) == (1000, 3000)
+        return {*one.y_train, *one.y_test}
+
+    assert len(drawn(0) | drawn(1)) == 8000
+    with pytest.raises(ValueError, match="pseudo-experiment 2 needs jets 8000 to 11999, the card has 10000"):
+        drawn(2)
 
 
 def test_its_smoke_profile_runs_serially(call: Any, folder: Path) -> None:

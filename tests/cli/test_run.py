@@ -124,8 +124,8 @@ def test_dry_run_shows_the_plan(call: Any, launched: dict[str, Any]) -> None:
     result = call("run", "recipes/sample.yaml", "--dry-run")
     assert result.exit_code == 0, result.output
     said = " ".join(result.stdout.split())
-    assert "trials: 24 (scan)" in said
-    assert "packs: 4 of 6 trials" in said
+    assert "trials: 48 (scan)" in said
+    assert "packs: 4 of 12 trials" in said
     assert "groups: 4, by hidden" in said
     assert "jets from sample-jets" in said
     assert "models.classifier.hidden" in said
@@ -138,5 +138,5 @@ def test_dry_run_estimates_from_an_earlier_launch(
 ) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     result = call("run", "recipes/sample.yaml", "--dry-run")
-    # Two packs of one trial took 2 s each: 24 trials at 2 s on two workers.
-    assert f"about 24 s on 2 workers, at 2 s a trial as in {stored.name}" in result.stdout
+    # Two packs of one trial took 2 s each: 48 trials at 2 s on two workers.
+    assert f"about 48 s on 2 workers, at 2 s a trial as in {stored.name}" in result.stdout

@@ -38,7 +38,7 @@ def test_list_works_from_a_folder_below(call: Any, stored: Path, monkeypatch: py
 def test_validate(call: Any, workspace: Path) -> None:
     result = call("validate", "recipes/sample.yaml")
     assert result.exit_code == 0, result.output
-    assert result.stdout == "recipes/sample.yaml: valid and with its profiles smoke: 24 trials\n"
+    assert result.stdout == "recipes/sample.yaml: valid and with its profiles smoke: 48 trials\n"
 
 
 def test_validate_finds_a_profiles_fault(call: Any, workspace: Path) -> None:
@@ -59,7 +59,7 @@ def test_validate_says_everything_at_once(call: Any, workspace: Path) -> None:
         ("n_train:", "n_trian:"),
         ("models:Classifier", "models:Clasifier"),
         ("torch.optim:Adam", "torch.optim:Adom"),
-        ("  pack: 6", "  pakc: 6"),
+        ("  pack: 12", "  pakc: 12"),
         ("init, range: [0, 2]", "init, values: [0, x]"),
         ("by: [hidden]", "by: [hiden]"),
     ):
@@ -96,7 +96,7 @@ def test_describe_a_recipe(call: Any, workspace: Path) -> None:
     result = call("describe", "recipes/sample.yaml")
     assert result.exit_code == 0, result.output
     for part in (
-        "scan, 24 trials",
+        "scan, 48 trials",
         "hidden -> models.classifier.hidden",
         "task: experiments.sample.tasks:Train",
     ):
@@ -154,6 +154,7 @@ def test_launches_are_found_by_the_beginning_of_their_id(call: Any, stored: Path
 
 
 def test_report_is_rendered_again(call: Any, stored: Path) -> None:
+    call("data", "make", "sample-jets", "--serial")
     result = call("report", stored.name)
     assert result.exit_code == 0, result.output
     assert "best width: 4 hidden units" in result.stdout
@@ -163,6 +164,7 @@ def test_report_is_rendered_again(call: Any, stored: Path) -> None:
 
 
 def test_report_into_another_folder(call: Any, stored: Path, tmp_path: Path) -> None:
+    call("data", "make", "sample-jets", "--serial")
     assert call("report", stored.name, "--out", tmp_path / "elsewhere").exit_code == 0
     assert (tmp_path / "elsewhere/roc.pdf").is_file()
     assert not (stored / "report").exists()
