@@ -6,7 +6,8 @@ of a launch does not stop it: logging ends, the launch goes on, and a later ``--
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +15,16 @@ from lblhep.errors import TrackingError
 from lblhep.launch import packs
 from lblhep.launch.data import cards
 from lblhep.recipe import Recipe, cells
-from lblhep.tracking import About, DataInput, Tracker, TrialRecord
+from lblhep.tracking import About, DataInput, Tracker, TrialRecord, is_locked
 from lblhep.trials import Group, Pack
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from lblhep.launch.directory import LaunchDirectory
+
+PAUSES = (0.5, 2.0, None)
+"""Seconds to wait after each attempt to log into a store that is locked."""
 
 
 class Ledger:
@@ -58,12 +62,17 @@ class Ledger:
         """Close the launch's run."""
         self._attempt(lambda: self._tracker.finish(status, metrics, artifacts))
 
-    def _attempt(self, log: Any) -> None:
-        if self.broken is None:
+    def _attempt(self, log: Callable[[], None]) -> None:
+        """Log; again after a pause if the store is locked (MLflow itself has waited for 20 s each time)."""
+        for pause in () if self.broken is not None else PAUSES:
             try:
                 log()
+                return
             except TrackingError as error:
-                self.broken = error
+                if pause is None or not is_locked(error):
+                    self.broken = error
+                    return
+            time.sleep(pause)
 
 
 def group_name(group: Group) -> str:

@@ -4,7 +4,7 @@ Importing this package loads no mlflow; the functions do.
 """
 
 from lblhep.tracking.reading import find_run
-from lblhep.tracking.store import tracking_uri
+from lblhep.tracking.store import is_locked, tracking_uri
 from lblhep.tracking.tracker import About, DataInput, Tracker, TrialRecord
 
-__all__ = ["About", "DataInput", "Tracker", "TrialRecord", "find_run", "tracking_uri"]
+__all__ = ["About", "DataInput", "Tracker", "TrialRecord", "find_run", "is_locked", "tracking_uri"]

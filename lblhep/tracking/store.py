@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 
 
 PATIENCE = 10.0
-"""Seconds to wait for another process that holds the database, before a launch starts."""
-
-PATIENCE_UNDER_WAY = 60.0
-"""And once it runs: giving up would end its logging (MLflow's own connections give up after 5 s)."""
+"""Seconds to wait for another process that holds the database."""
 
 
 def tracking_uri(workspace: Path) -> str:
@@ -52,7 +49,7 @@ def connect(workspace: Path) -> MlflowClient:
         quiet()
         from mlflow import MlflowClient
 
-        _adapt_every_connection()
+        _relax_every_connection()
         client = MlflowClient(tracking_uri=uri)
         client.search_experiments(max_results=1)  # migrates a new database, meets a broken one
     return client
@@ -88,6 +85,11 @@ def broken(store: str | Path, reason: str) -> TrackingError:
     return TrackingError(f"{store}: the MLflow store cannot be used ({reason}); {remedy}")
 
 
+def is_locked(error: TrackingError) -> bool:
+    """Whether another process held the database; it may not a moment later."""
+    return "locked" in str(error.__cause__)
+
+
 @contextmanager
 def explained(workspace: Path) -> Iterator[None]:
     """Turn what MLflow, SQLAlchemy and the disk raise into a TrackingError that names file and remedy."""
@@ -110,31 +112,28 @@ def quiet() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-_adapted = False
+_relaxed = False
 
 
-def _adapt_every_connection() -> None:
-    """Patient ones, which need not sync to the platter at every commit: a process's crash loses nothing."""
-    global _adapted
-    if _adapted:
+def _relax_every_connection() -> None:
+    """SQLite need not sync to the platter at every commit: a crash of the process loses nothing."""
+    global _relaxed
+    if _relaxed:
         return
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
 
-    def adapt(connection: Any, record: Any) -> None:
+    def relax(connection: Any, record: Any) -> None:
         if isinstance(connection, sqlite3.Connection):
             connection.execute("PRAGMA synchronous=NORMAL")
-            connection.execute(f"PRAGMA busy_timeout={PATIENCE_UNDER_WAY * 1000:.0f}")
 
-    event.listen(Engine, "connect", adapt)
-    _adapted = True
+    event.listen(Engine, "connect", relax)
+    _relaxed = True
 
 
 def analyze(workspace: Path) -> None:
     """Let SQLite count its rows, so that searches among 20,000 runs use the right index (84 s -> 0.4 s)."""
     uri = tracking_uri(workspace)
     if uri.startswith("sqlite:///"):
-        with closing(
-            sqlite3.connect(uri.removeprefix("sqlite:///"), timeout=PATIENCE_UNDER_WAY)
-        ) as connection:
+        with closing(sqlite3.connect(uri.removeprefix("sqlite:///"), timeout=30)) as connection:
             connection.execute("ANALYZE")

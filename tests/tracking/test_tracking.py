@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import threading
-import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -193,28 +191,31 @@ def test_locked_from_the_start(toy, monkeypatch: pytest.MonkeyPatch):
             launch(recipe, serial=True)
 
 
-def test_a_lock_that_passes_costs_no_logging(toy):
-    """Held for longer than the 5 s after which MLflow's own connections give up."""
-    recipe = toy("scan")
-    path = database(recipe.workspace)
+@pytest.mark.parametrize("times", [1, 100])
+def test_only_a_lock_that_stays_ends_the_logging(toy, monkeypatch: pytest.MonkeyPatch, times: int):
+    """Met after a trial's run was created: the second attempt must complete it, not make another."""
+    from mlflow import MlflowClient
+    from sqlalchemy.exc import OperationalError
 
-    def lock(progress: Progress) -> None:
-        if progress.done == 6 and not locked.is_set():
-            held.start()
-            locked.wait()
+    monkeypatch.setattr("lblhep.launch.ledger.PAUSES", (0.01, 0.01, None))
+    recipe, log_batch, calls = toy("scan"), MlflowClient.log_batch, []
 
-    def hold() -> None:
-        with closing(sqlite3.connect(path, isolation_level=None)) as other:
-            other.execute("BEGIN EXCLUSIVE")
-            locked.set()
-            time.sleep(6)
-            other.execute("ROLLBACK")
+    def sometimes_locked(self: Any, run_id: str, **content: Any) -> None:
+        calls.append(run_id)
+        if 6 <= len(calls) < 6 + times:
+            raise OperationalError("INSERT", {}, sqlite3.OperationalError("database is locked"))
+        log_batch(self, run_id, **content)
 
-    locked, held = threading.Event(), threading.Thread(target=hold)
-    outcome = launch(recipe, serial=True, observe=lock)
-    held.join()
-    assert outcome.state == "finished"
-    assert len(by_tag(runs_of(outcome, recipe.workspace), "lblhep.trial")) == 12
+    monkeypatch.setattr("mlflow.MlflowClient.log_batch", sometimes_locked)
+    if times > 3:
+        with pytest.raises(TrackingError, match="locked"):
+            launch(recipe, serial=True)
+        assert len(calls) == 8, "three attempts, then none"
+        return
+    outcome = launch(recipe, serial=True)
+    runs = runs_of(outcome, recipe.workspace)
+    assert len(runs) == 17
+    assert {run.info.status for run in runs} == {"FINISHED"}
 
 
 def test_a_folder_where_the_database_should_be(toy):
