@@ -72,12 +72,16 @@ def show(name: Card) -> None:
 def make(
     name: Card,
     serial: Annotated[bool, typer.Option("--serial", help="In this process, without Ray.")] = False,
-    sample: Annotated[bool, typer.Option("--sample", help="Write the Parquet files that ship, too.")] = False,
+    sample: Annotated[
+        bool,
+        typer.Option("--sample", help="Also write a copy beside the card, as Parquet files to be shipped."),
+    ] = False,
 ) -> None:
     """Produce a data set's events into the cache; a production that was stopped goes on.
 
-    With --sample the finished data set is also written beside the card, one Parquet file for each produce
-    entry, and the lines that state its checksums are printed.
+    With --sample the whole data set, not a part of it, is also written beside the card, one Parquet file for
+    each produce entry, so that others need not make it; the lines for the card that state its checksums are
+    printed.
     """
     from lblhep.cards import make as make_data
     from lblhep.cards import ship

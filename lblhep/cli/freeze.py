@@ -20,7 +20,11 @@ RUN_ID = re.compile(r"[0-9a-f]{32}")
 def freeze(
     name: Annotated[str, typer.Argument(metavar="LAUNCH|RUN_ID", help="A launch, or an MLflow run's id.")],
 ) -> None:
-    """Print the recipe that makes a launch, or a single trial of it, again."""
+    """Print the recipe that makes a launch, or a single trial of it, again.
+
+    It is written anew from what the launch has stored: profile and overrides are applied, the original
+    file's comments, layout and other profiles are not in it.
+    """
     trial = None
     if RUN_ID.fullmatch(name):
         from lblhep.tracking import find_run

@@ -179,6 +179,10 @@ def test_freeze_a_launch(call: Any, stored: Path, workspace: Path) -> None:
     assert Recipe.read(frozen).digest() == before.digest()
 
 
+def test_freeze_says_that_comments_are_lost(call: Any) -> None:
+    assert "comments" in call("freeze", "--help").stdout
+
+
 def test_freeze_one_trial(call: Any, stored: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lblhep.tracking.find_run", lambda workspace, run: (stored.name, "000001"))
     result = call("freeze", "0" * 32)
