@@ -29,7 +29,7 @@ def _add(digest: Any, name: str, values: Any) -> None:
         values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
     if values.null_count:
         raise CardError(f"column {name}: {values.null_count} values are missing; a data set has none")
-    digest.update(f"{values.type}:".encode())
+    digest.update(f"{_type_name(values.type)}:".encode())
     if pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
         _add(digest, name, pc.list_value_length(values).cast(pa.int64()))
         _add(digest, name, values.flatten())
@@ -41,3 +41,11 @@ def _add(digest: Any, name: str, values: Any) -> None:
         array = values.to_numpy(zero_copy_only=False)
         # Bytes in little-endian order, whatever the machine's.
         digest.update(array.astype(array.dtype.newbyteorder("<")).tobytes())
+
+
+def _type_name(type_: Any) -> str:
+    """Arrow's name of the type, but for the values of lists: "item" in memory and "element" in a file."""
+    if pa.types.is_list(type_) or pa.types.is_large_list(type_):
+        kind = "list" if pa.types.is_list(type_) else "large_list"
+        return f"{kind}<element: {_type_name(type_.value_type)}>"
+    return str(type_)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -174,10 +175,10 @@ def _with_ray(jobs: Sequence[RangeJob]) -> Iterator[int]:
         task = ray.remote(num_cpus=1, max_retries=2)(RangeJob.run)
         waiting = iter(jobs)
         limit = RANGES_IN_FLIGHT_PER_CPU * max(1, int(ray.cluster_resources().get("CPU", 1)))
-        running = [task.remote(job) for job, _ in zip(waiting, range(limit), strict=False)]
+        running = [task.remote(job) for job in islice(waiting, limit)]
         while running:
             (ended, *_), running = ray.wait(running, num_returns=1)
-            running += [task.remote(job) for job, _ in zip(waiting, range(1), strict=False)]
+            running += [task.remote(job) for job in islice(waiting, 1)]
             yield _result(ended)
     finally:
         if ours:

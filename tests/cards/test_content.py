@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyarrow.parquet as pq
 import pytest
 
 from lblhep.cards import content_digest
@@ -47,6 +48,14 @@ def test_how_it_is_stored_does_not_matter(tmp_path, options):
 )
 def test_what_it_says_does(other):
     assert content_digest(other) != DIGEST
+
+
+def test_lists_survive_a_file(tmp_path):
+    table = pa.table({"x": [[1.5], [2.5, 3.5]], "y": [[["a"]], [[], ["b", "c"]]]})
+    pq.write_table(table, tmp_path / "lists.parquet")
+    read = pq.read_table(tmp_path / "lists.parquet")
+    assert str(read.schema) != str(table.schema)
+    assert content_digest(read) == content_digest(table)
 
 
 def test_strings_and_lists():
