@@ -1,0 +1,47 @@
+"""Surrogates of a generator's bins as functions of its parameters, and the fit of these to data; no recipe
+needed.
+
+grid = Grid(box, points, values, errors=errors, correlation=correlation)
+surrogate = fit_polynomials(grid, order=3)          # or fit_rationals(grid, (3, 1))
+hold_out(surrogate).worst()
+result = tune(Chi2(surrogate, data, errors=data_errors))
+profile_interval(result, "alphaS")
+"""
+
+from lblhep.surrogates.box import Box
+from lblhep.surrogates.grid import Grid
+from lblhep.surrogates.holdout import HoldOut, hold_out
+from lblhep.surrogates.intervals import (
+    ONE_SIGMA,
+    Interval,
+    contour,
+    eigentunes,
+    hessian_interval,
+    profile_interval,
+)
+from lblhep.surrogates.objective import Chi2
+from lblhep.surrogates.polynomial import Polynomials, fit_polynomials
+from lblhep.surrogates.rational import Rationals, fit_rationals
+from lblhep.surrogates.surrogate import Surrogate
+from lblhep.surrogates.tune import Tune, tune
+
+__all__ = [
+    "ONE_SIGMA",
+    "Box",
+    "Chi2",
+    "Grid",
+    "HoldOut",
+    "Interval",
+    "Polynomials",
+    "Rationals",
+    "Surrogate",
+    "Tune",
+    "contour",
+    "eigentunes",
+    "fit_polynomials",
+    "fit_rationals",
+    "hessian_interval",
+    "hold_out",
+    "profile_interval",
+    "tune",
+]

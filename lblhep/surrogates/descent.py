@@ -1,0 +1,73 @@
+"""Damped Gauss-Newton (Levenberg-Marquardt) steps from many starts at once, inside bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lblhep.surrogates.objective import Chi2
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+MAX_STEPS = 200
+FLAT = 1e-13  # decrease of chi2 that a step promises, below which it is not worth taking
+ROUND_OFF = 1e-12  # relative
+
+
+@dataclass(frozen=True, eq=False)
+class Bottoms:
+    """Where each start came to rest: ``points`` (S, d) and ``values`` (S,); ``converged`` (S,) if it did."""
+
+    points: Floats
+    values: Floats
+    converged: Mask
+
+
+def descend(chi2: Chi2, starts: Floats, low: Floats, high: Floats, free: Mask) -> Bottoms:
+    """Minimise from ``starts`` (S, d) between ``low`` and ``high`` (d,), moving the ``free`` parameters, (S,
+    d) or (d,).
+
+    A parameter at a bound stays there as long as the gradient pushes it outwards.
+    """
+    points, free = starts.copy(), np.broadcast_to(free, starts.shape)
+    values, converged = np.full(len(points), np.nan), np.zeros(len(points), dtype=np.bool_)
+    rows, here, damping = np.arange(len(points)), chi2.expand(points), np.full(len(points), 1e-3)
+    value, gradient, curvature = here.value, here.gradient, here.curvature
+    for _ in range(MAX_STEPS):
+        p = points[rows]
+        outwards = ((p <= low) & (gradient > 0)) | ((p >= high) & (gradient < 0))
+        moving = free[rows] & ~outwards
+        step = np.clip(p + _step(gradient, curvature, moving, damping), low, high) - p
+        promised = -(gradient * step).sum(axis=1) - 0.5 * np.einsum("sj,sjk,sk->s", step, curvature, step)
+        # Clipping can make a step that promises nothing: more damping turns it towards the gradient.
+        done = (abs(promised) <= FLAT) | (damping > 1e12)
+        values[rows[done]], converged[rows[done]] = value[done], abs(promised[done]) <= FLAT
+        if done.all():
+            break
+        going = ~done
+        rows, p, step, damping = rows[going], p[going], step[going], damping[going]
+        value, gradient, curvature = value[going], gradient[going], curvature[going]
+        there = chi2.expand(p + step)
+        better = there.value <= value + ROUND_OFF * abs(value)
+        points[rows[better]] += step[better]
+        value = np.where(better, there.value, value)
+        gradient = np.where(better[:, None], there.gradient, gradient)
+        curvature = np.where(better[:, None, None], there.curvature, curvature)
+        damping = np.where(better, damping / 10, damping * 10)
+    else:
+        values[rows] = value
+    return Bottoms(points, values, converged)
+
+
+def _step(gradient: Floats, curvature: Floats, moving: Mask, damping: Floats) -> Floats:
+    """Solve (curvature + damping * its diagonal) step = -gradient in the moving parameters of each start."""
+    both = moving[:, :, None] & moving[:, None, :]
+    diagonal = np.einsum("sjj->sj", curvature)
+    # Parameters that the bins do not depend on have curvature 0: the largest one's scale stands in.
+    scale = np.maximum(diagonal, 1e-14 * diagonal.max(axis=1, keepdims=True) + 1e-300)
+    eye = np.eye(gradient.shape[1])
+    damped = np.where(both, curvature, 0.0) + eye * np.where(moving, damping[:, None] * scale, 1.0)[:, None]
+    return np.asarray(-np.linalg.solve(damped, np.where(moving, gradient, 0.0)[..., None])[..., 0])

@@ -1,0 +1,172 @@
+"""Intervals, contours and eigentunes: how far the parameters can go before chi2 has risen by a stated value.
+
+All of them walk along rays from the minimum and look for the rise: along +- one parameter (profile
+intervals), along directions in the plane of two (contours), with all others refitted at each step; along the
+eigenvectors of the covariance with nothing refitted (eigentunes, of Professor, arXiv:0907.2973).  Rays of one
+kind are walked together.  A ray that meets a bound before the rise ends there, and says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import erf, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import chi2 as chi2_distribution
+
+from lblhep.surrogates.descent import descend
+from lblhep.surrogates.tune import Tune
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Indices = NDArray[np.intp]
+
+ONE_SIGMA = erf(1 / sqrt(2))  # 0.683
+TOLERANCE = 1e-7  # relative, of the root of the rise
+MAX_STEPS = 60
+LOWER = 1e-4  # by which a refit may undercut the minimum before it counts as another one
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Of one parameter, in its units; an end at a bound is not where chi2 has risen to the level."""
+
+    low: float
+    high: float
+    low_at_bound: bool
+    high_at_bound: bool
+
+
+def hessian_interval(tune: Tune, name: str, level: float = ONE_SIGMA) -> Interval:
+    """Value +- error times the normal quantile, cut at the bounds.
+
+    Raises ValueError for a parameter that is fixed or at a bound, where there is no parabola.
+    """
+    j = _free(tune, name)
+    if not tune.inside[j]:
+        raise ValueError(f"{name} is at a bound: its Hessian interval has no meaning; use profile_interval")
+    half = float(tune.errors[j]) * sqrt(_rise(level, 1))
+    low, high = tune.values[j] - half, tune.values[j] + half
+    return Interval(
+        float(max(low, tune.low[j])), float(min(high, tune.high[j])), low < tune.low[j], high > tune.high[j]
+    )
+
+
+def profile_interval(tune: Tune, name: str, level: float = ONE_SIGMA) -> Interval:
+    """Where chi2, minimised over all other parameters, has risen by the quantile of one degree of freedom.
+
+    Raises ValueError for a fixed parameter, and if a refit finds a minimum below the tune's.
+    """
+    j = _free(tune, name)
+    rays = np.zeros((2, len(tune.values)))
+    rays[:, j] = np.array([-1, 1]) * np.sqrt(_scale(tune)[j, j])
+    held = np.arange(len(tune.values)) == j
+    points, at_bound = _walk(tune, rays, held, _rise(level, 1))
+    return Interval(float(points[0, j]), float(points[1, j]), bool(at_bound[0]), bool(at_bound[1]))
+
+
+def contour(
+    tune: Tune, first: str, second: str, level: float = ONE_SIGMA, *, directions: int = 48
+) -> tuple[Floats, Mask]:
+    """The region of two parameters at ``level`` (two degrees of freedom): points (n, 2), and which are at a
+    bound.
+
+    The directions are evenly spread on the ellipse of the Hessian.  Raises ValueError as
+    ``profile_interval``.
+    """
+    i, j = _free(tune, first), _free(tune, second)
+    if i == j:
+        raise ValueError(f"a contour needs two parameters, not {first} twice")
+    angle = 2 * np.pi * np.arange(directions) / directions
+    circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    rays = np.zeros((directions, len(tune.values)))
+    rays[:, [i, j]] = circle @ np.linalg.cholesky(_scale(tune)[np.ix_([i, j], [i, j])]).T
+    held = np.isin(np.arange(len(tune.values)), [i, j])
+    points, at_bound = _walk(tune, rays, held, _rise(level, 2))
+    return points[:, [i, j]], at_bound
+
+
+def eigentunes(tune: Tune, delta_chi2: float = 1.0) -> tuple[Floats, Mask]:
+    """Two points for each eigenvector of the covariance: (2 k, d), minus and plus in turn, largest variance
+    first.
+
+    The eigenvectors are those in the box's coordinates, scaled to [-1, 1], so that no choice of units enters;
+    parameters that are fixed or at a bound stay.  Each point is where chi2 has risen by ``delta_chi2``, or
+    the bound before it, as the second array (2 k,) says.
+    """
+    if not delta_chi2 > 0:
+        raise ValueError(f"delta_chi2 must be positive, not {delta_chi2}")
+    inside = np.flatnonzero(tune.inside)
+    unit = tune.objective.box.half_width[inside]
+    variance, vectors = np.linalg.eigh(tune.covariance[np.ix_(inside, inside)] / np.outer(unit, unit))
+    steps = (vectors * np.sqrt(variance)).T[::-1] * unit  # one standard deviation each, largest first
+    rays = np.zeros((2 * len(inside), len(tune.values)))
+    rays[:, inside] = np.stack([-steps, steps], axis=1).reshape(rays.shape[0], -1)
+    return _walk(tune, rays, np.ones(len(tune.values), dtype=np.bool_), delta_chi2)
+
+
+def _free(tune: Tune, name: str) -> int:
+    j = tune.objective.box.index(name)
+    if not tune.free[j]:
+        raise ValueError(f"{name} was fixed in this tune: it has no interval")
+    return j
+
+
+def _rise(level: float, dimensions: int) -> float:
+    if not 0 < level < 1:
+        raise ValueError(f"a confidence level lies between 0 and 1, not {level}")
+    return float(chi2_distribution.ppf(level, dimensions))
+
+
+def _scale(tune: Tune) -> Floats:
+    """The covariance (d, d), with a tenth of the range as error where it has none."""
+    stand_in = np.where(tune.inside, 0.0, ((tune.high - tune.low) / 10) ** 2)
+    return np.asarray(tune.covariance + np.diag(stand_in))
+
+
+def _walk(tune: Tune, rays: Floats, held: Mask, rise: float) -> tuple[Floats, Mask]:
+    """Points (R, d) along ``rays`` (R, d), about one standard deviation long, where chi2 has risen by
+    ``rise``.
+
+    Parameters not ``held`` (d,) are refitted.  The root of the rise is nearly linear in the distance t, so
+    false position in it (the Illinois rule) needs few steps.  Returns which rays ended at a bound as well.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        room = np.where(rays > 0, (tune.high - tune.values) / rays, (tune.low - tune.values) / rays)
+    last = np.where(rays == 0, np.inf, room).min(axis=1)  # t at the first bound
+    points = np.tile(tune.values, (len(rays), 1))
+
+    def excess(rows: Indices, t: Floats) -> Floats:
+        start = np.where(held, tune.values + t[:, None] * rays[rows], points[rows])
+        start = np.clip(start, tune.low, tune.high)
+        ends = descend(tune.objective, start, tune.low, tune.high, tune.free & ~held)
+        points[rows] = ends.points
+        risen = ends.values - tune.minimum
+        if (risen < -LOWER).any():
+            raise ValueError(
+                f"a refit lies {-risen.min():.3g} below the tune's minimum: tune again with more starts"
+            )
+        return np.asarray(np.sqrt(np.maximum(risen, 0)) - np.sqrt(rise))
+
+    near, far = np.zeros(len(rays)), np.minimum(np.sqrt(rise), last)
+    at_near = np.full(len(rays), -np.sqrt(rise))
+    at_far = excess(np.arange(len(rays)), far)
+    while len(short := np.flatnonzero((at_far < 0) & (far < last))):
+        near[short], at_near[short] = far[short], at_far[short]
+        far[short] = np.minimum(2 * far[short], last[short])
+        at_far[short] = excess(short, far[short])
+    at_bound = at_far < 0
+    rows = np.flatnonzero(at_far > 0)
+    for _ in range(MAX_STEPS):
+        t = near[rows] - at_near[rows] * (far[rows] - near[rows]) / (at_far[rows] - at_near[rows])
+        here = excess(rows, t)
+        above = here > 0
+        # The end that stays has its height halved, so that it does not stay for ever.
+        at_near[rows] = np.where(above, at_near[rows] / 2, here)
+        at_far[rows] = np.where(above, here, at_far[rows] / 2)
+        near[rows], far[rows] = np.where(above, near[rows], t), np.where(above, t, far[rows])
+        rows = rows[abs(here) > TOLERANCE * np.sqrt(rise)]
+        if not len(rows):
+            break
+    return points, at_bound

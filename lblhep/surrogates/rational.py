@@ -1,0 +1,235 @@
+"""Rationals P / Q of order (m, n), all bins together, with Q proven to have no zero in the box.
+
+Q is 1 in the middle of the box and at least ``smallest`` everywhere in it.  For n = 1 its minimum is at a
+corner; for n > 1 a bound by Bernstein coefficients decides (``bernstein``).  Bins whose free fit violates it
+are fitted again with Q held up at the lowest point found, until no bin violates it anywhere.  The method of
+semi-infinite programming and the choice of orders: arXiv:1912.02272 and 2103.05748.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize
+
+from lblhep.surrogates.bernstein import prove_above
+from lblhep.surrogates.grid import Grid
+from lblhep.surrogates.monomials import Monomials
+from lblhep.surrogates.polynomial import Polynomials, checked_weights, require_points
+from lblhep.surrogates.rational_fit import (
+    Bins,
+    State,
+    descend_freely,
+    descend_inside,
+    expand,
+    linear_start,
+    stiffness,
+)
+from lblhep.surrogates.surrogate import Surrogate
+
+Floats = NDArray[np.float64]
+
+SMALLEST = 0.05  # of Q in the box, where it is 1 in the middle
+MAX_CUTS = 30  # rounds in which a bin's Q is held up at one more point
+DEGENERATE = 1e-12  # relative curvature below which a direction of the coefficients does nothing
+
+
+class Rationals(Surrogate):
+    """B quotients of two ``Polynomials`` in the same box.
+
+    ``weights`` and ``stiffness`` belong to the fit: its weights (N, B), and the curvature (B, k, k) that
+    prior and limits add in the denominator's coefficients, which then fluctuate less.
+    """
+
+    def __init__(
+        self,
+        numerator: Polynomials,
+        denominator: Polynomials,
+        *,
+        grid: Grid | None = None,
+        weights: Floats | None = None,
+        stiffness: Floats | None = None,
+    ) -> None:
+        if numerator.box is not denominator.box or numerator.bins != denominator.bins:
+            raise ValueError("numerator and denominator must have the same box and the same bins")
+        self.box, self.grid = numerator.box, grid
+        self.numerator, self.denominator = numerator, denominator
+        self.weights, self.stiffness = weights, stiffness
+
+    @property
+    def orders(self) -> tuple[int, int]:
+        return self.numerator.monomials.order, self.denominator.monomials.order
+
+    @property
+    def bins(self) -> int:
+        return self.numerator.bins
+
+    def values(self, points: ArrayLike) -> Floats:
+        return self.numerator.values(points) / self.denominator.values(points)
+
+    def gradients(self, points: ArrayLike) -> Floats:
+        q = self.denominator.values(points)[..., None]
+        value = self.values(points)[..., None]
+        return np.asarray((self.numerator.gradients(points) - value * self.denominator.gradients(points)) / q)
+
+    def hessians(self, points: ArrayLike) -> Floats:
+        q = self.denominator.values(points)[..., None, None]
+        value = self.values(points)[..., None, None]
+        cross = self.gradients(points)[..., :, None] * self.denominator.gradients(points)[..., None, :]
+        own = self.numerator.hessians(points) - value * self.denominator.hessians(points)
+        return np.asarray((own - cross - np.swapaxes(cross, -1, -2)) / q)
+
+    def only(self, bins: ArrayLike) -> Rationals:
+        chosen = np.arange(self.bins)[np.asarray(bins)]
+        return Rationals(
+            self.numerator.only(chosen),
+            self.denominator.only(chosen),
+            grid=None if self.grid is None else self.grid.only(chosen),
+            weights=None if self.weights is None else self.weights[:, chosen],
+            stiffness=None if self.stiffness is None else self.stiffness[chosen],
+        )
+
+    def pole_free(self, smallest: float = 1e-6) -> NDArray[np.bool_]:
+        """Is Q proven to stay above ``smallest`` of its value in the middle of the box, per bin (B,)?"""
+        q = self.denominator.coefficients
+        with np.errstate(divide="ignore", invalid="ignore"):
+            relative = np.where(q[0] == 0, -1.0, q / q[0])
+        return prove_above(relative, self.denominator.monomials, smallest)[0]
+
+    @cached_property
+    def response(self) -> Floats:
+        """Linearised at the fit; directions that change no value, as of a common factor, are left out."""
+        grid, root = self.fitted_grid, np.sqrt(self._fit_weights).T
+        tops, bottoms = self.numerator.monomials(grid.x), self.denominator.monomials(grid.x)[:, 1:]
+        scale = root / self.denominator.values(grid.points).T
+        model = self.values(grid.points).T
+        columns = [scale[..., None] * tops, -(scale * model)[..., None] * bottoms]
+        jacobian = np.concatenate(columns, axis=2)  # (B, N, K)
+        normal = np.swapaxes(jacobian, 1, 2) @ jacobian
+        if self.stiffness is not None:
+            normal[:, tops.shape[1] :, tops.shape[1] :] += self.stiffness
+        inverse = np.linalg.pinv(normal, rcond=DEGENERATE, hermitian=True)
+        return np.asarray(inverse @ np.swapaxes(jacobian * root[..., None], 1, 2))
+
+    def coefficient_gradients(self, point: ArrayLike) -> tuple[Floats, Floats]:
+        x = self.box.scale(point)
+        tops, bottoms = self.numerator.monomials, self.denominator.monomials
+        top, bottom = tops(x), bottoms(x)[1:]
+        slope = np.concatenate([top @ tops.derivatives, bottoms(x) @ bottoms.derivatives[:, :, 1:]], axis=1)
+        slope = (slope / self.box.half_width[:, None]).T  # (K, d)
+        q, value = self.denominator.values(point)[:, None], self.values(point)[:, None]
+        # d value / d (p, q) = (top, -value bottom) / Q; its slope follows by the rule of quotients.
+        sign = np.concatenate(
+            [np.ones((self.bins, len(top))), -np.repeat(value, len(bottom), axis=1)], axis=1
+        )
+        basis = np.concatenate([top, bottom])
+        gradient = sign * basis / q
+        change = sign[..., None] * slope - gradient[..., None] * self.denominator.gradients(point)[:, None]
+        change[:, len(top) :] -= self.gradients(point)[:, None] * bottom[:, None]
+        return gradient, change / q[..., None]
+
+    def predict_left_out(self, rows: ArrayLike) -> Floats:
+        """By a fit to the other points, started from this one."""
+        grid, left = self.fitted_grid, np.atleast_1d(rows)
+        others = np.delete(np.arange(len(grid)), left)
+        weights = self._fit_weights[others]
+        again = fit_rationals(grid.at(others), self.orders, weights=weights, start=self)
+        return again.values(grid.points[left])
+
+    @property
+    def _fit_weights(self) -> Floats:
+        if self.weights is None:
+            raise ValueError("these rationals were not fitted here: fit_rationals knows their weights")
+        return self.weights
+
+
+def fit_rationals(
+    grid: Grid,
+    orders: tuple[int, int],
+    *,
+    weights: ArrayLike | None = None,
+    smallest: float = SMALLEST,
+    start: Rationals | None = None,
+) -> Rationals:
+    """Least-squares rationals of orders (m, n) for all bins of ``grid``, pole-free on its box.
+
+    ``weights`` as in ``fit_polynomials``; ``smallest`` bounds Q from below, where Q = 1 in the middle of the
+    box; ``start`` are rationals to begin from.  Raises ValueError for too few points and impossible orders.
+    """
+    m, n = orders
+    if n < 1:
+        raise ValueError(f"a rational of orders {orders} has no denominator: use fit_polynomials")
+    if not 0 < smallest < 0.5:
+        raise ValueError(
+            f"smallest must be between 0 and 0.5, not {smallest}: Q is 1 in the middle of the box"
+        )
+    tops, bottoms = Monomials(m, len(grid.box)), Monomials(n, len(grid.box))
+    require_points(grid, len(tops) + len(bottoms) - 1, f"orders {orders}")
+    w = np.broadcast_to(
+        grid.weights() if weights is None else checked_weights(weights, grid), grid.values.shape
+    )
+    basis, triangle = np.linalg.qr(tops(grid.x))
+    bins = Bins(
+        y=np.ascontiguousarray(grid.values.T),
+        root=np.ascontiguousarray(np.sqrt(w.T)),
+        cuts=np.zeros((grid.bins, 0, len(bottoms) - 1)),
+        numerator=basis,
+        denominator=bottoms(grid.x)[:, 1:],
+        noise=np.zeros(grid.bins),
+        level=2 * smallest,  # at the cuts; between them Q may fall to half of it
+    )
+    first = linear_start(bins) if start is None else start.denominator.coefficients[1:].T
+    usable, _ = prove_above(_denominators(first), bottoms, smallest)
+    bins, state = descend_freely(bins, np.where(usable[:, None], first, 0.0))
+    hold = stiffness(bins, state.q)
+    _exclude_poles(bins, state, hold, bottoms, smallest)
+    return Rationals(
+        Polynomials(grid.box, m, np.linalg.solve(triangle, state.p.T)),
+        Polynomials(grid.box, n, _denominators(state.q)),
+        grid=grid,
+        weights=w,
+        stiffness=hold,
+    )
+
+
+def _exclude_poles(bins: Bins, state: State, hold: Floats, bottoms: Monomials, smallest: float) -> None:
+    """Refit, in place, the bins whose Q is not proven to be at least ``smallest``, with ever more cuts."""
+    rows, cuts = np.arange(len(state.q)), bins.cuts
+    for _ in range(MAX_CUTS):
+        proven, lowest = prove_above(_denominators(state.q[rows]), bottoms, smallest)
+        rows, cuts, lowest = rows[~proven], cuts[~proven], lowest[~proven]
+        if not len(rows):
+            return
+        new = [_minimum(q, bottoms, point) for q, point in zip(state.q[rows], lowest, strict=True)]
+        cuts = np.concatenate([cuts, bottoms(np.array(new))[:, None, 1:]], axis=1)
+        held, refitted = descend_inside(replace(bins.rows(rows), cuts=cuts), state.q[rows])
+        state.put(rows, refitted)
+        hold[rows] = stiffness(held, refitted.q)
+    # Never seen, but a promise is a promise: Q is drawn towards the constant 1 until the proof succeeds.
+    while len(rows):
+        drawn = bins.rows(rows)
+        state.put(rows, expand(drawn, 0.9 * state.q[rows]))
+        rows = rows[~prove_above(_denominators(state.q[rows]), bottoms, smallest)[0]]
+
+
+def _denominators(q: Floats) -> Floats:
+    """Coefficients (K, B) of Q from those without its constant, (B, k)."""
+    return np.concatenate([np.ones((1, len(q))), q.T])
+
+
+def _minimum(q: Floats, bottoms: Monomials, start: Floats) -> Floats:
+    """A local minimum (d,) of one Q in [-1, 1]^d; for n = 1 the start, its lowest corner, is that already."""
+    coefficients = np.concatenate([[1.0], q])
+    slopes = (bottoms.derivatives @ coefficients).T
+
+    def value(x: Floats) -> float:
+        return float(bottoms(x) @ coefficients)
+
+    def gradient(x: Floats) -> Floats:
+        return np.asarray(bottoms(x) @ slopes)
+
+    found = minimize(value, start, jac=gradient, method="L-BFGS-B", bounds=[(-1.0, 1.0)] * len(start))
+    return np.asarray(found.x)
