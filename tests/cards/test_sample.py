@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import shutil
-import time
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from lblhep.cards import fingerprint, forget, open_sample, sample, verify
@@ -116,20 +113,3 @@ def test_data_outlive_their_source(write_card, workspace):
     open_sample(workspace, "tiny")
     file.unlink()
     assert len(open_sample(workspace, "tiny")) == 1
-
-
-def test_reading_is_quick(write_card, workspace, head, another_process):
-    """220,000 rows of 14 columns, verified and read: the bar leaves room for a busy machine."""
-    names = [f"c{i}" for i in range(14)]
-    columns = "columns:\n" + "".join(
-        f"  {name}: {{unit: '1', role: observable, description: d}}\n" for name in names
-    )
-    card = write_card(head=head[: head.index("columns:")] + columns)
-    rng = np.random.default_rng(1)
-    table = pa.table({name: rng.standard_normal(220_000).round(3).astype(np.float32) for name in names})
-    directory = sample.store(card, fingerprint(card), {"all": table})
-    start = time.process_time()
-    opened = open_sample(workspace, "tiny")
-    opened.columns(names)
-    assert time.process_time() - start < 1
-    shutil.rmtree(directory)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,14 +101,6 @@ def test_at_validates_again_and_names_the_axis(read: Read, sample: str, tmp_path
         recipe.at({"windo": 3})
 
 
-def test_at_is_quick(read: Read, sample: str) -> None:
-    recipe = read(sample)
-    start = time.process_time()
-    for init in range(500):
-        recipe.at({"window": 1, "fold": 2, "init": init})
-    assert (time.process_time() - start) / 500 < 1e-3  # seconds; measured 1e-4
-
-
 def test_a_search(read: Read, sample: str) -> None:
     recipe = read(sample, profile="tune")
     assert isinstance(recipe.trials, Search)
@@ -155,11 +146,8 @@ def test_its_yaml_reads_back(read: Read, sample: str, profile: str | None) -> No
 
 def test_the_import_is_light() -> None:
     code = (
-        "import pydantic, ruamel.yaml, time, sys; start = time.process_time(); import lblhep.recipe;"
-        "heavy = {'torch', 'ray', 'mlflow', 'pandas', 'numpy', 'optuna'} & set(sys.modules);"
-        "print(time.process_time() - start, sorted(heavy))"
+        "import pydantic, ruamel.yaml, sys; import lblhep.recipe;"
+        "print(sorted({'torch', 'ray', 'mlflow', 'pandas', 'numpy', 'optuna'} & set(sys.modules)))"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    seconds, heavy = out.split(maxsplit=1)
-    assert float(seconds) < 0.3  # measured 0.11
-    assert heavy.strip() == "[]"
+    assert out.strip() == "[]"
