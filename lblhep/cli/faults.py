@@ -5,7 +5,8 @@
 | 0 | done |
 | 1 | it could not be done: data, launch, tracking, disk; or trials failed |
 | 2 | the recipe, a component or the command line is wrong |
-| 130 | interrupted |
+| 130 | interrupted (Ctrl-C) |
+| 143 | terminated (SIGTERM) |
 """
 
 from __future__ import annotations

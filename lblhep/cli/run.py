@@ -48,7 +48,7 @@ def run(
     ] = None,
     serial: Annotated[bool, typer.Option("--serial", help="In this process, without Ray.")] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Resume although recipe or code has changed.")
+        bool, typer.Option("--force", help="Resume although recipe, code or data have changed.")
     ] = False,
 ) -> None:
     """Run a recipe: every trial of it, its groups and its report."""
