@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from lblhep import components, streams
 from lblhep.errors import LblhepError
-from lblhep.launch.packs import ArrayMap
+from lblhep.launch.arrays import ArrayMap
 from lblhep.launch.stages import StageCache
 from lblhep.recipe import Component
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lblhep.errors import LaunchError
-from lblhep.launch import packs
+from lblhep.launch import commit, packs
 from lblhep.launch.code import code_digest, code_digests
 from lblhep.launch.data import fingerprints
 
@@ -74,7 +74,7 @@ class LaunchDirectory:
         bad = [pack for pack in packs.committed(self.path) if packs.read_failures(self.path, pack)]
         for pack in bad:
             if self.partition is None:  # nothing else knows a search's point
-                packs.set_aside(self.path, pack)
+                commit.set_aside(self.path, pack)
             else:
                 shutil.rmtree(self.path / "packs" / pack)
         if bad:  # which groups they were part of is cheap to find out again, and cheap to redo

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from lblhep import components
 from lblhep.errors import LaunchError, LblhepError
+from lblhep.launch import commit, packs, tables
 from lblhep.launch import directory as directories
-from lblhep.launch import packs
 from lblhep.launch import resume as resuming
 from lblhep.launch.directory import LaunchDirectory
 from lblhep.launch.execute import Context
@@ -128,7 +128,7 @@ class Driver:
 
     def _clear(self) -> None:
         """Before a resumed launch goes on: what its end had written, and what failed, is made again."""
-        packs.sweep(self._directory.path)
+        commit.sweep(self._directory.path)
         for name in ("rows", "curves", "groups"):
             (self._directory.path / f"{name}.parquet").unlink(missing_ok=True)
         self._directory.forget_failures()
@@ -182,7 +182,7 @@ class Driver:
     def _committed(self, pack_id: str, launcher: Launcher, combined: set[str], here: bool) -> str:
         """Take up a pack that lies committed on disk: count it, log it, see which groups it completes."""
         path = self._directory.path
-        rows, about = packs.read_rows(path, pack_id), packs.read_about(path, pack_id)
+        rows, about = tables.read_rows(path, pack_id), packs.read_about(path, pack_id)
         pack = self._pack(pack_id, about)
         self._tally.committed(pack, rows, about, here)
         if self._search is not None:
@@ -239,17 +239,17 @@ class Driver:
 
         self._tell("writing tables and report")
         view = LaunchView(self._directory.path)
-        tables = []
+        written = []
         for name, table in (("rows", view.rows), ("groups", view.groups), ("curves", view.curves)):
             if len(table):
-                tables.append(self._directory.path / f"{name}.parquet")
-                packs.write_table(table, tables[-1])
+                written.append(self._directory.path / f"{name}.parquet")
+                tables.write_table(table, written[-1])
         headline, page = self._render()
         state = "failed" if self._problems else state
         progress = self._tally.snapshot()
         counts = {"trials": progress.done, "failed": progress.failed, "pruned": progress.pruned}
         numbers = {name: value for name, value in headline.items() if isinstance(value, int | float)}
-        artifacts = [*tables, *([] if page is None else [page.parent])]
+        artifacts = [*written, *([] if page is None else [page.parent])]
         self._ledger.finish(state, numbers | counts, artifacts)
         self._directory.update(state="failed" if self._ledger.broken else state, ended=time.time())
         self._notify(state, headline)

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from lblhep import components
 from lblhep.errors import LblhepError
-from lblhep.launch import packs
+from lblhep.launch import commit, tables
+from lblhep.launch.arrays import Arrays
 from lblhep.launch.bench import PackBench, Worker
+from lblhep.launch.commit import PackResult
 from lblhep.launch.intermediate import Intermediate
-from lblhep.launch.packs import PackResult
 from lblhep.recipe import Search
 from lblhep.tasks import Failure, Row
 
@@ -95,7 +96,7 @@ def run_pack(
         bench.listen = Intermediate(search.objective.metric, trials, report)
     finished, failures = _execute(context.recipe, pack.trials, bench)
     result = PackResult(
-        rows=packs.rows_table(pack.trials, finished),
+        rows=tables.rows_table(pack.trials, finished),
         curves=bench.curves,
         arrays=bench.arrays,
         failures=failures,
@@ -103,7 +104,7 @@ def run_pack(
     if isinstance(search, Search):
         _judge(context, search, pack, result)
     result.about["seconds"] = round(time.perf_counter() - begin, 3)
-    packs.commit(context.directory, pack.id, result)
+    commit.commit_pack(context.directory, pack.id, result)
     shutil.rmtree(checkpoint, ignore_errors=True)
     return result
 
@@ -135,7 +136,7 @@ def _floats(row: Row) -> dict[str, float]:
     return {name: float(value) for name, value in row.metrics.items()}
 
 
-def combine(context: Context, rows: pd.DataFrame, arrays: packs.Arrays) -> Mapping[str, Any]:
+def combine(context: Context, rows: pd.DataFrame, arrays: Arrays) -> Mapping[str, Any]:
     """What the recipe's ``groups:`` component makes of a group's rows (failed ones included) and arrays."""
     assert context.recipe.groups is not None
     combined: Mapping[str, Any] = components.build(context.recipe.groups)(rows, arrays)
@@ -156,12 +157,12 @@ def combine_group(
     directory = context.directory
     components.on_path(context.workspace)
     try:
-        rows = packs.read_tables(directory, "rows", only=set(pack_of.values()))
+        rows = tables.read_tables(directory, "rows", only=set(pack_of.values()))
         rows = rows[rows["trial"].isin(pack_of.keys())].reset_index(drop=True)
         if (rows["status"] == "failed").all():
             return f"group {group}: all its trials failed"
-        combined = combine(context, rows, packs.Arrays(directory, pack_of))
-        packs.commit_group(directory, group, key, combined)
+        combined = combine(context, rows, Arrays(directory, pack_of))
+        commit.commit_group(directory, group, key, combined)
     except Exception as error:  # as for a task: a Combine that fails costs its group, not the launch
         return f"group {group}: {failure('', error).error}"
     return None
@@ -178,7 +179,7 @@ def _judge(context: Context, search: Search, pack: Pack, result: PackResult) -> 
     if result.failures or diverged:
         return
     try:
-        combined = combine(context, result.rows, packs.Arrays(context.directory, {}, result.arrays))
+        combined = combine(context, result.rows, Arrays(context.directory, {}, result.arrays))
         if metric not in combined:
             raise LblhepError(
                 f"the objective {metric!r} is not among the point's metrics: {', '.join(combined)}"
@@ -194,19 +195,19 @@ def record_lost(context: Context, pack: Pack, error: str, trace: str) -> None:
     """Commit a pack whose worker died: all its trials failed."""
     about = {"point": _key(context, pack), "objective": math.nan}
     result = PackResult(
-        rows=packs.rows_table(pack.trials, {}),
+        rows=tables.rows_table(pack.trials, {}),
         failures=[Failure(trial.id, error, trace) for trial in pack.trials],
         about=about if isinstance(context.recipe.trials, Search) else {},
     )
-    packs.commit(context.directory, pack.id, result)
+    commit.commit_pack(context.directory, pack.id, result)
 
 
 def record_pruned(context: Context, pack: Pack, curve: Mapping[int, float]) -> None:
     """Commit a search point that the scheduler stopped; `curve`: what it had reported (step -> objective)."""
     last = list(curve.values())[-1]
     about = {"point": _key(context, pack), "objective": last, "curve": list(curve.items()), "pruned": True}
-    result = PackResult(rows=packs.rows_table(pack.trials, {}, otherwise="pruned"), about=about)
-    packs.commit(context.directory, pack.id, result)
+    result = PackResult(rows=tables.rows_table(pack.trials, {}, otherwise="pruned"), about=about)
+    commit.commit_pack(context.directory, pack.id, result)
 
 
 def _key(context: Context, pack: Pack) -> dict[str, Any]:

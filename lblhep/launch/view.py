@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lblhep.errors import LaunchError
-from lblhep.launch import packs
+from lblhep.launch import packs, tables
+from lblhep.launch.arrays import Arrays, read_npz
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,7 +69,7 @@ class LaunchView:
     @cached_property
     def groups(self) -> pd.DataFrame:
         """One row for each complete group: group, the axes that name it, metrics."""
-        return packs.read_groups(self.directory)
+        return tables.read_groups(self.directory)
 
     def arrays(self, trial: str, name: str) -> dict[str, np.ndarray]:
         """What `trial` saved under `name`.  Raises KeyError if it saved nothing so called."""
@@ -76,7 +77,7 @@ class LaunchView:
 
     def group_arrays(self, group: str) -> dict[str, np.ndarray]:
         """The arrays among what the Combine returned for `group`; empty if there were none."""
-        return packs.read_npz(packs.group_directory(self.directory, group) / "arrays.npz")
+        return read_npz(packs.group_directory(self.directory, group) / "arrays.npz")
 
     def sample(self, dataset: str) -> Any:
         """The opened data set (`lblhep.cards.Sample`) behind the recipe's data set of that name."""
@@ -88,8 +89,8 @@ class LaunchView:
         return open_sample(self.recipe.workspace, card)
 
     @cached_property
-    def _arrays(self) -> packs.Arrays:
-        return packs.Arrays(self.directory, packs.pack_of_trial(self.directory))
+    def _arrays(self) -> Arrays:
+        return Arrays(self.directory, packs.pack_of_trial(self.directory))
 
     def _table(self, name: str) -> pd.DataFrame:
         """The table written at the launch's end, or what its packs have so far."""
@@ -98,4 +99,4 @@ class LaunchView:
         whole = self.directory / f"{name}.parquet"
         if whole.is_file():
             return pd.read_parquet(whole)
-        return packs.read_tables(self.directory, name)
+        return tables.read_tables(self.directory, name)

@@ -11,8 +11,8 @@ from typing import Any
 
 from ray.tune import Trainable
 
+from lblhep.launch.commit import PackResult
 from lblhep.launch.execute import Context, Pruned, prepare, run_pack
-from lblhep.launch.packs import PackResult
 from lblhep.launch.search import values
 from lblhep.recipe import Search
 from lblhep.trials import Pack, point_pack

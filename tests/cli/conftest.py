@@ -49,7 +49,7 @@ def stored(workspace: Path) -> Path:
     """A finished launch of the study's smoke profile with invented AUCs: 0.7 and 0.9."""
     import numpy as np
 
-    from lblhep.launch import packs
+    from lblhep.launch import commit, tables
     from lblhep.launch.directory import create
     from lblhep.recipe import Recipe
     from lblhep.trials import plan
@@ -58,12 +58,12 @@ def stored(workspace: Path) -> Path:
     cut = plan(recipe, ("pseudo_experiment", "init"))
     launch = create(recipe, {pack.id: [trial.id for trial in pack.trials] for pack in cut.packs})
     for pack, auc in zip(cut.packs, (0.7, 0.9), strict=True):
-        rows = packs.rows_table(pack.trials, {trial.id: {"auc": auc} for trial in pack.trials})
-        packs.commit(launch.path, pack.id, packs.PackResult(rows, about={"seconds": 2.0}))
+        rows = tables.rows_table(pack.trials, {trial.id: {"auc": auc} for trial in pack.trials})
+        commit.commit_pack(launch.path, pack.id, commit.PackResult(rows, about={"seconds": 2.0}))
     for group, auc in zip(cut.groups, (0.7, 0.9), strict=True):
         combined = {"mean_auc": auc, "error": np.nan, "mistag": np.linspace(0.01, 1, 91)}
-        packs.commit_group(launch.path, group.id, group.key, combined)
-    packs.read_tables(launch.path, "rows").to_parquet(launch.path / "rows.parquet")
-    packs.read_tables(launch.path, "curves").to_parquet(launch.path / "curves.parquet")
+        commit.commit_group(launch.path, group.id, group.key, combined)
+    tables.read_tables(launch.path, "rows").to_parquet(launch.path / "rows.parquet")
+    tables.read_tables(launch.path, "curves").to_parquet(launch.path / "curves.parquet")
     launch.update(state="finished")
     return launch.path

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from lblhep.errors import LaunchError
-from lblhep.launch import Launch, LaunchView, Progress, launch, packs
+from lblhep.launch import Launch, LaunchView, Progress, commit, launch, packs
 
 CARD = """
 schema: lblhep/card@1
@@ -216,7 +216,7 @@ def test_full_disk_names_file_and_remedy(toy, monkeypatch: pytest.MonkeyPatch):
     def full(directory: Path, *arguments: object) -> None:
         raise OSError(28, "No space left on device", str(directory / "packs"))
 
-    monkeypatch.setattr(packs, "commit", full)
+    monkeypatch.setattr(commit, "commit_pack", full)
     with pytest.raises(
         LaunchError, match=r"packs: No space left on device; finished packs are kept.*--resume"
     ):

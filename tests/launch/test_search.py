@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from lblhep.errors import ComponentError
-from lblhep.launch import LaunchView, Progress, launch, packs
+from lblhep.launch import LaunchView, Progress, commit, launch, packs
 from lblhep.launch import search as searching
 from lblhep.launch.intermediate import Intermediate
 from lblhep.recipe import Recipe
@@ -138,11 +138,11 @@ def test_a_failed_point_is_tried_again_at_its_own_values(frail, tmp_path: Path, 
 def test_a_point_and_its_group_are_committed_in_one_step(toy, monkeypatch: pytest.MonkeyPatch):
     """A kill before a point's commit leaves nothing of it, or its successor would get its metrics."""
 
-    def kill(directory: Path, pack: str, result: packs.PackResult) -> None:
+    def kill(directory: Path, pack: str, result: commit.PackResult) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(packs, "commit", kill)
+        patch.setattr(commit, "commit_pack", kill)
         killed = launch(toy("search"), serial=True)
     assert packs.committed_groups(killed.directory) == set()
 

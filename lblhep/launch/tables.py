@@ -1,0 +1,86 @@
+"""Tables of trials and groups: made from metrics, kept as Parquet, put together from the packs.
+
+A trial's row is: trial, name, its axis values, its metrics, status.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lblhep.launch import packs
+from lblhep.recipe import cells
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lblhep.trials import Trial
+
+
+def rows_table(
+    trials: Sequence[Trial], metrics: Mapping[str, Mapping[str, float]], otherwise: str = "failed"
+) -> pd.DataFrame:
+    """One row for each trial: trial, name, its axis values, metrics, status.
+
+    Args:
+        metrics: trial id -> metrics of the trials that finished.
+        otherwise: the status of the others.
+    """
+    import pandas as pd
+
+    def row(trial: Trial) -> dict[str, Any]:
+        values = {axis: cell(value) for axis, value in cells(trial.point).items()}
+        found = {name: float(value) for name, value in metrics.get(trial.id, {}).items()}
+        status = "finished" if trial.id in metrics else otherwise
+        return {"trial": trial.id, "name": trial.name} | values | found | {"status": status}
+
+    return pd.DataFrame([row(trial) for trial in trials])
+
+
+def cell(value: Any) -> Any:
+    """An axis value as a table holds it: lists and mappings become their JSON text."""
+    return value if value is None or isinstance(value, (bool, int, float, str)) else json.dumps(value)
+
+
+def write_table(frame: pd.DataFrame, path: Path) -> None:
+    """Parquet wants one type for each column; an axis that mixes numbers and names is written as text."""
+    mixed = [
+        column
+        for column in frame.columns
+        if frame[column].dtype == object and len({type(entry) for entry in frame[column]}) > 1
+    ]
+    frame.astype(dict.fromkeys(mixed, str)).to_parquet(path, compression="zstd", index=False)
+
+
+def read_rows(directory: Path, pack: str) -> pd.DataFrame:
+    """A pack's rows."""
+    import pandas as pd
+
+    return pd.read_parquet(directory / "packs" / pack / "rows.parquet")
+
+
+def read_tables(directory: Path, name: str, only: Iterable[str] | None = None) -> pd.DataFrame:
+    """All packs' ``rows`` or ``curves`` (of the packs `only`) as one table, in the order of the trials."""
+    import pandas as pd
+
+    ids = sorted(packs.committed(directory) if only is None else only)
+    paths = [directory / "packs" / pack / f"{name}.parquet" for pack in ids]
+    frames = [pd.read_parquet(path) for path in paths if path.is_file()]
+    if not frames:
+        return pd.DataFrame({"trial": pd.Series(dtype=str)})
+    table = pd.concat(frames, ignore_index=True).sort_values("trial", kind="stable", ignore_index=True)
+    if "status" in table:  # last, also where a later pack brought a metric that the first one lacks
+        table["status"] = table.pop("status")
+    return table
+
+
+def read_groups(directory: Path) -> pd.DataFrame:
+    """All groups that are there: group, the axes that name it, metrics."""
+    import pandas as pd
+
+    contents = [packs.read_group(directory, group) for group in sorted(packs.committed_groups(directory))]
+    if not contents:
+        return pd.DataFrame({"group": pd.Series(dtype=str)})
+    return pd.DataFrame([{"group": c["group"]} | c["key"] | c["metrics"] for c in contents])
