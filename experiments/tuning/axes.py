@@ -1,8 +1,8 @@
 """Thrust and sphericity axes of many events with equally many particles.
 
 Arrays of momenta have the shape (events, particles, 3), in GeV.  Thrust is exact: the best plane's
-sides are found among those of the planes through two of the particles (for the major axis, of the lines through
-one), so no starting point and no iteration is involved.
+sides are found among those of the planes through two of the particles (for the major axis, of the lines
+through one), so no starting point and no iteration is involved.
 """
 
 from __future__ import annotations
@@ -57,19 +57,18 @@ def _largest_sum_in_space(p: Floats) -> Floats:
     n = p.shape[1]
     i, j = np.triu_indices(n, 1)
     normal = np.cross(p[:, i], p[:, j])
-    side = np.sign(normal @ p.transpose(0, 2, 1))
+    side = np.copysign(1.0, normal @ p.transpose(0, 2, 1))
     pair = np.arange(len(i))
     side[:, pair, i] = side[:, pair, j] = 0.0
-    rest = side @ p
-    return _best(rest, (p[:, i], p[:, j]))
+    return _settled(p, _best(side @ p, (p[:, i], p[:, j])))
 
 
 def _largest_sum_in_plane(p: Floats, normal: Floats) -> Floats:
     """The same for momenta in the plane across ``normal``, with lines through one particle."""
-    side = np.sign(np.cross(normal[:, None, :], p) @ p.transpose(0, 2, 1))
+    side = np.copysign(1.0, np.cross(normal[:, None, :], p) @ p.transpose(0, 2, 1))
     diagonal = np.arange(p.shape[1])
     side[:, diagonal, diagonal] = 0.0
-    return _best(side @ p, (p,))
+    return _settled(p, _best(side @ p, (p,)))
 
 
 def _best(rest: Floats, free: tuple[Floats, ...]) -> Floats:
@@ -83,6 +82,16 @@ def _best(rest: Floats, free: tuple[Floats, ...]) -> Floats:
     )
     longest: Floats = np.stack(sums)[choice, np.arange(len(rest)), candidate]
     return longest
+
+
+def _settled(p: Floats, vector: Floats) -> Floats:
+    """The sum with every particle on the side of ``vector``, which can only be longer.
+
+    It differs for toy events alone, whose third particle lies exactly in the plane of two others.
+    """
+    side = np.copysign(1.0, p @ vector[:, :, None])
+    total: Floats = (side * p).sum(axis=1)
+    return total
 
 
 def _unit(vector: Floats, normal_to: Floats | None = None) -> Floats:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 ENERGY = 91.19  # GeV, centre of mass
-BATCH = 2000  # events in memory at a time
+BATCH = 5000  # events in memory at a time
 LARGEST_SEED = 900_000_000
 CHARGED = (11, 13, 211, 321, 2212, 3112, 3222, 3312, 3334)  # what can be left over at the end, and has charge
 
@@ -52,6 +52,8 @@ def charged_particles(
     missing = n_events
     while missing:
         batch = pythia.nextBatch(min(BATCH, missing))
+        if not len(batch):
+            raise RuntimeError(f"Pythia makes no more events with {', '.join(commands)}")
         missing -= len(batch)
         yield _charged(batch.prt)
 

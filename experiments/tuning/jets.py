@@ -26,45 +26,55 @@ def resolutions(momenta: Floats, measure: Measure) -> Floats:
     p = momenta.copy()
     events, n, _ = p.shape
     each = np.arange(events)
-    visible2 = p[:, :, 3].sum(axis=1) ** 2
-    distance = _distance(p[:, :, None], p[:, None, :], measure)
+    unit = p[..., :3] / _size(p)[..., None]
+    distance = _distance(unit @ unit.transpose(0, 2, 1), p[:, :, None, 3], p[:, None, :, 3], measure)
     distance[:, np.arange(n), np.arange(n)] = np.inf
     y = np.zeros((events, MOST_JETS - 1))
     largest = np.zeros(events)
     for left in range(n, 2, -1):  # jets before the merging
-        open_ = distance[:, :left, :left]
-        nearest = open_.argmin(axis=2)
-        i = np.take_along_axis(open_, nearest[:, :, None], axis=2)[:, :, 0].argmin(axis=1)
-        j = nearest[each, i]
+        i = distance[:, :left, :left].min(axis=2).argmin(axis=1)
+        j = distance[each, i, :left].argmin(axis=1)
         i, j = np.minimum(i, j), np.maximum(i, j)
         largest = np.maximum(largest, distance[each, i, j])
         if left - 1 <= MOST_JETS:
-            y[:, left - 3] = largest / visible2
-        _merge(p, distance, i, j, left, measure)
-    return y
+            y[:, left - 3] = largest
+        _merge(p, unit, distance, i, j, left, measure)
+    scaled: Floats = y / momenta[..., 3].sum(axis=1)[:, None] ** 2
+    return scaled
 
 
 def _merge(
-    p: Floats, distance: Floats, i: NDArray[np.int64], j: NDArray[np.int64], left: int, measure: Measure
+    p: Floats,
+    unit: Floats,
+    distance: Floats,
+    i: NDArray[np.int64],
+    j: NDArray[np.int64],
+    left: int,
+    measure: Measure,
 ) -> None:
     """Put i + j in the place of i, and the last jet in the place of j."""
     each, last = np.arange(len(p)), left - 1
-    p[each, i] += p[each, j]
-    p[each, j] = p[:, last]
+    merged = p[each, i] + p[each, j]
+    direction = merged[:, :3] / _size(merged)[:, None]
+    p[each, i], unit[each, i] = merged, direction
+    p[each, j], unit[each, j] = p[:, last], unit[:, last]
     distance[each, j, :left] = distance[:, last, :left]
     distance[each, :left, j] = distance[:, :left, last]
-    distance[each, j, j] = np.inf
-    new = _distance(p[each, i][:, None], p[:, :last], measure)
+    cosine = (unit[:, :last] @ direction[:, :, None])[..., 0]
+    new = _distance(cosine, merged[:, None, 3], p[:, :last, 3], measure)
     distance[each, i, :last] = new
     distance[each, :last, i] = new
-    distance[each, i, i] = np.inf
+    distance[each, i, i] = distance[each, j, j] = np.inf
 
 
-def _distance(p: Floats, q: Floats, measure: Measure) -> Floats:
-    """y_ij E_vis^2 of momenta whose last axis is (px, py, pz, E)."""
-    size = np.sqrt((p[..., :3] ** 2).sum(axis=-1) * (q[..., :3] ** 2).sum(axis=-1))
-    cosine = (p[..., :3] * q[..., :3]).sum(axis=-1) / np.maximum(size, 1e-300)
-    one, other = p[..., 3], q[..., 3]
+def _distance(cosine: Floats, one: Floats, other: Floats, measure: Measure) -> Floats:
+    """y_ij E_vis^2 of pairs with these energies."""
     scale = np.minimum(one, other) ** 2 if measure == "durham" else one * other
     distance: Floats = 2 * scale * np.maximum(1 - cosine, 0.0)
     return distance
+
+
+def _size(p: Floats) -> Floats:
+    """|p| of momenta (..., 4), which round-off alone keeps from 0."""
+    size: Floats = np.sqrt(np.einsum("...k,...k->...", p[..., :3], p[..., :3]))
+    return np.maximum(size, 1e-300)

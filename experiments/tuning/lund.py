@@ -1,10 +1,10 @@
 """The parameters of a tune and the Pythia 8 settings that they stand for.
 
 The Lund fragmentation function f(z) ~ (1 - z)^a / z exp(-b mT^2 / z) has two parameters that data tell apart
-badly: a larger a with a larger b leaves the mean of z where it was.  A box in (a, b) is therefore mostly empty
-of good points.  ``avgZ``, the mean z of a primary rho meson, takes the place of b, as in Pythia's own
-``StringZ:deriveLundPars = 1``.  b is computed here rather than by Pythia, so that a point's settings hold
-for any version of the generator.
+badly: a larger a with a larger b leaves the mean of z where it was.  A box in (a, b) is therefore mostly
+empty of good points.  ``avgZ``, the mean z of a primary rho meson, takes the place of b, as in Pythia's own
+``StringZ:deriveLundPars = 1``.  b is computed here rather than by Pythia, so that a point's settings hold for
+any version of the generator.
 """
 
 from __future__ import annotations

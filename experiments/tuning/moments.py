@@ -15,7 +15,7 @@ from experiments.tuning.lund import settings
 from experiments.tuning.shapes import measure
 
 Floats = NDArray[np.float64]
-GROUP = 150  # events measured at once: their pairs of particles fit into a processor's cache
+GROUP = 250  # events measured at once: their pairs of particles fit into a processor's cache
 FEWEST = 2  # charged particles; an event with fewer counts, and fills nothing
 
 
@@ -44,16 +44,15 @@ def generate(
 ) -> Moments:
     """Generate events at one point (``lund.settings``) and sum their fills."""
     bins = n_bins(histograms)
-    total, squares, products = np.zeros(bins), np.zeros(bins), np.zeros((bins, bins), order="F")
+    total, products = np.zeros(bins), np.zeros((bins, bins), order="F")
     for momenta, multiplicity in charged_particles(settings(point), n_events, seed):
         rows = [fills(measure(group), histograms) for group in equal_multiplicity(momenta, multiplicity)]
         row = np.concatenate(rows)
         total += row.sum(axis=0)
-        squares += (row**2).sum(axis=0)
-        products = dsyrk(1.0, row, beta=1.0, c=products, trans=1, lower=1, overwrite_c=1)
+        products = dsyrk(1.0, row.T, beta=1.0, c=products, lower=1, overwrite_c=1)
     lower = np.tril(products)
-    products = lower + np.tril(lower, -1).T - np.outer(total, total) / n_events
-    return Moments(n_events, total, squares, products)
+    symmetric = lower + np.tril(lower, -1).T
+    return Moments(n_events, total, np.diag(symmetric).copy(), symmetric - np.outer(total, total) / n_events)
 
 
 def equal_multiplicity(momenta: Floats, multiplicity: NDArray[np.int64]) -> Iterator[Floats]:
