@@ -29,10 +29,7 @@ class Trial:
     @property
     def name(self) -> str:
         """``window=3 fold=1``, for people."""
-        return (
-            " ".join(f"{axis}={_shown(value)}" for axis, value in cells(self.point).items())
-            or self.base.study
-        )
+        return _named(self.point) or self.base.study
 
     def __getstate__(self) -> dict[str, Any]:
         """Workers get the base recipe (once for a pack) and make the trial's own."""
@@ -54,6 +51,11 @@ class Group:
     id: str
     key: dict[str, Any]
     trials: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """``window=3``, for people."""
+        return _named(self.key) or "all trials"
 
 
 @dataclass(frozen=True)
@@ -102,9 +104,14 @@ def point_pack(recipe: Recipe, index: int, values: Mapping[str, Any]) -> Pack:
     return Pack(f"{index:06d}", trials)
 
 
-def point_group(pack: Pack, values: Mapping[str, Any]) -> Group:
-    """The group that a search point is."""
-    return Group(pack.id, dict(values), tuple(trial.id for trial in pack.trials))
+def point_group(pack: Pack) -> Group:
+    """The group that a search point is; its key: the values that its replicates share."""
+    first = pack.trials[0]
+    search = first.base.trials
+    if not isinstance(search, Search):
+        raise ValueError(f"a pack of a {search.kind} is not a point")
+    key = {name: value for name, value in first.point.items() if name in search.space}
+    return Group(pack.id, key, tuple(trial.id for trial in pack.trials))
 
 
 def is_batched(axis: Axis, batches_over: tuple[str, ...]) -> bool:
@@ -153,6 +160,11 @@ def _groups(
         )
         for index, part in enumerate(parts)
     )
+
+
+def _named(point: Mapping[str, Any]) -> str:
+    """Axis values in words, as everything that people see calls trials, groups and points."""
+    return " ".join(f"{axis}={_shown(value)}" for axis, value in cells(point).items())
 
 
 def _shown(value: Any) -> str:

@@ -108,6 +108,7 @@ def test_values_may_be_lists_and_mappings(recipe: Callable[..., Recipe]) -> None
     planned = plan(base, ("window", "fold"))
     assert planned.trials[6].name == "features=['x', 'y'] layers=Tanh window=1 fold=1"
     assert [group.key for group in planned.groups] == [{"features": ["x"]}, {"features": ["x", "y"]}]
+    assert planned.groups[0].name == "features=['x']"
     assert planned.trials[6].recipe.datasets["d"].arguments["fold"] == 1
     # An axis that sets several arguments is batched if all of them are.
     assert sizes(planned) == [2, 2, 2, 2]
@@ -134,8 +135,9 @@ def test_a_search_point_is_a_pack_of_all_replicates(recipe: Callable[..., Recipe
     assert [trial.id for trial in pack.trials] == [f"{index:06d}" for index in range(12, 18)]
     assert pack.trials[1].name == "lr=0.123457 fold=0 init=1"
     assert pack.trials[1].recipe.task.arguments["lr"] == 0.1234567
-    group = point_group(pack, {"lr": 0.1234567})
+    group = point_group(pack)
     assert (group.id, group.key, len(group.trials)) == ("000002", {"lr": 0.1234567}, 6)
+    assert group.name == "lr=0.123457"
 
 
 def test_scans_and_searches_are_not_taken_for_each_other(recipe: Callable[..., Recipe]) -> None:
@@ -143,6 +145,8 @@ def test_scans_and_searches_are_not_taken_for_each_other(recipe: Callable[..., R
         plan(recipe(SEARCH, by=[]), ())
     with pytest.raises(ValueError, match="a scan has no points"):
         point_pack(recipe(scan(12)), 0, {})
+    with pytest.raises(ValueError, match="a pack of a scan is not a point"):
+        point_group(plan(recipe(scan(12)), ()).packs[0])
 
 
 def test_packs_travel_light(recipe: Callable[..., Recipe]) -> None:

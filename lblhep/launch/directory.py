@@ -28,7 +28,7 @@ class LaunchDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.info: dict[str, Any] = _read_info(path)
+        self.info = read_info(path)
 
     @property
     def id(self) -> str:
@@ -81,7 +81,12 @@ class LaunchDirectory:
             shutil.rmtree(self.path / "groups", ignore_errors=True)
 
 
-def _read_info(path: Path) -> dict[str, Any]:
+def read_info(path: Path) -> dict[str, Any]:
+    """launch.json: id, study, state, digests of recipe, code and data, partition, MLflow run.
+
+    Raises:
+        LaunchError: there is none, or it is not one of ours.
+    """
     try:
         content: dict[str, Any] = json.loads((path / "launch.json").read_text())
     except FileNotFoundError:

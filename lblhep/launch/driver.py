@@ -186,7 +186,7 @@ class Driver:
         pack = self._pack(pack_id, about)
         self._tally.committed(pack, rows, about, here)
         if self._search is not None:
-            group = point_group(pack, about["point"])
+            group = point_group(pack)
             self._group_of |= dict.fromkeys(group.trials, group)
         self._ledger.pack(
             pack, rows, {t.id: self._group_of[t.id] for t in pack.trials if t.id in self._group_of}

@@ -25,6 +25,7 @@ from lblhep.launch.commit import PackResult
 from lblhep.launch.intermediate import Intermediate
 from lblhep.recipe import Search
 from lblhep.tasks import Failure, Row
+from lblhep.trials import point_group
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -174,7 +175,7 @@ def _judge(context: Context, search: Search, pack: Pack, result: PackResult) -> 
     A point must not win by losing its worst replicates: where one failed or diverged, there is no objective.
     """
     metric = search.objective.metric
-    result.about |= {"point": _key(context, pack), "objective": math.nan}
+    result.about |= {"point": point_group(pack).key, "objective": math.nan}
     diverged = metric in result.rows and result.rows[metric].isna().any()
     if result.failures or diverged:
         return
@@ -193,24 +194,23 @@ def _judge(context: Context, search: Search, pack: Pack, result: PackResult) -> 
 
 def record_lost(context: Context, pack: Pack, error: str, trace: str) -> None:
     """Commit a pack whose worker died: all its trials failed."""
-    about = {"point": _key(context, pack), "objective": math.nan}
     result = PackResult(
         rows=tables.rows_table(pack.trials, {}),
         failures=[Failure(trial.id, error, trace) for trial in pack.trials],
-        about=about if isinstance(context.recipe.trials, Search) else {},
     )
+    if isinstance(context.recipe.trials, Search):
+        result.about |= {"point": point_group(pack).key, "objective": math.nan}
     commit.commit_pack(context.directory, pack.id, result)
 
 
 def record_pruned(context: Context, pack: Pack, curve: Mapping[int, float]) -> None:
     """Commit a search point that the scheduler stopped; `curve`: what it had reported (step -> objective)."""
     last = list(curve.values())[-1]
-    about = {"point": _key(context, pack), "objective": last, "curve": list(curve.items()), "pruned": True}
+    about = {
+        "point": point_group(pack).key,
+        "objective": last,
+        "curve": list(curve.items()),
+        "pruned": True,
+    }
     result = PackResult(rows=tables.rows_table(pack.trials, {}, otherwise="pruned"), about=about)
     commit.commit_pack(context.directory, pack.id, result)
-
-
-def _key(context: Context, pack: Pack) -> dict[str, Any]:
-    """The values that a search point's replicates share."""
-    space = getattr(context.recipe.trials, "space", {})
-    return {name: value for name, value in pack.trials[0].point.items() if name in space}

@@ -48,7 +48,7 @@ class Ledger:
             group_of: trial id -> its group; trials without one stand below the launch itself.
         """
         for group in group_of.values():
-            self._names[group.id] = group_name(group)
+            self._names[group.id] = group.name
         records = _records(self._directory, pack, rows, group_of)
         self._attempt(lambda: self._tracker.trials(records, self._names))
 
@@ -56,7 +56,7 @@ class Ledger:
         """Log a group that was combined, or could not be."""
         metrics = {} if error is not None else packs.read_group(self._directory, group.id)["metrics"]
         status = "finished" if error is None else "failed"
-        self._attempt(lambda: self._tracker.group(group.id, group_name(group), group.key, metrics, status))
+        self._attempt(lambda: self._tracker.group(group.id, group.name, group.key, metrics, status))
 
     def finish(self, status: str, metrics: Mapping[str, float], artifacts: Iterable[Path]) -> None:
         """Close the launch's run."""
@@ -73,12 +73,6 @@ class Ledger:
                     self.broken = error
                     return
             time.sleep(pause)
-
-
-def group_name(group: Group) -> str:
-    """``window=3``, for people."""
-    shown = {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in cells(group.key).items()}
-    return " ".join(f"{axis}={value}" for axis, value in shown.items()) or "all trials"
 
 
 def _records(

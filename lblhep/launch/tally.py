@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lblhep.launch.progress import Progress
 from lblhep.recipe import Recipe, Search
-from lblhep.trials import Pack
+from lblhep.trials import Pack, point_group
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,8 +39,7 @@ class Tally:
             self._counts[str(status)] += int(count)
         self._done_here += len(rows) if here else 0
         if "objective" in about and not about.get("pruned", False):
-            point = {name: value for name, value in pack.trials[0].point.items() if name in about["point"]}
-            self._consider(about["objective"], " ".join(f"{n}={_short(v)}" for n, v in point.items()))
+            self._consider(about["objective"], point_group(pack).name)
         elif "objective" not in about and self._metric in rows:
             for value, name in zip(rows[self._metric], rows["name"], strict=True):
                 self._consider(value, name)
@@ -84,7 +83,3 @@ def _aim(recipe: Recipe) -> tuple[str, str]:
         if metric.goal is not None:
             return name, metric.goal
     return "", "maximize"
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

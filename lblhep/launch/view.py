@@ -5,7 +5,6 @@ Works at any moment: while the launch runs, after it was killed, and on another 
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lblhep.errors import LaunchError
 from lblhep.launch import packs, tables
 from lblhep.launch.arrays import Arrays, read_npz
+from lblhep.launch.directory import read_info
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,18 +33,8 @@ class LaunchView:
 
     def __init__(self, directory: Path) -> None:
         self.directory = Path(directory)
-        if not (self.directory / "launch.json").is_file():
-            raise LaunchError(f"{self.directory}: no launch here (launch.json is missing)")
-
-    @cached_property
-    def info(self) -> dict[str, Any]:
-        """launch.json: id, study, digest, state, partition, MLflow run."""
-        path = self.directory / "launch.json"
-        try:
-            content: dict[str, Any] = json.loads(path.read_text())
-        except ValueError as error:
-            raise LaunchError(f"{path}: not readable as JSON ({error})") from error
-        return content
+        self.info = read_info(self.directory)
+        """launch.json, as `read_info` says."""
 
     @cached_property
     def recipe(self) -> Recipe:
