@@ -7,11 +7,19 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
+ASIDE = ("lblhep/cli/", "lblhep/report/", "lblhep/notify.py")
+"""No row, array or group metric passes through these: they start a launch, draw it and speak of it.
+
+So an edit of a figure or of a help text may come between a launch and its resumption.  (A study's own figures
+are not told from its models: a study's file counts whatever its name is.)
+"""
+
 
 def code_digests(workspace: Path, study: str) -> dict[str, str]:
-    """File -> sha256 (shortened) of every Python file of lblhep and of the study's package directory.
+    """File -> sha256 (shortened) of the Python files of lblhep and of the study's package directory.
 
-    The study is the workspace's ``experiments/<study>/`` if there is one, else the installed one.
+    All of them, but for those that no result depends on (`ASIDE`).  The study is the workspace's
+    ``experiments/<study>/`` if there is one, else the installed one.
     """
     import lblhep
 
@@ -21,10 +29,15 @@ def code_digests(workspace: Path, study: str) -> dict[str, str]:
         roots[f"experiments/{study}"] = own
     elif (installed := _installed(study)) is not None:
         roots[f"experiments/{study}"] = installed
-    return {
-        f"{name}/{path.relative_to(root).as_posix()}": hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    files = {
+        f"{name}/{path.relative_to(root).as_posix()}": path
         for name, root in roots.items()
         for path in sorted(root.rglob("*.py"))
+    }
+    return {
+        name: hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        for name, path in files.items()
+        if not name.startswith(ASIDE)
     }
 
 
