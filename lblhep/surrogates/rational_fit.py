@@ -24,6 +24,7 @@ MAX_STEPS = 60
 WIDTH = 0.3  # prior of each coefficient of Q, whose monomials lie within [-1, 1] and whose constant is 1
 PRIOR_ROUNDS = 3  # of the fit and of its mean squared residual, in turn
 BARRIERS = (1e-1, 1e-3, 1e-5, 1e-7)  # weights of the barrier, in units of the mean squared residual
+NEARLY_ZERO = 1e-6  # Q that no step may go below at a point of the grid
 PRECISION = 1e-11  # relative decrease of the sum of squares at which a bin is done
 
 
@@ -72,8 +73,9 @@ class State:
 
 def expand(bins: Bins, q: Floats) -> State:
     """Half the sum of squares with the best numerator for q, plus prior and barrier; its derivatives in q."""
-    with np.errstate(all="ignore"):  # a trial step may come upon a pole: its merit is then no improvement
-        scale = bins.root / (1 + q @ bins.denominator.T)  # (B, N)
+    with np.errstate(all="ignore"):  # a trial step may come upon a pole: its merit is then infinite
+        denominator = 1 + q @ bins.denominator.T
+        scale = bins.root / denominator  # (B, N)
         normal, p = numerator(bins, scale)
         model = scale * (p @ bins.numerator.T)
         residual = bins.root * bins.y - model
@@ -89,7 +91,8 @@ def expand(bins: Bins, q: Floats) -> State:
         gradient = (residual * tilt) @ bins.denominator + prior[:, None] * q
         gradient = gradient - push[:, None] * (bins.cuts / slack[..., None]).sum(axis=1)
         merit = 0.5 * (squares + prior * (q**2).sum(axis=1)) - push * np.log(slack).sum(axis=1)
-    return State(q, p, squares, np.where(np.isfinite(merit), merit, np.inf), gradient, curvature)
+    allowed = np.isfinite(merit) & (denominator > NEARLY_ZERO).all(axis=1)
+    return State(q, p, squares, np.where(allowed, merit, np.inf), gradient, curvature)
 
 
 def stiffness(bins: Bins, q: Floats) -> Floats:
@@ -118,12 +121,14 @@ def products(weight: Floats, left: Floats, right: Floats) -> Floats:
 
 
 def solve(matrix: Floats, right: Floats) -> Floats:
-    """Batched solution; rows that a pole has spoilt, or singular ones, give NaN."""
+    """Batched solution with positive matrices; NaN in rows that a pole has spoilt."""
     usable = np.isfinite(matrix).all(axis=(1, 2), keepdims=True)
-    safe = np.where(usable, matrix, np.eye(matrix.shape[1]))
-    trace = np.trace(safe, axis1=1, axis2=2)[:, None, None] / matrix.shape[1]
-    safe = safe + np.eye(matrix.shape[1]) * (1e-15 * abs(trace) + 1e-300)
-    return np.where(usable, np.linalg.solve(safe, right), np.nan)
+    safe, eye = np.where(usable, matrix, np.eye(matrix.shape[1])), np.eye(matrix.shape[1])
+    diagonal = abs(np.einsum("bjj->bj", safe))
+    unit = np.sqrt(np.maximum(diagonal, 1e-16 * diagonal.max(axis=1, keepdims=True) + 1e-300))[..., None]
+    # On the scale of its diagonal, where a trace more of it keeps a degenerate one from being singular.
+    scaled = safe / unit / np.swapaxes(unit, 1, 2) + 1e-14 * eye
+    return np.where(usable, np.linalg.solve(scaled, right / unit) / unit, np.nan)
 
 
 def linear_start(bins: Bins) -> Floats:
@@ -175,7 +180,7 @@ def descend_freely(bins: Bins, q: Floats) -> tuple[Bins, State]:
     Returns the bins with their noise as well.
     """
     flat, given = (expand(bins, start) for start in (np.zeros_like(q), q))
-    with np.errstate(divide="ignore"):  # a perfect fit has log 0
+    with np.errstate(divide="ignore", invalid="ignore"):  # a perfect fit has log 0, bins of zeros 0 / 0
         gain = bins.y.shape[1] * np.log(flat.squares / given.squares)
     better = gain > (q**2).sum(axis=1) / WIDTH**2  # false for a NaN, of a pole
     q, squares = np.where(better[:, None], q, 0.0), np.where(better, given.squares, flat.squares)
@@ -187,8 +192,12 @@ def descend_freely(bins: Bins, q: Floats) -> tuple[Bins, State]:
 
 
 def descend_inside(bins: Bins, q: Floats) -> tuple[Bins, State]:
-    """Minimise under the cuts from anywhere: q is first drawn towards 0, which satisfies all of them."""
-    drop = (bins.cuts @ q[..., None])[..., 0].min(axis=1)
+    """Minimise under the cuts from anywhere: q is first drawn towards 0, which satisfies all of them.
+
+    Returns the bins with their last barrier as well.
+    """
+    at_cuts, at_points = (bins.cuts @ q[..., None])[..., 0], q @ bins.denominator.T
+    drop = np.minimum(at_cuts.min(axis=1), at_points.min(axis=1))
     reach = 0.9 * (1 - bins.level)
     q = q * np.minimum(1.0, reach / np.maximum(-drop, reach))[:, None]
     for barrier in BARRIERS:

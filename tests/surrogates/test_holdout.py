@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lblhep.surrogates import Grid, fit_polynomials, fit_rationals, hold_out
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("rows", [[5], [0, 17, 40]])
+def test_the_closed_form_is_an_explicit_refit(grid, rows, shared):
+    if shared:
+        grid = Grid(grid.box, grid.points, grid.values)
+    others = np.delete(np.arange(64), rows)
+    refit = fit_polynomials(grid.at(others), 3).values(grid.points[rows])
+    np.testing.assert_allclose(fit_polynomials(grid, 3).predict_left_out(rows), refit, atol=1e-10)
+
+
+def test_rationals_are_fitted_again(grid):
+    """From another start, so equal as far as the minimum is one."""
+    rows, few = [3, 30], grid.only([0, 1, 2, 3])
+    refit = fit_rationals(few.at(np.delete(np.arange(64), rows)), (2, 1)).values(grid.points[rows])
+    left_out = fit_rationals(few, (2, 1)).predict_left_out(rows)
+    np.testing.assert_allclose(left_out, refit, rtol=1e-3)
+
+
+@pytest.mark.parametrize("folds", [None, 16])
+def test_the_right_order_leaves_noise_and_a_low_order_more(grid, folds):
+    """The data are cubics: 20 coefficients from 60 points leave the prediction much of the noise."""
+    enough = hold_out(fit_polynomials(grid, 3), folds)
+    assert 1.0 < np.median(enough.relative_rms) < 2
+    assert np.median(hold_out(fit_polynomials(grid, 1), folds).relative_rms) > 2
+    assert enough.residuals.shape == (64, 24)
+
+
+def test_the_worst_bins_come_first(grid):
+    values = grid.values.copy()
+    values[:, 7] += np.sin(40 * grid.x[:, 0])
+    spoilt = Grid(grid.box, grid.points, values, errors=grid.errors)
+    result = hold_out(fit_polynomials(spoilt, 3))
+    assert result.worst(3)[0] == (7, pytest.approx(result.relative_rms.max()))
+    without = hold_out(fit_polynomials(Grid(grid.box, grid.points, values), 3))
+    assert without.worst(1)[0] == (7, pytest.approx(without.rms[7]))
+    with pytest.raises(ValueError, match="no Monte Carlo errors"):
+        without.relative_rms  # noqa: B018
+
+
+def test_impossible_folds_are_refused(grid):
+    with pytest.raises(ValueError, match="take 2 to 64"):
+        hold_out(fit_polynomials(grid, 2), 1)
+    with pytest.raises(ValueError, match="more folds, more points or a lower order"):
+        hold_out(fit_polynomials(grid, 4), 2)
