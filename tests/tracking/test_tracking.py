@@ -13,8 +13,8 @@ import pytest
 from lblhep.errors import TrackingError
 from lblhep.launch import Launch, LaunchView, Progress, launch
 from lblhep.tracking import find_run, tracking_uri
+from lblhep.tracking.runs import storable
 from lblhep.tracking.store import connect, database
-from lblhep.tracking.tracker import storable
 
 
 def runs_of(outcome: Launch, workspace: Path) -> list[Any]:
@@ -112,7 +112,7 @@ def test_what_was_said_of_the_first_driver_stays(toy, monkeypatch: pytest.Monkey
     outcome = launch(recipe, serial=True)
     tasks = recipe.workspace / "experiments" / "toy" / "tasks.py"
     tasks.write_text(tasks.read_text() + "\n# a change\n")
-    monkeypatch.setattr("lblhep.tracking.tracker.package_versions", lambda: "newer")
+    monkeypatch.setattr("lblhep.tracking.launch_run.package_versions", lambda: "newer")
     launch(recipe, serial=True, resume=outcome.id, force=True)
     client = connect(recipe.workspace)
     assert client.get_run(outcome.run_id).data.tags["lblhep.mixed"] == "code"
@@ -178,8 +178,10 @@ def test_mlflow_gives_out_half_way(toy, monkeypatch: pytest.MonkeyPatch):
 def test_broken_from_the_start(toy):
     recipe = toy("scan")
     database(recipe.workspace).write_bytes(b"this is no database" * 100)
+    seen: list[Progress] = []
     with pytest.raises(TrackingError, match=r"mlflow.db: .*not a database.*move the file away"):
-        launch(recipe, serial=True)
+        launch(recipe, serial=True, observe=seen.append)
+    assert not seen, "nothing is said to be launched"
 
 
 def test_locked_from_the_start(toy, monkeypatch: pytest.MonkeyPatch):

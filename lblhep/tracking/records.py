@@ -1,0 +1,48 @@
+"""What the tracker is told: a launch, the data that it reads, its trials.  Plain values, no MLflow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class DataInput:
+    """A data set that a launch reads: becomes an MLflow data set of the parent run."""
+
+    name: str
+    digest: str
+    source: str
+
+
+@dataclass(frozen=True)
+class About:
+    """What is constant over a launch: it stands on the parent run, not on each trial."""
+
+    launch: str
+    experiment: str
+    title: str
+    params: Mapping[str, Any]
+    tags: Mapping[str, str]
+    files: Sequence[Path]
+    """Logged as artifacts at once (the recipe)."""
+    inputs: Sequence[DataInput] = ()
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial's run."""
+
+    id: str
+    name: str
+    group: str | None
+    point: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    status: str
+    """``finished``, ``failed`` or ``pruned``."""
+    ended: float
+    """Seconds since the epoch, the same at every attempt: that makes logging it twice the same as once."""
+    error: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
