@@ -1,4 +1,4 @@
-"""Which launch to resume, and whether what it was made from is still the same."""
+"""Resuming: which launch, whether what it was made from is still the same, and what of it is made again."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lblhep.errors import LaunchError
+from lblhep.launch import commit
 from lblhep.launch.code import changed, code_digests
 from lblhep.launch.data import fingerprints
 from lblhep.launch.directory import LaunchDirectory, launches
+from lblhep.trials import Pack, Plan
 
 if TYPE_CHECKING:
     from lblhep.recipe import Recipe
@@ -75,6 +77,30 @@ def refuse(said: dict[str, str]) -> None:
             f"{'; '.join(said.values())}. Its finished packs came from the old: start anew without --resume, "
             "or --force to mix them"
         )
+
+
+def kept_partition(planned: Plan, directory: LaunchDirectory) -> dict[str, Pack]:
+    """The packs as they were cut when the launch began, whatever the task would batch now.
+
+    Raises:
+        LaunchError: the launch is of other trials.
+    """
+    trials = {trial.id: trial for trial in planned.trials}
+    partition = directory.partition or {}
+    if {trial for ids in partition.values() for trial in ids} != trials.keys():
+        raise LaunchError(
+            f"launch {directory.id} is of {sum(map(len, partition.values()))} trials, this recipe has "
+            f"{len(trials)}: start anew without --resume"
+        )
+    return {pack: Pack(pack, tuple(trials[trial] for trial in ids)) for pack, ids in partition.items()}
+
+
+def clear(found: LaunchDirectory) -> None:
+    """Before the launch goes on: what its end had written, and what failed, is made again."""
+    commit.sweep(found.path)
+    for name in ("rows", "curves", "groups"):
+        (found.path / f"{name}.parquet").unlink(missing_ok=True)
+    found.forget_failures()
 
 
 def _some(names: list[str]) -> str:

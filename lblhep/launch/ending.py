@@ -1,0 +1,117 @@
+"""The end of a launch: tables, report, MLflow and the summary, or what an interrupted one leaves behind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lblhep.launch import tables
+from lblhep.launch.announce import announce
+from lblhep.launch.execute import failure
+from lblhep.launch.progress import Launch
+from lblhep.launch.report import render
+from lblhep.launch.view import LaunchView
+
+if TYPE_CHECKING:
+    from lblhep.launch.bookkeeping import Books
+    from lblhep.launch.directory import LaunchDirectory
+    from lblhep.recipe import Recipe
+
+
+class Ending:
+    """Ends one launch, in one of two ways.
+
+    Args:
+        tell: told what is being done, in words.
+    """
+
+    def __init__(
+        self, recipe: Recipe, directory: LaunchDirectory, books: Books, tell: Callable[[str], None]
+    ) -> None:
+        self._recipe, self._directory, self._books, self._tell = recipe, directory, books, tell
+        self._ledger = books.ledger
+
+    def finished(self) -> Launch:
+        """All was tried.  In this order, so that a kill in between can be resumed.
+
+        Raises:
+            TrackingError: the MLflow store had given out.
+        """
+        self._tell("writing tables and report")
+        written = self._write_tables()
+        headline, page = self._render()
+        progress = self._books.tally.snapshot()
+        state = "failed" if progress.failed or self._books.problems else "finished"
+        counts = {"trials": progress.done, "failed": progress.failed, "pruned": progress.pruned}
+        numbers = {name: value for name, value in headline.items() if isinstance(value, int | float)}
+        artifacts = [*written, *([] if page is None else [page.parent])]
+        self._ledger.finish(state, numbers | counts, artifacts)
+        self._directory.update(state="failed" if self._ledger.broken else state, ended=time.time())
+        self._announce(state, headline)
+        if self._ledger.broken is not None:
+            raise self._ledger.broken
+        again = f"to try what failed again: the same command with --resume {self._directory.id}"
+        return self._outcome(state, again if state == "failed" else "", headline=headline, report=page)
+
+    def interrupted(self, stopped_by: int) -> Launch:
+        """Ctrl-C or SIGTERM, the signal `stopped_by`: what is committed is kept."""
+        self._directory.update(state="interrupted")
+        self._ledger.finish("interrupted", {}, ())
+        self._announce("interrupted", {})
+        how = f"go on with the same command and --resume (or --resume {self._directory.id})"
+        message = f"stopped; all finished packs are kept: {how}"
+        return self._outcome("interrupted", message, stopped_by=stopped_by)
+
+    def _write_tables(self) -> list[Path]:
+        view = LaunchView(self._directory.path)
+        written = []
+        for name, table in (("rows", view.rows), ("groups", view.groups), ("curves", view.curves)):
+            if len(table):
+                written.append(self._directory.path / f"{name}.parquet")
+                tables.write_table(table, written[-1])
+        return written
+
+    def _render(self) -> tuple[Mapping[str, str | float], Path | None]:
+        """The report; one that fails costs a line, not the launch."""
+        out = self._directory.path / "report"
+        try:
+            headline = render(LaunchView(self._directory.path), out)
+        except Exception as error:  # a study's own code
+            record = failure("", error)
+            (self._directory.path / "report-error.txt").write_text(record.traceback)
+            again = f"lblhep report {self._directory.id}"
+            self._books.problems.append(
+                f"the report failed: {record.error}; its traceback is in report-error.txt ({again})"
+            )
+            return {}, None
+        return headline, out / "index.html"
+
+    def _announce(self, event: str, headline: Mapping[str, str | float]) -> None:
+        progress, lines = self._books.tally.snapshot(), [f"{name}: {v}" for name, v in headline.items()]
+        warning = announce(self._recipe, self._directory.id, event, progress, lines + self._books.problems)
+        if warning:
+            self._tell(warning)
+
+    def _outcome(
+        self,
+        state: str,
+        message: str,
+        headline: Mapping[str, str | float] | None = None,
+        report: Path | None = None,
+        stopped_by: int = 0,
+    ) -> Launch:
+        return Launch(
+            id=self._directory.id,
+            directory=self._directory.path,
+            state=state,
+            progress=self._books.tally.snapshot(),
+            headline=headline or {},
+            report=report,
+            problems=tuple(self._books.problems),
+            message=message,
+            tracking_uri=self._ledger.uri,
+            run_id=self._ledger.run_id,
+            stopped_by=stopped_by,
+        )
