@@ -21,7 +21,10 @@ from experiments.tuning.moments import Moments, generate
 from lblhep.cards.ranges import EventRange
 
 Floats = NDArray[np.float64]
-CORRELATION_DIGITS = 4  # a correlation's own statistical error is about 1e-4
+
+# Far below the statistical errors, and above what another machine's round-off could change.
+SUM_DIGITS = 4
+CORRELATION_DIGITS = 4
 
 
 def z_hadrons(
@@ -84,8 +87,8 @@ def merged_grid(
         {
             **columns,
             "events": [events] * bins,
-            "sum": list(total),
-            "sum_squares": list(squares),
+            "sum": list(total.round(SUM_DIGITS)),
+            "sum_squares": list(squares.round(SUM_DIGITS)),
             "correlation": list(pooled.matrix().round(CORRELATION_DIGITS).astype(np.float32)),
             **{name: [[point[name] for point in design]] * bins for name in box},
         }
