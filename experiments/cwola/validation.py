@@ -62,14 +62,14 @@ class NullCalibration:
         """Where a width above one comes from: folds whose networks were trained on each other's events."""
         page.heading("Do the five folds fluctuate together?")
         page.text(
-            "Each fold's count is binomial by itself: its networks have not seen it. But where by chance two "
-            "folds both have too many signal-region events, each one's networks send the cut there for the "
-            "other. The five counts are then positively correlated, and their sum is wider than the fit "
-            "says; the more so, the more events the cut keeps."
+            "Signal region against sidebands, each fold is binomial by itself: its networks have not seen it. "
+            "But where by chance two folds both have too many signal-region events and too few in the "
+            "sidebands, each one's networks send the cut there for the other. Then the five folds are "
+            "positively correlated, and their sum is wider than a fit to the sum can know."
         )
         window = BINNING.window(self.window)
         lines = [_fold_widths(results, window, e) for e in results.efficiencies if e < 1]
-        page.table(pd.DataFrame(lines), "Pulls of the folds' counts against the known spectrum.")
+        page.table(pd.DataFrame(lines), "Pulls of the folds' signal regions against their sidebands.")
 
 
 def _fold_widths(results: Results, window: Window, efficiency: float) -> dict[str, str]:
@@ -87,16 +87,23 @@ def _fold_widths(results: Results, window: Window, efficiency: float) -> dict[st
 
 
 def _fold_pulls(results: Results, group: str, window: Window, efficiency: float) -> list[float]:
-    """(n - N q) / sqrt(N q (1 - q)) of each fold, q being the share of all masses in the signal region."""
+    """(n - N q) / sqrt(N q (1 - q)) of each fold: n of the N selected events of the window and its sidebands
+    lie in the signal region, and a share q of all events."""
     folds = [combined_scores(rows, results.saved) for _, rows in results.rows_of(group).groupby("fold")]
-    share = window.in_region(np.concatenate([fold.mjj[fold.hunted] for fold in folds])).mean()
+    share = window.in_region(
+        _nearby(window, np.concatenate([fold.mjj[fold.hunted] for fold in folds]))
+    ).mean()
     pulls = []
     for fold in folds:
-        passed = fold.passing(efficiency)
-        n = passed.sum()
-        count = window.in_region(fold.mjj[passed]).sum()
-        pulls.append(float((count - n * share) / np.sqrt(n * share * (1 - share))))
+        selected = _nearby(window, fold.mjj[fold.passing(efficiency)])
+        n, count = len(selected), window.in_region(selected).sum()
+        pulls.append(float((count - n * share) / np.sqrt(n * share * (1 - share))) if n else 0.0)
     return pulls
+
+
+def _nearby(window: Window, mjj: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The masses that the networks were trained on: those of the signal region and of both sidebands."""
+    return mjj[(mjj >= window.sideband_low) & (mjj < window.sideband_high)]
 
 
 def calibration(null: pd.DataFrame, efficiency: float) -> dict[str, str | float]:

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
+from experiments.cwola.metrics import FoldScores
 from experiments.cwola.report import BumpHunt
 from experiments.cwola.spectrum import BINNING
-from experiments.cwola.validation import NullCalibration, Sculpting, Sensitivity
+from experiments.cwola.validation import NullCalibration, Sculpting, Sensitivity, _fold_widths
 from lblhep.physics.dijet_fit import fit_dijet
 from lblhep.recipe import Recipe
 
@@ -71,6 +72,28 @@ def test_calibration_of_a_true_null_is_within_its_range(tmp_path, monkeypatch):
     assert headline["95 % range of p < 0.05"] == "0.0300 to 0.0725"
     assert headline["pull width"].startswith(f"{z[:, 2].std(ddof=1):.3f}")
     assert (tmp_path / "index.html").is_file()
+
+
+def test_folds_that_know_nothing_of_each_other_are_binomial(monkeypatch):
+    """300 pseudo-experiments of 5 folds fix a width to 0.018 and the mean of 10 correlations to 0.018."""
+    rng = np.random.default_rng(3)
+
+    class Toys:
+        null = pd.DataFrame({"group": range(300)})
+        saved = None
+
+        def rows_of(self, group):
+            return pd.DataFrame({"fold": range(5)})
+
+    def scores(rows, saved):
+        n = 2000
+        mjj = 2500 * np.exp(rng.exponential(0.18, n))
+        return FoldScores(4, mjj, np.zeros(n), np.ones(n, dtype=bool), np.arange(n), rng.random(n))
+
+    monkeypatch.setattr("experiments.cwola.validation.combined_scores", scores)
+    line = _fold_widths(Toys(), BINNING.window(4), 0.1)
+    assert float(line["width of one fold"].split()[0]) == pytest.approx(1, abs=0.07)
+    assert float(line["correlation of two folds"].split()[0]) == pytest.approx(0, abs=0.07)
 
 
 def test_sensitivity_quotes_the_median_and_ranks_the_methods(tmp_path):
