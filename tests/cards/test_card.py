@@ -35,7 +35,7 @@ def test_shipped_cards_are_valid(name):
     card = read_card(REPOSITORY, name)
     assert isinstance(card, DataCard)
     assert all(column.description for column in card.columns.values())
-    assert card.with_role("truth")
+    assert card.with_role("observable")
 
 
 def test_a_card_is_frozen(write_card):
