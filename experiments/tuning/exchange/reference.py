@@ -1,0 +1,32 @@
+"""The table of measured bins that every reader of published data fills.
+
+Columns: ``experiment``, ``table``, ``bin`` (its number in the table), ``x_low``, ``x_high`` in the units of
+the publication (equal for a point without a width), ``value``, ``error_down``, ``error_up`` (both >= 0).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+COLUMNS = ("experiment", "table", "bin", "x_low", "x_high", "value", "error_down", "error_up")
+
+
+def total_error(sources: Iterable[tuple[float, float]]) -> tuple[float, float]:
+    """The total (down, up) of independent sources, in quadrature, both >= 0.
+
+    A source is the two signed shifts of a value when something is varied by one standard deviation down and
+    up.  If both go the same way the larger one counts, on its side alone, as in HEPData's own conversions.
+    """
+    pairs = list(sources)
+    down = math.hypot(*(max(-min(pair), 0.0) for pair in pairs))
+    up = math.hypot(*(max(*pair, 0.0) for pair in pairs))
+    return down, up
+
+
+def reference_table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows of ``COLUMNS`` as a table, also if there are none."""
+    return pd.DataFrame(list(rows), columns=list(COLUMNS))
