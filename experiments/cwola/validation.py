@@ -62,7 +62,7 @@ class NullCalibration:
         """Where a width above one comes from: folds whose networks were trained on each other's events."""
         page.heading("Do the five folds fluctuate together?")
         page.text(
-            "Signal region against sidebands, each fold is binomial by itself: its networks have not seen it. "
+            "Signal region against sidebands, each fold is binomial by itself: its networks never saw it. "
             "But where by chance two folds both have too many signal-region events and too few in the "
             "sidebands, each one's networks send the cut there for the other. Then the five folds are "
             "positively correlated, and their sum is wider than a fit to the sum can know."
