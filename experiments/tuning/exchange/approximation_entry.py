@@ -66,17 +66,16 @@ def surrogate_of(
 def entry_of(surrogates: Polynomials | Rationals, index: int) -> dict[str, Any]:
     """The entry of bin ``index``, in apprentice's order of keys."""
     box, grid = surrogates.box, surrogates.grid
-    rational = isinstance(surrogates, Rationals)
-    numerator = surrogates.numerator if rational else surrogates
     entry: dict[str, Any] = {"dim": len(box)}
     if grid is not None:
         entry["trainingsize"] = len(grid)
-    entry["m"] = numerator.monomials.order
-    if rational:
-        entry["n"] = surrogates.denominator.monomials.order
-    entry["pcoeff"] = numerator.coefficients[:, index].tolist()
-    if rational:
+    if isinstance(surrogates, Rationals):
+        entry["m"], entry["n"] = surrogates.orders
+        entry["pcoeff"] = surrogates.numerator.coefficients[:, index].tolist()
         entry["qcoeff"] = surrogates.denominator.coefficients[:, index].tolist()
+    else:
+        entry["m"] = surrogates.monomials.order
+        entry["pcoeff"] = surrogates.coefficients[:, index].tolist()
     entry["scaler"] = {
         "a": [-1.0] * len(box),
         "b": [1.0] * len(box),

@@ -104,12 +104,12 @@ def _measured(
     value = hepdata_errors.number(cells[quantity.value])
     if value is None:
         return None
-    ends = [hepdata_errors.number(cells[index]) for index in (low, high)]
-    if None in ends:
+    x_low, x_high = (hepdata_errors.number(cells[index]) for index in (low, high))
+    if x_low is None or x_high is None:
         problem = f"{cells[low]!r} to {cells[high]!r} is no bin"
         raise FormatError(path, f"line {number}", problem, "expected numbers")
     try:
         down, up = hepdata_errors.quadrature([(cells[m], cells[p]) for m, p in quantity.errors], value)
     except ValueError as problem:
         raise FormatError(path, f"line {number}", str(problem), "expected 0.1 or 5%") from None
-    return {"x_low": ends[0], "x_high": ends[1], "value": value, "error_down": down, "error_up": up}
+    return {"x_low": x_low, "x_high": x_high, "value": value, "error_down": down, "error_up": up}

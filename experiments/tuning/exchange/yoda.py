@@ -26,6 +26,7 @@ from experiments.tuning.exchange.reference import reference_table, total_error
 
 SCATTER = re.compile(r"YODA_SCATTER2D(_V[123])?")
 ESTIMATE = re.compile(r"YODA_(ESTIMATE1D|BINNEDESTIMATE<I>)_V3")
+DIGITS = 10  # more than files have, fewer than round-off spoils
 HEADER = re.compile(r"([^:\s]+):(?:\s+(.*))?")
 
 
@@ -103,7 +104,11 @@ def _points(path: Path | str, block: Block) -> Iterator[tuple[float, ...]]:
             problem = f"{len(words)} columns in a point of {block.path}"
             raise FormatError(path, f"line {line}", problem, "expected x, x errors -+, y, y errors -+")
         x, below, above, y, down, up = (_number(path, line, word) for word in words[:6])
-        yield x - abs(below), x + abs(above), y, abs(down), abs(up)
+        low, high = x - abs(below), x + abs(above)
+        # Not 0.0049999... for 0.0075 - 0.0025: an edge has no more digits than what it is made of.
+        size = max(abs(low), abs(high))
+        digits = DIGITS - math.floor(math.log10(size)) if size else 0
+        yield round(low, digits), round(high, digits), y, abs(down), abs(up)
 
 
 def _estimates(path: Path | str, block: Block) -> Iterator[tuple[float, ...]]:

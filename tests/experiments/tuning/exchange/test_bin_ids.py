@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experiments.tuning.exchange.bin_ids import (
@@ -36,6 +36,7 @@ def test_the_two_names_of_a_bin(name, place):
 words = st.from_regex(r"[A-Za-z0-9_:=.-]{1,12}", fullmatch=True).filter(lambda word: word != "REF")
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.builds(Bin, words, words, st.integers(0, 999)).filter(lambda b: not b.experiment.endswith("0090")))
 def test_any_bin_comes_back(place):
     assert parse_bin_id(bin_id(place)) == place

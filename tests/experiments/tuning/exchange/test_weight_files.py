@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experiments.tuning.exchange.files import FormatError
@@ -80,6 +80,7 @@ def rules(draw) -> WeightRule:
     return WeightRule(path, weight, kind, low, draw(st.sampled_from([high, np.inf])))
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.lists(rules(), max_size=5))
 def test_rules_are_read_as_written(tmp_path_factory, given):
     path = tmp_path_factory.mktemp("weights") / "weights.txt"
@@ -87,6 +88,7 @@ def test_rules_are_read_as_written(tmp_path_factory, given):
     assert read_weights(path) == given
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.dictionaries(st.tuples(st.sampled_from(["/A/d1", "/A/d10", "/B/d1"]), st.integers(0, 9)),
                        st.sampled_from([0.0, 0.5, 1.0]), min_size=1))  # fmt: skip
 def test_rules_that_give_weights_give_them_back(weights):
