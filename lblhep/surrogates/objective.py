@@ -205,12 +205,13 @@ def _precision(covariance: Floats) -> Floats:
 
 def _factor(sigma: Floats) -> tuple[Floats, bool]:
     try:
-        return cho_factor(sigma, lower=True)
+        factor: tuple[Floats, bool] = cho_factor(sigma, lower=True)
     except LinAlgError as error:
         raise ValueError(
             "Sigma is not positive definite: a bin without variance needs a variance_floor, and of normalised"
             " bins, whose sum is fixed, one must be left out (weight 0)"
         ) from error
+    return factor
 
 
 def _log_det(factor: tuple[Floats, bool]) -> float:
