@@ -1,0 +1,75 @@
+"""How well a prediction describes the measured bins, and whether one does better than another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import chi2 as chi2_distribution
+from scipy.stats import kstest
+
+from experiments.tuning.datasets import Prediction
+from experiments.tuning.pseudo import FORMS
+from lblhep.surrogates import ONE_SIGMA
+
+Floats = NDArray[np.float64]
+
+
+def chi2_terms(bins: pd.DataFrame, prediction: Prediction) -> Floats:
+    """(MC - data)^2 / (data error^2 + MC error^2) of each bin, (B,)."""
+    variance = bins["error"].to_numpy() ** 2 + prediction.errors**2
+    return np.asarray((prediction.values - bins["value"].to_numpy()) ** 2 / variance)
+
+
+def chi2_by_observable(bins: pd.DataFrame, prediction: Prediction) -> pd.DataFrame:
+    """A row for each table: experiment, table, observable, ``bins``, ``chi2``."""
+    terms = bins.assign(chi2=chi2_terms(bins, prediction))
+    tables = terms.groupby(["experiment", "table", "observable"], sort=False)["chi2"]
+    return tables.agg(bins="size", chi2="sum").reset_index()
+
+
+def difference(bins: pd.DataFrame, first: Prediction, second: Prediction) -> tuple[float, float]:
+    """chi2 of ``first`` less that of ``second`` and its Monte Carlo error, from both samples' covariances.
+
+    The error is linear: d chi2 / d MC_b = 2 (MC_b - data_b) / variance_b; the samples are independent.
+    """
+    total, variance = 0.0, 0.0
+    for sign, prediction in ((1, first), (-1, second)):
+        size = bins["error"].to_numpy() ** 2 + prediction.errors**2
+        slope = 2 * (prediction.values - bins["value"].to_numpy()) / size * prediction.errors
+        total += sign * float(chi2_terms(bins, prediction).sum())
+        variance += float(slope @ prediction.correlation @ slope)
+    return total, float(np.sqrt(variance))
+
+
+class Coverage:
+    """What the pseudo-experiments of one noise say, for each form of the chi2 (``pseudo.FORMS``).
+
+    ``chi2_ndf`` and its standard error; ``ks_p`` against the chi2 distribution; shares of truths within the
+    68 % intervals by Hessian and by profile, averaged over parameters, and for each parameter as arrays.
+    """
+
+    def __call__(self, rows: pd.DataFrame, arrays: Any) -> Mapping[str, float | Floats]:
+        saved = [arrays[trial, "pseudo"] for trial in rows["trial"]]
+        ndf = int(saved[0]["ndf"])
+        chi2, pulls, rises = (np.concatenate([s[name] for s in saved]) for name in ("chi2", "pulls", "rises"))
+        result: dict[str, float | Floats] = {"pseudo_experiments": float(len(chi2))}
+        for i, form in enumerate(FORMS):
+            values = chi2[:, i]
+            # A parameter at a bound has no Hessian interval, so it is not covered by one.
+            hessian = (abs(pulls[:, i]) < 1).mean(axis=0)
+            profile = (rises[:, i] < chi2_distribution.ppf(ONE_SIGMA, 1)).mean(axis=0)
+            result |= {
+                f"chi2_ndf_{form}": float(values.mean() / ndf),
+                f"chi2_ndf_error_{form}": float(values.std(ddof=1) / np.sqrt(len(values)) / ndf),
+                f"ks_p_{form}": float(kstest(values, chi2_distribution(ndf).cdf).pvalue),
+                f"hessian_{form}": float(hessian.mean()),
+                f"profile_{form}": float(profile.mean()),
+                f"at_bound_{form}": float(np.isnan(pulls[:, i]).mean()),
+                f"hessian_by_parameter_{form}": hessian,
+                f"profile_by_parameter_{form}": profile,
+            }
+        return result | {"chi2": chi2, "ndf": np.array(ndf)}

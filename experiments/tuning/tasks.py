@@ -1,0 +1,139 @@
+"""The stages of a tune: surrogates, the fit to one experiment, and Pythia run again where the fit ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.tuning.datasets import Prediction
+from experiments.tuning.lund import MONASH
+from experiments.tuning.metrics import chi2_terms, difference
+from lblhep.surrogates import Chi2, Surrogate, Tune, fit_polynomials, fit_rationals, hold_out, tune
+from lblhep.tasks import Bench
+from lblhep.trials import Trial
+
+Floats = NDArray[np.float64]
+FROM_THE_PLAIN_FIT = 3  # starts of the fit with covariance: the plain fit has looked everywhere
+
+
+class FitSurrogates:
+    """A surrogate for each measured bin: polynomials of order m, or rationals of ``order`` [m, n]."""
+
+    def __init__(self, *, order: int | Sequence[int] = 3) -> None:
+        self.order = order
+
+    def __call__(self, bench: Bench, trial: Trial) -> Surrogate:
+        grid = bench.dataset(trial, "grid").of(bench.dataset(trial, "measured"))
+        if isinstance(self.order, int):
+            return fit_polynomials(grid, self.order)
+        numerator, denominator = self.order
+        return fit_rationals(grid, (numerator, denominator))
+
+
+class TuneTo:
+    """The parameters that describe one ``experiment`` best.
+
+    With ``covariance`` the surrogates' own fit covariance is added to the data's errors, and ln det Sigma to
+    the chi2: their statistical errors are correlated, and differ from place to place.
+    """
+
+    def __init__(self, *, experiment: str, covariance: bool = True, starts: int = 20) -> None:
+        self.experiment = experiment
+        self.covariance = covariance
+        self.starts = starts
+
+    def __call__(self, bench: Bench, trial: Trial, surrogates: Surrogate) -> Tune:
+        bins = bench.dataset(trial, "measured").bins
+        weights = (bins["experiment"] == self.experiment).to_numpy(float)
+        if not weights.any():
+            known = ", ".join(sorted(set(bins["experiment"])))
+            raise ValueError(f"no measured bin of {self.experiment!r}; there are those of {known}")
+        data = {"data": bins["value"], "errors": bins["error"], "weights": weights}
+        plain = tune(Chi2(surrogates, **data), starts=self.starts)
+        if not self.covariance:
+            return plain
+        near = plain.values + np.linspace(0, 0.02, FROM_THE_PLAIN_FIT)[:, None] * (plain.low - plain.values)
+        return tune(Chi2(surrogates, **data, fit_covariance=True, log_det=True), starts=near)
+
+
+class RunPythia:
+    """Pythia's own bins from ``events`` new events: at the tuned point."""
+
+    def __init__(self, *, events: int) -> None:
+        self.events = events
+
+    def __call__(self, bench: Bench, trial: Trial, rng: np.random.Generator, tuned: Tune) -> Prediction:
+        point = dict(zip(tuned.names, map(float, tuned.values), strict=True))
+        return _run(bench, trial, point, self.events, rng)
+
+
+class RunMonash:
+    """The same at the expert's tune (arXiv:1404.5630), which used these data and others."""
+
+    def __init__(self, *, events: int) -> None:
+        self.events = events
+
+    def __call__(self, bench: Bench, trial: Trial, rng: np.random.Generator) -> Prediction:
+        return _run(bench, trial, MONASH, self.events, rng)
+
+
+def _run(
+    bench: Bench, trial: Trial, point: Mapping[str, float], events: int, rng: np.random.Generator
+) -> Prediction:
+    measured, grid = bench.dataset(trial, "measured"), bench.dataset(trial, "grid")
+    return grid.run(measured, point, events, int(rng.integers(2**63)))
+
+
+class Judge:
+    """What the tune is worth: parameters, and chi2 of Pythia run again against the data, beside Monash's.
+
+    ``tuned_chi2`` and ``held_out_chi2`` are of the experiment that was fitted and of the other; ``gain`` is
+    Monash's chi2 less the tune's, with its Monte Carlo error.
+    """
+
+    def __call__(
+        self,
+        bench: Bench,
+        trial: Trial,
+        surrogates: Surrogate,
+        tuned: Tune,
+        run: Prediction,
+        monash: Prediction,
+    ) -> Mapping[str, float]:
+        bins = bench.dataset(trial, "measured").bins
+        fitted = np.zeros(len(bins), dtype=bool)
+        fitted[tuned.objective.used] = True
+        row: dict[str, float] = {}
+        for name, value, error, bound in zip(
+            tuned.names, tuned.values, tuned.errors, tuned.at_bound, strict=True
+        ):
+            row |= {name: float(value), f"{name}_error": float(error), f"{name}_at_bound": float(bound)}
+        row |= {"minimum_chi2": tuned.chi2, "ndf": float(tuned.ndf), "reached": tuned.reached / tuned.starts}
+        for name, rows in (("tuned", fitted), ("held_out", ~fitted)):
+            part = bins[rows]
+            gain, error = difference(part, monash.of(rows), run.of(rows))
+            row |= {
+                f"{name}_bins": float(rows.sum()),
+                f"{name}_chi2": float(chi2_terms(part, run.of(rows)).sum()),
+                f"{name}_chi2_monash": float(chi2_terms(part, monash.of(rows)).sum()),
+                f"{name}_gain": gain,
+                f"{name}_gain_error": error,
+            }
+        held = hold_out(surrogates)
+        bench.save(
+            trial,
+            "bins",
+            {
+                "run": run.values,
+                "run_error": run.errors,
+                "monash": monash.values,
+                "monash_error": monash.errors,
+                "surrogate": surrogates.values(tuned.values),
+                "surrogate_error": np.sqrt(np.diag(surrogates.covariance(tuned.values))),
+                "hold_out": held.relative_rms,
+            },
+        )
+        bench.save(trial, "tune", {"values": tuned.values, "covariance": tuned.covariance})
+        return row

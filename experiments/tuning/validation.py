@@ -1,0 +1,115 @@
+"""The page of the pseudo-experiments: chi2 and coverage against the noise of the grid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy.stats import chi2
+
+from experiments.tuning.pseudo import FORMS
+from lblhep.physics.binomial import expected_counts
+from lblhep.report import COLOURS, Launched, Page, new_figure
+from lblhep.surrogates import ONE_SIGMA
+
+Headline = Mapping[str, str | float]
+LABELS = {"plain": "data errors alone", "covariance": "with the surrogates' covariance"}
+
+
+class CoverageReport:
+    """chi2 / ndf against the chi2 distribution, and the coverage of 68 % intervals, for each noise."""
+
+    def render(self, launch: Launched, out: Path) -> Headline:
+        """Write the page; the headline is chi2 / ndf and coverage at each noise."""
+        groups = launch.groups.sort_values("noise")
+        parameters = list(launch.sample("grid").card.sources.produce[0].arguments["box"])
+        total = groups["pseudo_experiments"].sum()
+        page = Page(launch.recipe.title or "Coverage", f"{total:,.0f} pseudo-experiments")
+        page.text(
+            "Data and grid are drawn anew each time. *Noise* is the Monte Carlo error of a grid point over the "
+            "data's published error, the same in all bins; bins of one point are correlated as the "
+            "generator's are. The surrogates' covariance enters chi2 together with ln det Sigma."
+        )
+        page.table(_table(groups), "Means with standard errors; coverage averaged over the parameters.")
+        page.figure("chi2", self._distributions(launch, groups), "chi2 / ndf of all pseudo-experiments.")
+        page.figure("coverage", _coverage(groups), "The band holds 95 % of correct intervals' shares.")
+        for form in FORMS:
+            lines = [
+                {"noise": g["noise"]}
+                | dict(
+                    zip(
+                        parameters,
+                        launch.group_arrays(g["group"])[f"profile_by_parameter_{form}"],
+                        strict=True,
+                    )
+                )
+                for _, g in groups.iterrows()
+            ]
+            page.table(pd.DataFrame(lines), f"Coverage of 68 % profile intervals, {LABELS[form]}.")
+        page.provenance(launch)
+        page.write(out)
+        return {
+            f"noise {g['noise']:.3g}": f"chi2/ndf {g['chi2_ndf_plain']:.3f} plain, "
+            f"{g['chi2_ndf_covariance']:.3f} with covariance; "
+            f"coverage {g['profile_plain']:.3f}, {g['profile_covariance']:.3f}"
+            for _, g in groups.iterrows()
+        }
+
+    def _distributions(self, launch: Launched, groups: pd.DataFrame) -> Figure:
+        figure, axes = new_figure(
+            1, len(groups), width=4.2 * len(groups), height=4.2, squeeze=False, sharey=True
+        )
+        for panel, (_, g) in zip(axes[0], groups.iterrows(), strict=True):
+            arrays = launch.group_arrays(g["group"])
+            ndf = int(arrays["ndf"])
+            edges = np.linspace(*(chi2(ndf).ppf([1e-5, 1 - 1e-7]) / ndf), 50)
+            for colour, form, values in zip(COLOURS, FORMS, arrays["chi2"].T, strict=False):
+                panel.hist(
+                    values / ndf, edges, density=True, histtype="step", color=colour, label=LABELS[form]
+                )
+            panel.plot(
+                edges, ndf * chi2(ndf).pdf(ndf * edges), color="black", lw=1, label=f"chi2, {ndf} d.o.f."
+            )
+            panel.set(xlabel=r"$\chi^2$ / ndf", title=f"noise {g['noise']:.3g}")
+        axes[0, 0].set_ylabel("Density")
+        axes[0, -1].legend(fontsize=8)
+        return figure
+
+
+def _table(groups: pd.DataFrame) -> pd.DataFrame:
+    lines = []
+    for _, g in groups.iterrows():
+        for form in FORMS:
+            lines.append(
+                {
+                    "noise": g["noise"],
+                    "chi2": LABELS[form],
+                    "chi2 / ndf": f"{g[f'chi2_ndf_{form}']:.4f} +- {g[f'chi2_ndf_error_{form}']:.4f}",
+                    "KS p": f"{g[f'ks_p_{form}']:.3g}",
+                    "Hessian": f"{g[f'hessian_{form}']:.3f}",
+                    "profile": f"{g[f'profile_{form}']:.3f}",
+                    "at a bound": f"{g[f'at_bound_{form}']:.1%}",
+                }
+            )
+    return pd.DataFrame(lines)
+
+
+def _coverage(groups: pd.DataFrame) -> Figure:
+    figure, axes = new_figure()
+    noise = groups["noise"].to_numpy(float)
+    for colour, form in zip(COLOURS, FORMS, strict=False):
+        axes.plot(noise, groups[f"profile_{form}"], "o-", color=colour, label=f"profile, {LABELS[form]}")
+        axes.plot(noise, groups[f"hessian_{form}"], "s:", color=colour, label=f"Hessian, {LABELS[form]}")
+    n = int(groups["pseudo_experiments"].min())
+    low, high = expected_counts(ONE_SIGMA, n)
+    axes.axhspan(low / n, high / n, color="grey", alpha=0.2, lw=0)
+    axes.set(
+        xscale="log",
+        xlabel="Monte Carlo error of a grid point / error of the data",
+        ylabel="Coverage of 68 % intervals",
+    )
+    axes.legend(fontsize=8)
+    return figure

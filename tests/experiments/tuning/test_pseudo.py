@@ -1,0 +1,69 @@
+"""Pseudo-experiments on numbers whose answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import chi2 as chi2_distribution
+
+from experiments.tuning.metrics import Coverage
+from experiments.tuning.pseudo import Nature, judge
+from lblhep.surrogates import ONE_SIGMA, Box, Chi2, Grid, fit_polynomials
+
+BINS = 20
+
+
+@pytest.fixture(scope="module")
+def linear() -> tuple[Grid, np.ndarray]:
+    """A linear generator of two parameters in 20 bins whose events they share, without noise."""
+    rng = np.random.default_rng(1)
+    box = Box(["a", "b"], [-1, 0], [1, 5])
+    points = box.sobol(16, 1)
+    correlation = 0.3 + 0.7 * np.eye(BINS)
+    values = 5 + points @ rng.normal(size=(2, BINS))
+    return Grid(box, points, values, errors=np.full(values.shape, 0.01), correlation=correlation), points
+
+
+def test_profile_and_hessian_of_a_linear_model_are_one(linear):
+    grid, _ = linear
+    surrogates = fit_polynomials(grid, 1)
+    truth = np.array([0.2, 2.0])
+    data = surrogates.values(truth) + 0.1 * np.random.default_rng(2).standard_normal(BINS)
+    chi2, pulls, rises = judge(Chi2(surrogates, data, errors=np.full(BINS, 0.1)), truth)
+    assert rises == pytest.approx(pulls**2, rel=1e-4)
+    assert 0 < chi2 < chi2_distribution.isf(1e-6, BINS - 2)
+
+
+def test_noise_widens_the_plain_chi2_and_not_that_with_its_covariance(linear):
+    """Bins with noise of half the data's error: chi2 / ndf of 150 pseudo-experiments of 20 bins is 1 +- 0.027
+    with covariance; without, the surrogates' own error adds to it."""
+    grid, _ = linear
+    nature = Nature.of(fit_polynomials(grid, 1), pd.Series(np.full(BINS, 0.1)), noise=0.5)
+    rng, truth = np.random.default_rng(3), np.array([0.2, 2.0])
+    judged = [[judge(objective, truth)[0] for objective in nature.objectives(truth, rng)] for _ in range(150)]
+    plain, covariance = np.mean(judged, axis=0) / (BINS - 2)
+    assert covariance == pytest.approx(1, abs=4 * 0.027)
+    assert plain > covariance + 0.02
+
+
+def test_coverage_of_a_true_chi2_is_its_level():
+    """2 x 4,000 draws fix a share of 68 % to 0.005."""
+    rng = np.random.default_rng(4)
+    pulls = rng.standard_normal((2, 2000, 2, 3))
+    saved = {
+        (str(i), "pseudo"): {
+            "chi2": chi2_distribution(50).rvs((2000, 2), random_state=rng),
+            "pulls": pulls[i],
+            "rises": pulls[i] ** 2,
+            "ndf": np.array(50),
+        }
+        for i in range(2)
+    }
+    said = Coverage()(pd.DataFrame({"trial": ["0", "1"]}), saved)
+    assert said["pseudo_experiments"] == 4000
+    assert said["chi2_ndf_plain"] == pytest.approx(1, abs=4 * said["chi2_ndf_error_plain"])
+    assert said["ks_p_covariance"] > 1e-4
+    for name in ("hessian_plain", "profile_covariance"):
+        assert said[name] == pytest.approx(ONE_SIGMA, abs=0.02)
+    assert said["at_bound_plain"] == 0
