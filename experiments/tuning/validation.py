@@ -29,9 +29,9 @@ class CoverageReport:
         total = groups["pseudo_experiments"].sum()
         page = Page(launch.recipe.title or "Coverage", f"{total:,.0f} pseudo-experiments")
         page.text(
-            "Data and grid are drawn anew each time. *Noise* is the Monte Carlo error of a grid point over the "
-            "data's published error, the same in all bins; bins of one point are correlated as the "
-            "generator's are. The surrogates' covariance enters chi2 together with ln det Sigma."
+            "Data and grid are drawn anew each time. *Noise* is the Monte Carlo error of a grid point over "
+            "the data's published error, the same in all bins; the bins of a point are correlated as "
+            "the generator's are. The surrogates' covariance enters chi2 together with ln det Sigma."
         )
         page.table(_table(groups), "Means with standard errors; coverage averaged over the parameters.")
         page.figure("chi2", self._distributions(launch, groups), "chi2 / ndf of all pseudo-experiments.")
