@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lblhep.launch.tune import ENVIRONMENT, start_ray
+from lblhep.launch.tune import ENVIRONMENT
+from lblhep.local_ray import start_ray
 from lblhep.recipe import Recipe
 
 NOISE = (

@@ -26,6 +26,7 @@ from lblhep.cards.formats import explained, read_parquet, write_parquet
 from lblhep.cards.ranges import EventRange
 from lblhep.cards.sample import Sample, store, stored
 from lblhep.errors import CardError
+from lblhep.local_ray import start_ray
 
 RANGES_IN_FLIGHT_PER_CPU = 2
 
@@ -170,7 +171,7 @@ def _with_ray(jobs: Sequence[RangeJob]) -> Iterator[int]:
 
     ours = not ray.is_initialized()
     if ours:
-        ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        start_ray(include_dashboard=False)
     try:
         task = ray.remote(num_cpus=1, max_retries=2)(RangeJob.run)
         waiting = iter(jobs)

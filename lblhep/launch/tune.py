@@ -16,6 +16,7 @@ from lblhep.launch import search as searching
 from lblhep.launch.execute import Context, combine_group, record_lost, record_pruned
 from lblhep.launch.launchers import Combined, Done, Event, Started
 from lblhep.launch.search import Told
+from lblhep.local_ray import start_ray
 from lblhep.recipe import Recipe, Search
 from lblhep.trials import Group, Pack, point_pack
 
@@ -35,28 +36,6 @@ ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
 }
-
-
-def start_ray(**options: Any) -> None:
-    """Start Ray, or join the cluster at ``RAY_ADDRESS``.
-
-    A machine under heavy load may need more than the 30 s that Ray gives itself, so it may try again.
-
-    Raises:
-        LaunchError: Ray did not start in three attempts.
-    """
-    import ray
-
-    for _ in range(3):
-        try:
-            ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
-        except Exception as error:  # Ray raises nothing more precise
-            if "timed out during startup" not in str(error):
-                raise
-            ray.shutdown()
-        else:
-            return
-    raise LaunchError("Ray did not start: this machine is too busy; try again later, or run with --serial")
 
 
 class Combiner:
