@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from experiments.tuning.datasets import Prediction
 from experiments.tuning.lund import MONASH
 from experiments.tuning.metrics import chi2_terms, difference
+from experiments.tuning.weights import Weighting, build_weighting
+from lblhep.recipe import Component
 from lblhep.surrogates import Chi2, Surrogate, Tune, fit_polynomials, fit_rationals, hold_out, tune
 from lblhep.tasks import Bench
 from lblhep.trials import Trial
@@ -36,20 +38,31 @@ class TuneTo:
     """The parameters that describe one ``experiment`` best.
 
     With ``covariance`` the surrogates' own fit covariance is added to the data's errors, and ln det Sigma to
-    the chi2: their statistical errors are correlated, and differ from place to place.
+    the chi2: their statistical errors are correlated, and differ from place to place.  ``weighting`` says
+    what each bin counts (``weights``; default: all the same).
     """
 
-    def __init__(self, *, experiment: str, covariance: bool = True, starts: int = 20) -> None:
+    def __init__(
+        self,
+        *,
+        experiment: str,
+        covariance: bool = True,
+        starts: int = 20,
+        weighting: Component | Weighting | None = None,
+    ) -> None:
         self.experiment = experiment
         self.covariance = covariance
         self.starts = starts
+        self.weighting = build_weighting(weighting)
 
     def __call__(self, bench: Bench, trial: Trial, surrogates: Surrogate) -> Tune:
         bins = bench.dataset(trial, "measured").bins
-        weights = (bins["experiment"] == self.experiment).to_numpy(float)
-        if not weights.any():
+        fitted = (bins["experiment"] == self.experiment).to_numpy()
+        if not fitted.any():
             known = ", ".join(sorted(set(bins["experiment"])))
             raise ValueError(f"no measured bin of {self.experiment!r}; there are those of {known}")
+        weights = np.zeros(len(bins))
+        weights[fitted] = self.weighting(bins[fitted], surrogates.only(fitted))
         data = {"data": bins["value"], "errors": bins["error"], "weights": weights}
         plain = tune(Chi2(surrogates, **data), starts=self.starts)
         if not self.covariance:

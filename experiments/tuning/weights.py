@@ -1,0 +1,133 @@
+"""What each measured bin counts in a tune: weightings that a recipe can name.
+
+A weighting turns the fitted bins and their surrogates into weights (B,).  All but the filters weigh whole
+observables, which are tables, named ``experiment/table`` as in the grid's card.  Only ratios of weights
+matter. With weights other than 1 the minimum is no chi2 variable and its Hessian gives no 68 % interval.
+
+weighting: {use: "experiments.tuning.weights:Robust", budget: 0.8}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from experiments.tuning.filters import longest_runs, within_envelope
+from experiments.tuning.weights_outer import TABLE
+from experiments.tuning.weights_robust import robust_weights
+from lblhep import components
+from lblhep.recipe import Component, Search
+from lblhep.report import Launched
+from lblhep.surrogates import Surrogate
+
+Floats = NDArray[np.float64]
+Weighting = Callable[[pd.DataFrame, Surrogate], Floats]
+
+
+def table_names(bins: pd.DataFrame) -> pd.Series:
+    """``experiment/table`` of each bin."""
+    return bins["experiment"] + "/" + bins["table"]
+
+
+def build_weighting(given: Component | Weighting | None) -> Weighting:
+    """What a recipe's ``weighting`` stands for; None is ``Equal``."""
+    if given is None:
+        return Equal()
+    weighting: Weighting = components.build(given) if isinstance(given, Component) else given
+    return weighting
+
+
+class Equal:
+    """Every bin counts the same."""
+
+    def __call__(self, bins: pd.DataFrame, surrogates: Surrogate) -> Floats:
+        return np.ones(len(bins))
+
+
+class Stated:
+    """The weight of each table as stated, such as the best point of recipes/tuning-weights.yaml."""
+
+    def __init__(self, *, weights: Mapping[str, float]) -> None:
+        negative = [name for name, weight in weights.items() if not weight >= 0]
+        if negative:
+            raise ValueError(f"the weight of {negative[0]} is {weights[negative[0]]}: it cannot be negative")
+        self.weights = dict(weights)
+
+    def __call__(self, bins: pd.DataFrame, surrogates: Surrogate) -> Floats:
+        names = table_names(bins)
+        missing = [name for name in names.unique() if name not in self.weights]
+        if missing:
+            raise ValueError(f"no weight is stated for {', '.join(missing)}; 0 leaves a table out")
+        return np.array([self.weights[name] for name in names], dtype=np.float64)
+
+
+class Robust:
+    """Weights by robust optimisation (``weights_robust``); ``budget``: the share of bins that must count."""
+
+    def __init__(self, *, budget: float, interval: float = 1.0, starts: int = 20) -> None:
+        self.budget, self.interval, self.starts = budget, interval, starts
+
+    def __call__(self, bins: pd.DataFrame, surrogates: Surrogate) -> Floats:
+        found = robust_weights(
+            bins, surrogates, budget=self.budget, interval=self.interval, starts=self.starts
+        )
+        return found.weights[bins.groupby(TABLE, sort=False).ngroup().to_numpy()]
+
+
+class Filtered:
+    """Bins that pass ``filters``, weighted by ``weighting`` (default: equal); the others have weight 0.
+
+    ``envelope`` is the allowance in errors outside the grid's range, ``level`` that of the hypothesis test.
+    """
+
+    def __init__(
+        self,
+        *,
+        envelope: float | None = None,
+        level: float | None = None,
+        weighting: Component | Weighting | None = None,
+    ) -> None:
+        if envelope is None and level is None:
+            raise ValueError("Filtered needs envelope=..., level=... or both")
+        self.envelope, self.level, self.weighting = envelope, level, build_weighting(weighting)
+
+    def __call__(self, bins: pd.DataFrame, surrogates: Surrogate) -> Floats:
+        kept = np.arange(len(bins))
+        if self.envelope is not None:
+            kept = kept[within_envelope(bins, surrogates.fitted_grid, allowance=self.envelope)]
+        if self.level is not None:
+            kept = kept[longest_runs(bins.iloc[kept], surrogates.only(kept), level=self.level)]
+        weights = np.zeros(len(bins))
+        weights[kept] = self.weighting(bins.iloc[kept], surrogates.only(kept))
+        return weights
+
+
+class OneOf:
+    """The weighting ``name`` of ``among``, so that an axis can run over short names."""
+
+    def __init__(self, *, name: str, among: Mapping[str, Component | Weighting]) -> None:
+        if name not in among:
+            raise ValueError(f"{name!r} is no weighting; there are {', '.join(among)}")
+        self.weighting = build_weighting(among[name])
+
+    def __call__(self, bins: pd.DataFrame, surrogates: Surrogate) -> Floats:
+        return self.weighting(bins, surrogates)
+
+
+def best_weights(launch: Launched) -> dict[str, float]:
+    """Table -> weight of a search's best point, the largest weight set to 1: what ``Stated`` takes.
+
+    Raises ValueError if the launch was no search of stated weights, or has no complete point.
+    """
+    search, groups = launch.recipe.trials, launch.groups
+    space = search.space if isinstance(search, Search) else {}
+    tables = {name: dimension.path.partition(".weights.")[2] for name, dimension in space.items()}
+    if not isinstance(search, Search) or not all(tables.values()) or groups.empty:
+        raise ValueError("this launch searched no stated weights, or none of its points is complete")
+    objective = groups[search.objective.metric].to_numpy(dtype=float)
+    best = groups.iloc[np.nanargmin(objective if search.objective.goal == "minimize" else -objective)]
+    largest = max(float(best[name]) for name in tables)
+    return {table: float(best[name]) / largest for name, table in tables.items()}

@@ -1,0 +1,67 @@
+"""The page of a search of weights: the best ones, ready for a recipe, and what the search gained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from experiments.tuning.weights import best_weights
+from lblhep.report import COLOURS, Launched, Page, new_figure
+
+Headline = Mapping[str, str | float]
+
+
+class WeightsReport:
+    """The weights of the best point, as a table and as a recipe's mapping; the objective of every point."""
+
+    def render(self, launch: Launched, out: Path) -> Headline:
+        """Write the page; the headline is the best value of the objective."""
+        metric = launch.recipe.trials.objective.metric  # type: ignore[union-attr]
+        values, weights = launch.groups[metric].to_numpy(float), best_weights(launch)
+        page = Page(launch.recipe.title or "Weights", f"{len(values)} tunes, objective {metric}")
+        page.heading("The best weights")
+        page.text(
+            "The largest is set to 1. Put them into a recipe's `weighting`, component "
+            "`experiments.tuning.weights:Stated`:"
+        )
+        page.code(as_yaml(weights))
+        page.heading("The search")
+        page.figure("objective", _history(metric, values), "Every point, and the best so far.")
+        page.table(
+            _spread(launch), "Each weight in the best tenth of the points: a wide range means no matter."
+        )
+        page.provenance(launch)
+        page.write(out)
+        return {f"best {metric}": float(values.min()), f"median {metric}": float(np.median(values))}
+
+
+def as_yaml(weights: Mapping[str, float]) -> str:
+    """The mapping as it stands in a recipe."""
+    return "\n".join(["weights:", *(f"  {table}: {weight:.3g}" for table, weight in weights.items())])
+
+
+def _spread(launch: Launched) -> pd.DataFrame:
+    """Quartiles of each weight over the best tenth, relative to the point's largest weight."""
+    search = launch.recipe.trials
+    names = list(search.space)  # type: ignore[union-attr]
+    groups = launch.groups.sort_values(search.objective.metric)  # type: ignore[union-attr]
+    best = groups[names].head(max(len(groups) // 10, 1)).astype(float)
+    quartiles = best.div(best.max(axis=1), axis=0).quantile([0.25, 0.5, 0.75]).T
+    quartiles.columns = ["lower quartile", "median", "upper quartile"]
+    return quartiles.rename_axis("observable").reset_index()
+
+
+def _history(metric: str, values: np.ndarray) -> Figure:
+    figure, axes = new_figure()
+    number = np.arange(1, len(values) + 1)
+    axes.plot(number, values, "o", ms=3, color=COLOURS[0], label="point")
+    axes.step(number, np.minimum.accumulate(values), where="post", color=COLOURS[1], label="best so far")
+    axes.set(
+        xlabel="Point", ylabel=metric.replace("_", " "), yscale="log" if (values > 0).all() else "linear"
+    )
+    axes.legend()
+    return figure
