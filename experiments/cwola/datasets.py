@@ -96,6 +96,11 @@ def _draw(
     """The background rows of pseudo-experiment ``number``."""
     if n_background is None:
         return background
+    if n_background > len(background):
+        raise ValueError(
+            f"n_background={n_background}, but the sample holds {len(background)} background events in "
+            f"{MASS_RANGE[0]:.0f} to {MASS_RANGE[1]:.0f} GeV"
+        )
     if not disjoint:
         return rng.choice(background, n_background, replace=False)
     # One fixed permutation, cut into pieces: no two pseudo-experiments share an event.

@@ -120,29 +120,31 @@ def _parameters(spectrum: Any, window: int, efficiency: float, n_parameters: int
 
 
 def _subtitle(results: Results) -> str:
-    n = len(results.launch.rows)
-    return f"{n:,} networks, {len(results.groups):,} windows combined"
+    trials, windows = len(results.launch.rows), len(results.groups)
+    return f"{trials:,} trials, {windows:,} window{'s' if windows > 1 else ''} combined"
 
 
 def _extrapolated(page: Page, results: Results, observed: float, where: str) -> dict[str, str | float]:
     """Gross-Vitells beyond what the pseudo-experiments count, one scan for each cut, summed over cuts."""
-    total, parts = 0.0, []
+    total, variance, parts = 0.0, 0.0, []
     for efficiency in results.efficiencies:
         curves = results.null.pivot(
             index="pseudo_experiment", columns="window", values=f"significance_{efficiency:g}"
         )
         found = gross_vitells(max(observed, 0.0), curves.to_numpy())
-        total += found.p
+        total, variance = total + found.p, variance + found.error**2
         parts.append(
             {"selected": figures.percent(efficiency), "upcrossings of 0": found.upcrossings, "p": found.p}
         )
+    error = variance**0.5
     page.text(
         "**Extrapolation**, not a count (Gross and Vitells, arXiv:1005.1891): the mean number of upcrossings "
-        f"of zero in the null scans, continued to {observed:.2f} standard deviations. Summed over the cuts, "
-        f"an upper bound: p < {min(total, 1):.2g}."
+        f"of zero in the null scans, continued to {observed:.2f} standard deviations as a unit Gaussian "
+        f"would. Summed over the cuts: p about {min(total, 1):.2g} +- {error:.1g} (statistical). Cuts whose "
+        "local significances are wider than one make it too small."
     )
     page.table(pd.DataFrame(parts), "Gross-Vitells extrapolation for each cut.")
-    return {"global p-value, extrapolated": f"< {min(total, 1):.2g} (Gross-Vitells)"}
+    return {"global p-value, extrapolated": f"{min(total, 1):.2g} +- {error:.1g} (Gross-Vitells)"}
 
 
 def _calibration(page: Page, results: Results, window: int) -> None:

@@ -40,6 +40,10 @@ class TrainClassifiers:
         clip_norm: float | None = None,
         forest_iterations: int = 100,
     ) -> None:
+        if not learning_rate > 0:
+            raise ValueError(f"learning_rate={learning_rate} must be positive")
+        if batch_size < 1 or max_epochs < 1:
+            raise ValueError(f"batch_size={batch_size} and max_epochs={max_epochs} must be at least 1")
         self.training = {
             "learning_rate": learning_rate,
             "weight_decay": weight_decay,
@@ -76,7 +80,7 @@ class TrainClassifiers:
             MLPEnsemble.initialised(sizes, seeds, device=bench.device),
             [_training_set(w, tables[id(w.events)]) for w in windows],
             seeds=seeds,
-            on_epoch=lambda losses: _log(trials, losses, bench),
+            on_epoch=_Log(trials, bench),
             **self.training,
         )
         rows: list[Row | Failure] = []
@@ -154,11 +158,19 @@ def _cross_entropy(labelled: Labelled, output: NDArray[np.float64]) -> float:
     return float(-np.average(np.log(p), weights=labelled.weight))
 
 
-def _log(trials: Sequence[Trial], losses: Any, bench: Bench) -> None:
-    for network, train, validation in zip(
-        losses.networks, losses.train_loss, losses.validation_loss, strict=True
-    ):
-        bench.log(trials[network], {"train_loss": train, "validation_loss": validation}, losses.epoch)
+class _Log:
+    """Curves of a pack.  ``validation_loss`` is that of the weights kept so far, as in the trial's row, so
+    that a search judges a point that it stops as one that ends; ``epoch_loss`` is that of the epoch."""
+
+    def __init__(self, trials: Sequence[Trial], bench: Bench) -> None:
+        self.trials, self.bench = trials, bench
+        self.best = [np.inf] * len(trials)
+
+    def __call__(self, losses: Any) -> None:
+        for i, train, epoch in zip(losses.networks, losses.train_loss, losses.validation_loss, strict=True):
+            self.best[i] = min(self.best[i], float(epoch))
+            curves = {"train_loss": train, "epoch_loss": epoch, "validation_loss": self.best[i]}
+            self.bench.log(self.trials[i], curves, losses.epoch)
 
 
 def _save_events(trials: Sequence[Trial], windows: Sequence[DijetWindow], bench: Bench) -> None:

@@ -62,10 +62,11 @@ class NullCalibration:
         """Where a width above one comes from: folds whose networks were trained on each other's events."""
         page.heading("Do the five folds fluctuate together?")
         page.text(
-            "Signal region against sidebands, each fold is binomial by itself: its networks never saw it. "
-            "But where by chance two folds both have too many signal-region events and too few in the "
-            "sidebands, each one's networks send the cut there for the other. Then the five folds are "
-            "positively correlated, and their sum is wider than a fit to the sum can know."
+            "Given a fold's own masses, its selected events fall into signal region and sidebands at "
+            "random: its networks never saw it. But where by chance two folds both have too many events of "
+            "the signal region in one corner of the features, each one's networks send the cut there for "
+            "the other. Then the five folds are positively correlated, and their sum is wider than a fit to "
+            "it can know."
         )
         window = BINNING.window(self.window)
         lines = [_fold_widths(results, window, e) for e in results.efficiencies if e < 1]
@@ -87,17 +88,17 @@ def _fold_widths(results: Results, window: Window, efficiency: float) -> dict[st
 
 
 def _fold_pulls(results: Results, group: str, window: Window, efficiency: float) -> list[float]:
-    """(n - N q) / sqrt(N q (1 - q)) of each fold: n of the N selected events of the window and its sidebands
-    lie in the signal region, and a share q of all events."""
-    folds = [combined_scores(rows, results.saved) for _, rows in results.rows_of(group).groupby("fold")]
-    share = window.in_region(
-        _nearby(window, np.concatenate([fold.mjj[fold.hunted] for fold in folds]))
-    ).mean()
+    """(count - n q) / sigma of each fold: of its events in window and sidebands a share q lies in the signal
+    region, and ``count`` of the n selected ones; selected at random, ``count`` is hypergeometric."""
     pulls = []
-    for fold in folds:
+    for _, rows in results.rows_of(group).groupby("fold"):
+        fold = combined_scores(rows, results.saved)
+        everything = _nearby(window, fold.mjj[fold.hunted])
         selected = _nearby(window, fold.mjj[fold.passing(efficiency)])
-        n, count = len(selected), window.in_region(selected).sum()
-        pulls.append(float((count - n * share) / np.sqrt(n * share * (1 - share))) if n else 0.0)
+        n, of, q = len(selected), len(everything), window.in_region(everything).mean()
+        variance = n * q * (1 - q) * (of - n) / (of - 1)
+        count = window.in_region(selected).sum()
+        pulls.append(float((count - n * q) / np.sqrt(variance)) if n else 0.0)
     return pulls
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -32,12 +34,18 @@ def ui(
     # One person looks: one worker, and none of MLflow's job runners, start in a quarter of the time.
     server = [sys.executable, "-m", "mlflow", "ui", "--host", HOST, "--port", str(free), "--workers", "1"]
     environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    # A session of its own: whatever ends this command, the server's own children end with it.
+    running = subprocess.Popen([*server, "--backend-store-uri", uri], env=environment, start_new_session=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        ended = subprocess.run([*server, "--backend-store-uri", uri], env=environment, check=False)
+        ended = running.wait()
     except KeyboardInterrupt:
         return
-    if ended.returncode:
-        stop(f"mlflow ui ended with exit code {ended.returncode}", 1)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGTERM)
+    if ended:
+        stop(f"mlflow ui ended with exit code {ended}", 1)
 
 
 def _free_port(first: int) -> int:

@@ -1,4 +1,4 @@
-"""How well a score separates signal from background: SIC curve and area under the ROC curve.
+"""How well a score separates signal from background: the SIC curve.
 
 The significance improvement characteristic (arXiv:1001.4773) is eps_S / sqrt(eps_B) of a cut on the score:
 the factor by which the cut raises S / sqrt(B).  Scores are higher for signal.
@@ -49,34 +49,17 @@ def sic_curve(
     s, b = np.sort(_sample(signal)), np.sort(_sample(background))
     wanted = np.linspace(1.0, 0.0, points, endpoint=False) * (1 - 1e-9)  # round-off moves no cut
     cuts = s[len(s) - np.ceil(wanted * len(s)).astype(int)]  # as many pass as are wanted, and equal scores
-    eps_s, eps_b = _share_passing(s, cuts), _share_passing(b, cuts)
-    known = eps_b * len(b) >= 1 / precision**2
-    eps_s, eps_b = eps_s[known], eps_b[known]
+    signal_passing, passing = _passing(s, cuts), _passing(b, cuts)
+    known = passing * precision**2 >= 1 - 1e-9
+    eps_s, eps_b = signal_passing[known] / len(s), passing[known] / len(b)
     sic = eps_s / np.sqrt(eps_b)
-    error = sic * np.sqrt((1 - eps_s) / (eps_s * len(s)) + (1 - eps_b) / (4 * eps_b * len(b)))
+    error = sic * np.sqrt((1 - eps_s) / signal_passing[known] + (1 - eps_b) / (4 * passing[known]))
     return SicCurve(eps_s, eps_b, sic, error)
 
 
-def auc(signal: ArrayLike, background: ArrayLike) -> tuple[float, float]:
-    """Area under the ROC curve of scores (n,), ties counted half, and its standard error.
-
-    The error is that of DeLong et al. (Biometrics 44 (1988) 837).
-    """
-    s, b = _sample(signal), _sample(background)
-    beaten, beating = _share_below(s, np.sort(b)), 1 - _share_below(b, np.sort(s))
-    variance = sum(x.var(ddof=1) / len(x) if len(x) > 1 else np.nan for x in (beaten, beating))
-    return float(beaten.mean()), float(np.sqrt(variance))
-
-
-def _share_passing(scores: Floats, cuts: Floats) -> Floats:
-    """The share of sorted ``scores`` at or above each cut."""
-    return 1 - np.searchsorted(scores, cuts, side="left") / len(scores)
-
-
-def _share_below(at: Floats, scores: Floats) -> Floats:
-    """The share of sorted ``scores`` below each value, equal ones counted half."""
-    low, high = (np.searchsorted(scores, at, side=side) for side in ("left", "right"))
-    return np.asarray((low + high) / (2 * len(scores)))
+def _passing(scores: Floats, cuts: Floats) -> NDArray[np.int64]:
+    """How many of the sorted ``scores`` lie at or above each cut."""
+    return np.asarray(len(scores) - np.searchsorted(scores, cuts, side="left"), dtype=np.int64)
 
 
 def _sample(scores: ArrayLike) -> Floats:

@@ -199,11 +199,12 @@ def test_freeze_one_trial(call: Any, stored: Path, workspace: Path, monkeypatch:
 def test_ui_serves_this_machine_only(call: Any, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[list[str]] = []
 
-    def run(command: list[str], *, env: dict[str, str], check: bool) -> SimpleNamespace:
+    def run(command: list[str], *, env: dict[str, str], start_new_session: bool) -> SimpleNamespace:
         started.append(command)
-        return SimpleNamespace(returncode=0)
+        assert start_new_session, "the server and its children end together"
+        return SimpleNamespace(pid=2**30, wait=lambda: 0)  # there is no such process
 
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "Popen", run)
     result = call("ui", "--port", "5123")
     assert result.exit_code == 0, result.output
     assert started[0][:4] == [sys.executable, "-m", "mlflow", "ui"]

@@ -65,6 +65,11 @@ def test_sidebands_weigh_equally_and_together_as_much_as_the_signal_region(make_
     assert np.array_equal(train.label == 1, w.window.in_region(mjj))
 
 
+def test_more_background_than_there_is_is_refused(make_sample):
+    with pytest.raises(ValueError, match=r"n_background=30000, but the sample holds \d+ background events"):
+        window(make_sample(n_background=20_000, n_signal=2_000), n_background=30_000)
+
+
 def test_a_redrawn_background_keeps_features_and_spectrum_but_not_their_link(make_sample):
     sample = make_sample(n_background=40_000)
     # A feature that is nothing but the mass makes any remaining link visible.
