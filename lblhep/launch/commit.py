@@ -93,12 +93,21 @@ def _write_group(draft: Path, group: str, key: Mapping[str, Any], combined: Mapp
 def set_aside(directory: Path, pack: str) -> None:
     """Take a search's failed point out of the launch; its values are kept, for it to be tried again."""
     aside = directory / "failed" / pack
-    shutil.rmtree(aside, ignore_errors=True)  # of an earlier attempt
+    if aside.exists():  # of an earlier attempt
+        discard(aside)
     aside.parent.mkdir(exist_ok=True)
     (directory / "packs" / pack).rename(aside)
 
 
+def discard(target: Path) -> None:
+    """Remove a pack or a group as it was written: whole or not at all.  What a kill leaves, `sweep` removes."""
+    gone = target.with_name(f".{target.name}.gone")
+    target.rename(gone)
+    shutil.rmtree(gone)
+
+
 def sweep(directory: Path) -> None:
     """Remove what killed writers left behind.  Only for who holds the launch's lock."""
-    for draft in [*directory.glob("packs/.*"), *directory.glob("groups/.*")]:
-        shutil.rmtree(draft)
+    for parent in ("packs", "groups", "failed"):
+        for draft in directory.glob(f"{parent}/.*"):
+            shutil.rmtree(draft)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -70,15 +69,19 @@ class LaunchDirectory:
             yield
 
     def forget_failures(self) -> None:
-        """Remove packs that hold a failure, and the groups built on them, so that they run again."""
+        """Remove packs that hold a failure, and the groups built on them, so that they run again.
+
+        The groups first: as long as a bad pack is there, whoever resumes after a kill does all of this again.
+        """
         bad = [pack for pack in packs.committed(self.path) if packs.read_failures(self.path, pack)]
-        for pack in bad:
+        if bad:  # which groups they were part of is cheap to find out again, and cheap to redo
+            for group in sorted((self.path / "groups").glob("[!.]*")):
+                commit.discard(group)
+        for pack in sorted(bad):
             if self.partition is None:  # nothing else knows a search's point
                 commit.set_aside(self.path, pack)
             else:
-                shutil.rmtree(self.path / "packs" / pack)
-        if bad:  # which groups they were part of is cheap to find out again, and cheap to redo
-            shutil.rmtree(self.path / "groups", ignore_errors=True)
+                commit.discard(self.path / "packs" / pack)
 
 
 def read_info(path: Path) -> dict[str, Any]:
