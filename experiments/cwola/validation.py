@@ -146,9 +146,10 @@ class Sensitivity:
             f"At {figures.percent(self.efficiency)} of events.",
         )
         page.table(_medians(found, results), "Medians over pseudo-experiments, with the central 68 %.")
+        strength = found["truth_s_over_sqrt_b_1"].to_numpy(float)
         headline: dict[str, str | float] = {
             "pseudo-experiments": float(len(found)),
-            "S/sqrt(B) before cuts (median)": float(found["truth_s_over_sqrt_b_1"].median()),
+            "S/sqrt(B) before cuts": f"{_spread(strength)}, mean {strength.mean():.2f}",
             f"median significance at {figures.percent(self.efficiency)}": float(np.median(z)),
             "share above 5 sigma": float((z >= 5).mean()),
         }
