@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import chi2 as chi2_distribution
 
-from experiments.tuning.weights_outer import TABLE, fit_variance
+from experiments.tuning.weights_outer import TABLE
 from lblhep.surrogates import Chi2, Grid, Surrogate
 from lblhep.surrogates.descent import descend
 
@@ -94,6 +94,14 @@ def _longest(probability: Floats, level: float) -> slice:
     return slice(0, 0)
 
 
+def _fit_variance(surrogates: Surrogate, point: Floats) -> Floats:
+    """Variance (B,) of the surrogates' values at a point (d,); 0 where the grid came without errors."""
+    if surrogates.grid is None or surrogates.grid.errors is None:
+        return np.zeros(surrogates.bins)
+    loadings, _ = surrogates.loadings(point)
+    return np.asarray((loadings**2).sum(axis=1))
+
+
 def _alone(bins: pd.DataFrame, surrogates: Surrogate) -> tuple[Floats, Floats]:
     """Pulls (n,) at the best fit of these bins alone, and the matrix M (n, n) of ``run_probabilities``.
 
@@ -107,7 +115,7 @@ def _alone(bins: pd.DataFrame, surrogates: Surrogate) -> tuple[Floats, Floats]:
         objective = Chi2(surrogates, value, errors=error)
         bottoms = descend(objective, points, box.low, box.high, np.ones(len(box), dtype=np.bool_))
         best = bottoms.points[np.nanargmin(bottoms.values)]
-        points, error = best[None], np.sqrt(data_error**2 + fit_variance(surrogates, best))
+        points, error = best[None], np.sqrt(data_error**2 + _fit_variance(surrogates, best))
     inside = (best > box.low) & (best < box.high)
     slopes = (surrogates.gradients(best) * box.half_width)[:, inside] / error[:, None]
     span, size, _ = np.linalg.svd(slopes, full_matrices=False)
