@@ -100,7 +100,7 @@ def set_aside(directory: Path, pack: str) -> None:
 
 
 def discard(target: Path) -> None:
-    """Remove a pack or a group as it was written: whole or not at all.  What a kill leaves, `sweep` removes."""
+    """Remove a pack or a group whole or not at all, as it was written; what a kill leaves `sweep` removes."""
     gone = target.with_name(f".{target.name}.gone")
     target.rename(gone)
     shutil.rmtree(gone)

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
+import math
 import os
+import shutil
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from lblhep.errors import LaunchError
 from lblhep.launch import commit, packs
 from lblhep.launch.code import code_digest, code_digests
 from lblhep.launch.data import fingerprints
+from lblhep.launch.info import LOCK, SCHEMA, read_info
 
 if TYPE_CHECKING:
     from lblhep.recipe import Recipe
-
-SCHEMA = "lblhep/launch@1"
 
 
 class LaunchDirectory:
@@ -54,9 +57,9 @@ class LaunchDirectory:
         Raises:
             LaunchError: another driver holds it.
         """
-        with (self.path / "lock").open("a+") as lock:
+        with (self.path / LOCK).open("a+") as lock:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _take(lock)
             except BlockingIOError:
                 lock.seek(0)
                 raise LaunchError(
@@ -84,27 +87,29 @@ class LaunchDirectory:
                 commit.discard(self.path / "packs" / pack)
 
 
-def read_info(path: Path) -> dict[str, Any]:
-    """launch.json: id, study, state, digests of recipe, code and data, partition, MLflow run.
-
-    Raises:
-        LaunchError: there is none, or it is not one of ours.
-    """
+def _take(lock: IO[str]) -> None:
+    """Twice, for whoever looks whether the lock is held (`info.state`) holds it for that moment."""
     try:
-        content: dict[str, Any] = json.loads((path / "launch.json").read_text())
-    except FileNotFoundError:
-        raise LaunchError(f"{path}: no launch here (launch.json is missing)") from None
-    except ValueError as error:
-        raise LaunchError(f"{path / 'launch.json'}: not readable as JSON ({error})") from error
-    if content.get("schema") != SCHEMA:
-        raise LaunchError(f"{path / 'launch.json'}: schema {content.get('schema')!r} is not {SCHEMA!r}")
-    return content
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        time.sleep(0.1)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def launches(workspace: Path) -> list[Path]:
-    """The launches of a workspace, oldest first."""
-    found = [path.parent for path in (workspace / "mlruns" / "launches").glob("*/launch.json")]
-    return sorted(found, key=lambda path: (path / "recipe.yaml").stat().st_mtime)
+    """The launches of a workspace, oldest first; before all others those that cannot be read.
+
+    So the newest is one that can be worked with, and the broken ones are there to be listed and named.
+    """
+    found = (workspace / "mlruns" / "launches").glob("[!.]*/launch.json")
+    return sorted((path.parent for path in found), key=_age)
+
+
+def _age(path: Path) -> tuple[float, str]:
+    try:
+        return read_info(path)["started"], path.name
+    except LaunchError:
+        return -math.inf, path.name
 
 
 def create(recipe: Recipe, partition: Mapping[str, list[str]] | None) -> LaunchDirectory:
@@ -115,43 +120,47 @@ def create(recipe: Recipe, partition: Mapping[str, list[str]] | None) -> LaunchD
         CardError: a data card cannot be read.
     """
     parent = recipe.workspace / "mlruns" / "launches"
-    stem = f"{recipe.study}-{time.strftime('%Y%m%d-%H%M%S')}"
     digests, data = code_digests(recipe.workspace, recipe.study), fingerprints(recipe)
+    info = {
+        "schema": SCHEMA,
+        "id": None,
+        "study": recipe.study,
+        "state": "running",
+        "started": time.time(),
+        "recipe_digest": recipe.digest(),
+        "code_digest": code_digest(digests),
+        "code": digests,
+        "data": data,
+        "run_id": None,
+        "partition": partition,
+    }
+    draft = parent / f".{recipe.study}-{uuid.uuid4().hex}"
     try:
-        parent.mkdir(parents=True, exist_ok=True)
-        path = _fresh(parent, stem)
-        (path / "packs").mkdir()
-        (path / "groups").mkdir()
-        (path / "recipe.yaml").write_text(recipe.to_yaml())
-        info = {
-            "schema": SCHEMA,
-            "id": path.name,
-            "study": recipe.study,
-            "state": "running",
-            "started": time.time(),
-            "recipe_digest": recipe.digest(),
-            "code_digest": code_digest(digests),
-            "code": digests,
-            "data": data,
-            "run_id": None,
-            "partition": partition,
-        }
-        (path / "launch.json").write_text(json.dumps(info, indent=1))
+        draft.mkdir(parents=True)
+        (draft / "packs").mkdir()
+        (draft / "groups").mkdir()
+        (draft / "recipe.yaml").write_text(recipe.to_yaml())
+        return LaunchDirectory(_placed(draft, info))
     except OSError as error:
         raise LaunchError(
             f"{error.filename or parent}: {error.strerror}; a launch is kept there, so make it writable "
             "(or free some space) and run again"
         ) from error
-    return LaunchDirectory(path)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
-def _fresh(parent: Path, stem: str) -> Path:
-    """A directory that did not exist: two launches of one second get different names."""
+def _placed(draft: Path, info: dict[str, Any]) -> Path:
+    """Give the draft the launch's name, whole; two launches of one second get different names."""
+    stem = f"{info['study']}-{time.strftime('%Y%m%d-%H%M%S')}"
     for number in range(1, 1000):
-        path = parent / (stem if number == 1 else f"{stem}-{number}")
+        path = draft.with_name(stem if number == 1 else f"{stem}-{number}")
+        (draft / "launch.json").write_text(json.dumps(info | {"id": path.name}, indent=1))
         try:
-            path.mkdir()
-        except FileExistsError:
+            draft.rename(path)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
             continue
         return path
-    raise LaunchError(f"{parent}: there are a thousand launches called {stem}")
+    raise LaunchError(f"{draft.parent}: there are a thousand launches called {stem}")

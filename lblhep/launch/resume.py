@@ -37,7 +37,10 @@ def find(recipe: Recipe, name: str | None) -> LaunchDirectory:
 def _newest_unfinished(recipe: Recipe, known: list[Path]) -> LaunchDirectory:
     digest, others = recipe.digest(), []
     for path in reversed(known):
-        candidate = LaunchDirectory(path)
+        try:
+            candidate = LaunchDirectory(path)
+        except LaunchError:  # one that is broken hinders no other; `lblhep list` shows it
+            continue
         if candidate.info["state"] == "finished":
             continue
         if candidate.info["recipe_digest"] == digest:

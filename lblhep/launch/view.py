@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lblhep.errors import LaunchError
 from lblhep.launch import packs, tables
 from lblhep.launch.arrays import Arrays, read_npz
-from lblhep.launch.directory import read_info
+from lblhep.launch.info import read_info
 
 if TYPE_CHECKING:
     import numpy as np
