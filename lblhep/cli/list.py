@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 NEWEST_FEW = 20
+KILLED = "killed: its driver ended without a word; the same command with --resume LAUNCH goes on.\n"
 
 
 def list_(
@@ -67,6 +68,7 @@ def launch_table(workspace: Path, newest: int | None) -> Table:
     """The launches, the newest first; ``newest``: how many of them, None for all."""
     from lblhep.launch import LaunchView
     from lblhep.launch.directory import launches
+    from lblhep.launch.info import state
 
     found = list(reversed(launches(workspace)))
     title = (
@@ -82,5 +84,9 @@ def launch_table(workspace: Path, newest: int | None) -> Table:
             table.add_row(directory.name, "unreadable", str(error))
             continue
         started = time.strftime("%Y-%m-%d %H:%M", time.localtime(info["started"]))
-        table.add_row(directory.name, info["state"], started)
+        now = state(directory, info)
+        table.add_row(directory.name, now, started)
+        if now == "killed":
+            table.caption = KILLED
+            table.caption_justify = "left"
     return table

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from lblhep import components
-from lblhep.errors import LaunchError, LblhepError
+from lblhep.errors import LaunchError
 from lblhep.launch import directory as directories
 from lblhep.launch import packs
 from lblhep.launch import resume as resuming
@@ -21,7 +21,7 @@ from lblhep.launch.launchers import Serial
 from lblhep.launch.ledger import Ledger
 from lblhep.launch.progress import Launch, Progress
 from lblhep.launch.search import read_again, read_told
-from lblhep.launch.stopping import Terminated, sigterm_interrupts
+from lblhep.launch.stopping import Signals, Terminated, sigterm_interrupts
 from lblhep.launch.tally import Tally
 from lblhep.recipe import Search
 from lblhep.trials import Plan, plan
@@ -97,25 +97,33 @@ class Driver:
         if resumed:
             resuming.clear(self._directory)
         ledger = self._open_ledger(fresh=not resumed)
-        self._directory.update(state="running", run_id=ledger.run_id)
         books = Books(self._recipe, self._directory.path, self._packs, self._groups, self._tally, ledger)
-        ending = Ending(self._recipe, self._directory, books, self._tell)
-        if warning := announce(self._recipe, self._directory.id, "started", self._tally.snapshot()):
-            self._tell(warning)
-        with sigterm_interrupts() as listen:
+        with sigterm_interrupts() as signals:
+            ending = Ending(self._recipe, self._directory, books, self._tell, signals.ignore)
             try:
-                self._tell("starting" if serial else "starting Ray")
-                with self._launcher(serial) as launcher:
-                    listen()
-                    self._run_packs(launcher, books)
-                return ending.finished()
-            except KeyboardInterrupt as stop:
-                return ending.interrupted(signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
+                return self._to_an_end(serial, ending, books, signals)
+            except BaseException:  # of the disk, Ray, an observer: the launch must not look alive
+                ending.broken_off()
+                raise
+
+    def _to_an_end(self, serial: bool, ending: Ending, books: Books, signals: Signals) -> Launch:
+        """One of the two ends that a launch is meant to have."""
+        try:
+            self._directory.update(state="running", run_id=books.ledger.run_id)
+            if warning := announce(self._recipe, self._directory.id, "started", self._tally.snapshot()):
+                self._tell(warning)
+            self._tell("starting" if serial else "starting Ray")
+            with self._launcher(serial) as launcher:
+                signals.listen()
+                self._run_packs(launcher, books)
+            return ending.finished()
+        except KeyboardInterrupt as stop:
+            return ending.interrupted(signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
 
     def _open_ledger(self, fresh: bool) -> Ledger:
         try:
             return Ledger(self._recipe, self._directory)
-        except LblhepError:
+        except BaseException:
             if fresh:  # nothing has run yet: leave nothing behind
                 shutil.rmtree(self._directory.path)
             raise

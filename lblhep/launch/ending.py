@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,15 +22,22 @@ if TYPE_CHECKING:
 
 
 class Ending:
-    """Ends one launch, in one of two ways.
+    """Ends one launch, in one of two ways; or leaves word that it was broken off.
 
     Args:
         tell: told what is being done, in words.
+        deafen: called when all is done but writing so: no signal may make another end of it after that.
     """
 
     def __init__(
-        self, recipe: Recipe, directory: LaunchDirectory, books: Books, tell: Callable[[str], None]
+        self,
+        recipe: Recipe,
+        directory: LaunchDirectory,
+        books: Books,
+        tell: Callable[[str], None],
+        deafen: Callable[[], None],
     ) -> None:
+        self._deafen, self._over = deafen, False
         self._recipe, self._directory, self._books, self._tell = recipe, directory, books, tell
         self._ledger = books.ledger
 
@@ -48,7 +56,8 @@ class Ending:
         numbers = {name: value for name, value in headline.items() if isinstance(value, int | float)}
         artifacts = [*written, *([] if page is None else [page.parent])]
         self._ledger.finish(state, numbers | counts, artifacts)
-        self._directory.update(state="failed" if self._ledger.broken else state, ended=time.time())
+        self._deafen()
+        self._settle("failed" if self._ledger.broken else state, ended=time.time())
         self._announce(state, headline)
         if self._ledger.broken is not None:
             raise self._ledger.broken
@@ -57,12 +66,29 @@ class Ending:
 
     def interrupted(self, stopped_by: int) -> Launch:
         """Ctrl-C or SIGTERM, the signal `stopped_by`: what is committed is kept."""
-        self._directory.update(state="interrupted")
+        self._settle("interrupted")
         self._ledger.finish("interrupted", {}, ())
         self._announce("interrupted", {})
         how = f"go on with the same command and --resume (or --resume {self._directory.id})"
         message = f"stopped; all finished packs are kept: {how}"
         return self._outcome("interrupted", message, stopped_by=stopped_by)
+
+    def broken_off(self) -> None:
+        """An error that is about to be raised ends the launch: say so wherever that still can be said."""
+        if self._over:
+            return
+        # What broke the launch may break each of these too, and is the error to tell.
+        with suppress(Exception):
+            self._settle("failed")
+        with suppress(Exception):
+            self._ledger.finish("failed", {}, ())
+        with suppress(Exception):
+            self._announce("failed", {})
+
+    def _settle(self, state: str, **changes: float) -> None:
+        """Write the final state, which nothing changes any more."""
+        self._directory.update(state=state, **changes)
+        self._over = True
 
     def _write_tables(self) -> list[Path]:
         view = LaunchView(self._directory.path)

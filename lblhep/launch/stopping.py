@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,28 +13,42 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM came."""
 
 
+class Signals:
+    """What SIGTERM, and at the very end Ctrl-C too, does to a driver in the main thread."""
+
+    def __init__(self) -> None:
+        self._before: dict[int, Any] = {}
+
+    def listen(self) -> None:
+        """SIGTERM raises.  Again once others may have put their own handler in place, as Ray does."""
+        self._handle(signal.SIGTERM, _stop)
+
+    def ignore(self) -> None:
+        """The launch is over: nothing that comes now makes another end of it."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._handle(number, signal.SIG_IGN)
+
+    def restore(self) -> None:
+        """As it was before."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+
+    def _handle(self, number: int, handler: Any) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return  # a notebook's or a server's: theirs to stop
+        self._before.setdefault(number, signal.getsignal(number))
+        signal.signal(number, handler)
+
+
 @contextmanager
-def sigterm_interrupts() -> Iterator[Callable[[], None]]:
-    """Raise Terminated at the first SIGTERM.
-
-    Yields:
-        What to call once others may have put their own handler in place, as Ray does when it starts.
-    """
-    if (
-        threading.current_thread() is not threading.main_thread()
-    ):  # a notebook's or a server's: theirs to stop
-        yield lambda: None
-        return
-    before = signal.getsignal(signal.SIGTERM)
-    _listen()
+def sigterm_interrupts() -> Iterator[Signals]:
+    """Raise Terminated at the first SIGTERM; what was in place is put back at the end."""
+    signals = Signals()
+    signals.listen()
     try:
-        yield _listen
+        yield signals
     finally:
-        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
-
-
-def _listen() -> None:
-    signal.signal(signal.SIGTERM, _stop)
+        signals.restore()
 
 
 def _stop(number: int, frame: Any) -> None:

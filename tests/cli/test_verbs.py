@@ -35,6 +35,31 @@ def test_list_works_from_a_folder_below(call: Any, stored: Path, monkeypatch: py
     assert stored.name in call("list").stdout
 
 
+def test_list_says_which_launches_were_killed(call: Any, stored: Path) -> None:
+    from lblhep.launch.directory import LaunchDirectory
+
+    launch = LaunchDirectory(stored)
+    assert "killed" not in call("list").stdout
+    launch.update(state="running")
+    with launch.held():
+        assert "killed" not in call("list").stdout
+    listed = call("list").stdout
+    assert "killed" in listed.split(stored.name)[1].splitlines()[0]
+    assert "--resume LAUNCH goes on" in " ".join(listed.split())
+
+
+def test_a_broken_launch_hinders_neither_list_nor_compare(call: Any, stored: Path) -> None:
+    broken = stored.with_name("sample-20990101-000000")
+    broken.mkdir()
+    (broken / "launch.json").touch()
+    assert "unreadable" in call("list").stdout
+    assert call("compare").exit_code == 0
+    assert stored.name in call("compare", "newest").stdout
+    named = call("compare", broken.name)
+    assert named.exit_code == 1
+    assert "not readable as JSON" in named.stderr
+
+
 def test_validate(call: Any, workspace: Path) -> None:
     result = call("validate", "recipes/sample.yaml")
     assert result.exit_code == 0, result.output

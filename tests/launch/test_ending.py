@@ -1,0 +1,106 @@
+"""However a launch ends, launch.json and its MLflow run say so, and nothing says otherwise afterwards."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lblhep.errors import LaunchError
+from lblhep.launch import Launch, LaunchView, Progress, launch
+from lblhep.launch.directory import LaunchDirectory, launches
+from lblhep.launch.ending import Ending
+from lblhep.launch.info import state
+from lblhep.recipe import Recipe
+from lblhep.tracking.store import connect
+
+Toy = Callable[..., Recipe]
+
+
+def tracked(recipe: Recipe, info: dict[str, Any]) -> str:
+    """What MLflow says of the launch's run."""
+    return str(connect(recipe.workspace).get_run(info["run_id"]).info.status)
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        (OSError(28, "No space left on device"), LaunchError),
+        (RuntimeError("Ray is gone"), RuntimeError),
+        (SystemExit(3), SystemExit),
+    ],
+)
+def test_an_error_ends_the_launch_as_failed(toy: Toy, error: BaseException, raised: type) -> None:
+    recipe = toy("scan")
+
+    def fail(progress: Progress) -> None:
+        if progress.done == 6:
+            raise error
+
+    with pytest.raises(raised):
+        launch(recipe, serial=True, observe=fail)
+    directory = launches(recipe.workspace)[-1]
+    info = LaunchView(directory).info
+    assert (info["state"], tracked(recipe, info)) == ("failed", "FAILED")
+    assert launch(recipe, serial=True, resume=True).state == "finished"
+    assert tracked(recipe, info) == "FINISHED"
+
+
+def test_the_error_is_told_though_nothing_can_be_written(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe, real = toy("scan"), LaunchDirectory.update
+
+    def full(directory: LaunchDirectory, **changes: Any) -> None:
+        if changes["state"] != "running":
+            raise OSError(28, "No space left on device", "launch.json")
+        real(directory, **changes)
+
+    def fail(progress: Progress) -> None:
+        if progress.done == 6:
+            raise RuntimeError("Ray is gone")
+
+    monkeypatch.setattr(LaunchDirectory, "update", full)
+    with pytest.raises(RuntimeError, match="Ray is gone"):
+        launch(recipe, serial=True, observe=fail)
+    directory = launches(recipe.workspace)[-1]
+    info = LaunchView(directory).info
+    assert (info["state"], state(directory, info), tracked(recipe, info)) == ("running", "killed", "FAILED")
+
+
+def test_a_launch_runs_only_while_its_lock_is_held(toy: Toy) -> None:
+    recipe, seen = toy("scan"), []
+
+    def look(progress: Progress) -> None:
+        directory = launches(recipe.workspace)[-1]
+        seen.append(state(directory, LaunchView(directory).info))
+
+    assert launch(recipe, serial=True, observe=look).state == "finished"
+    assert set(seen) == {"running"}
+
+
+@pytest.mark.parametrize("late", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_after_the_final_state_changes_nothing(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch, late: signal.Signals
+) -> None:
+    recipe = toy("scan")
+    before, outcomes = signal.getsignal(late), []
+    update, outcome = LaunchDirectory.update, Ending._outcome
+
+    def then_signal(directory: LaunchDirectory, **changes: Any) -> None:
+        update(directory, **changes)
+        if changes["state"] == "finished":
+            signal.raise_signal(late)
+
+    def again(ending: Ending, *arguments: Any, **named: Any) -> Launch:
+        signal.raise_signal(late)
+        outcomes.append(outcome(ending, *arguments, **named))
+        return outcomes[-1]
+
+    monkeypatch.setattr(LaunchDirectory, "update", then_signal)
+    monkeypatch.setattr(Ending, "_outcome", again)
+    ended = launch(recipe, serial=True)
+    info = LaunchView(ended.directory).info
+    assert (ended.state, info["state"], tracked(recipe, info)) == ("finished", "finished", "FINISHED")
+    assert len(outcomes) == 1
+    assert signal.getsignal(late) is before
