@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from lblhep import components
-from lblhep.errors import LaunchError
+from lblhep.errors import LaunchError, LblhepError
 from lblhep.launch import directory as directories
 from lblhep.launch import packs
 from lblhep.launch import resume as resuming
@@ -123,7 +123,7 @@ class Driver:
     def _open_ledger(self, fresh: bool) -> Ledger:
         try:
             return Ledger(self._recipe, self._directory)
-        except BaseException:
+        except LblhepError:
             if fresh:  # nothing has run yet: leave nothing behind
                 shutil.rmtree(self._directory.path)
             raise
