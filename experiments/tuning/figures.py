@@ -20,6 +20,7 @@ Tunes = Mapping[str, pd.DataFrame]  # label -> the bins with ``run`` and ``run_e
 A_SHEET = 6  # observables
 IN_GEV = ("pt_in", "pt_out")
 LARGEST_PULL = 5
+MARGINS = {"left": 0.06, "right": 0.985, "bottom": 0.05, "top": 0.97, "wspace": 0.22, "hspace": 0.28}
 
 
 def sheets(tunes: Tunes) -> Iterator[Figure]:
@@ -29,8 +30,9 @@ def sheets(tunes: Tunes) -> Iterator[Figure]:
     for start in range(0, len(tables), A_SHEET):
         chosen = tables[start : start + A_SHEET]
         figure, axes = new_figure(
-            6, 3, width=13, height=13, height_ratios=[3, 1, 1] * 2, squeeze=False, sharex=False
+            6, 3, width=13, height=13, height_ratios=[3, 1, 1] * 2, squeeze=False, gridspec_kw=MARGINS
         )
+        figure.set_layout_engine("none")  # to compute the margins would draw all 18 panels once more
         for place in range(A_SHEET):
             row, column = 3 * (place // 3), place % 3
             panels = axes[row : row + 3, column]
@@ -72,6 +74,7 @@ def _observable(panels: Sequence[Axes], tunes: Tunes) -> None:
     for panel in (ratio, pull):
         panel.axhline(1 if panel is ratio else 0, color="grey", lw=0.6)
     for panel in panels:
+        panel.minorticks_off()  # thousands of lines that nobody misses
         panel.set_xlim(edges[0], edges[-1])
         panel.label_outer(remove_inner_ticks=False) if panel is pull else panel.tick_params(labelbottom=False)
         panel.yaxis.label.set_size(9)
