@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lblhep.cli.console import as_typed, console, duration, new_table, say
+from lblhep.errors import LaunchError
 
 if TYPE_CHECKING:
     from lblhep.recipe import Recipe
@@ -42,7 +43,11 @@ def estimate(recipe: Recipe) -> str:
 
     workers = max(1, (os.cpu_count() or 1) // recipe.resources.cpu)
     for directory in reversed(launches(recipe.workspace)):
-        if LaunchView(directory).info["study"] != recipe.study:
+        try:
+            study = LaunchView(directory).info["study"]
+        except LaunchError:  # unreadable: `lblhep list` says so
+            continue
+        if study != recipe.study:
             continue
         per_trial = _seconds_a_trial(directory)
         if per_trial is None:

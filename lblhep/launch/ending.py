@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lblhep.errors import LaunchError
 from lblhep.launch import tables
 from lblhep.launch.announce import announce
 from lblhep.launch.execute import failure
@@ -104,12 +105,16 @@ class Ending:
         out = self._directory.path / "report"
         try:
             headline = render(LaunchView(self._directory.path), out)
+        except LaunchError as error:
+            self._books.problems.append(str(error))
+            return {}, None
         except Exception as error:  # a study's own code
             record = failure("", error)
             (self._directory.path / "report-error.txt").write_text(record.traceback)
+            place = f"{self._directory.id}/report-error.txt"
             again = f"lblhep report {self._directory.id}"
             self._books.problems.append(
-                f"the report failed: {record.error}; its traceback is in report-error.txt ({again})"
+                f"the report failed: {record.error}; its traceback is in {place} ({again})"
             )
             return {}, None
         return headline, out / "index.html"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lblhep import components
+from lblhep.errors import LaunchError
 from lblhep.launch.view import LaunchView
 
 
@@ -14,9 +15,15 @@ def render(view: LaunchView, out: Path) -> Mapping[str, str | float]:
 
     Returns:
         The headline: what is to be printed at the launch's end.
+
+    Raises:
+        LaunchError: no trial has finished.
     """
     from lblhep.report import DefaultReport, house_style
 
+    rows = view.rows
+    if not len(rows) or not (rows["status"] == "finished").any():
+        raise LaunchError(f"{view.directory.name}: no trial has finished, so there is nothing to report")
     component = view.recipe.report
     report = DefaultReport() if component is None else components.build(component)
     out.mkdir(parents=True, exist_ok=True)

@@ -104,3 +104,11 @@ def test_a_signal_after_the_final_state_changes_nothing(
     assert (ended.state, info["state"], tracked(recipe, info)) == ("finished", "finished", "FINISHED")
     assert len(outcomes) == 1
     assert signal.getsignal(late) is before
+
+
+def test_a_launch_without_a_finished_trial_has_nothing_to_report(toy: Toy) -> None:
+    every = ",".join(f"'{i:06d}'" for i in range(12))
+    ended = launch(toy("scan", f"task.fail=[{every}]"), serial=True)
+    assert (ended.state, ended.report) == ("failed", None)
+    assert any("no trial has finished, so there is nothing to report" in said for said in ended.problems)
+    assert not (ended.directory / "report-error.txt").exists()
