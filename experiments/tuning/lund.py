@@ -19,6 +19,7 @@ SETTINGS = {
     "aLund": "StringZ:aLund",
     "bLund": "StringZ:bLund",
     "sigma": "StringPT:sigma",
+    "pTmin": "TimeShower:pTmin",
 }
 MONASH = {"alphaS": 0.1365, "aLund": 0.68, "bLund": 0.98, "sigma": 0.335}  # arXiv:1404.5630; b in GeV^-2
 
