@@ -12,7 +12,7 @@ from scipy.stats import chi2 as chi2_distribution
 from scipy.stats import kstest
 
 from experiments.tuning.datasets import Prediction
-from experiments.tuning.pseudo import FORMS
+from experiments.tuning.forms import FORMS
 from lblhep.surrogates import ONE_SIGMA
 
 Floats = NDArray[np.float64]
@@ -46,30 +46,43 @@ def difference(bins: pd.DataFrame, first: Prediction, second: Prediction) -> tup
 
 
 class Coverage:
-    """What the pseudo-experiments of one noise say, for each form of the chi2 (``pseudo.FORMS``).
+    """What the pseudo-experiments of one noise say, for each form of chi2 (``forms``).
 
     ``chi2_ndf`` and its standard error; ``ks_p`` against the chi2 distribution; shares of truths within the
-    68 % intervals by Hessian and by profile, averaged over parameters, and for each parameter as arrays.
+    68 % intervals by the Hessian, by ``Tune.errors`` and by profile, averaged over parameters, and for each
+    parameter as arrays; ``bias``: the mean pull of the parameter that has the largest.  ``joint``: the share
+    of truths in the 68 % region that the score statistic allows, all parameters together.
     """
 
     def __call__(self, rows: pd.DataFrame, arrays: Any) -> Mapping[str, float | Floats]:
         saved = [arrays[trial, "pseudo"] for trial in rows["trial"]]
-        ndf = int(saved[0]["ndf"])
-        chi2, pulls, rises = (np.concatenate([s[name] for s in saved]) for name in ("chi2", "pulls", "rises"))
-        result: dict[str, float | Floats] = {"pseudo_experiments": float(len(chi2))}
+        every = {
+            name: np.concatenate([s[name] for s in saved])
+            for name in ("chi2", "pulls", "hessian_pulls", "rises", "score")
+        }
+        ndf, d = int(saved[0]["ndf"]), every["pulls"].shape[2]
+        chi2 = every["chi2"]
+        result: dict[str, float | Floats] = {
+            "pseudo_experiments": float(len(chi2)),
+            "joint": float((every["score"] < chi2_distribution.ppf(ONE_SIGMA, d)).mean()),
+        }
         for i, form in enumerate(FORMS):
-            values = chi2[:, i]
-            # A parameter at a bound has no Hessian interval, so it is not covered by one.
-            hessian = (abs(pulls[:, i]) < 1).mean(axis=0)
-            profile = (rises[:, i] < chi2_distribution.ppf(ONE_SIGMA, 1)).mean(axis=0)
+            # A parameter at a bound has no interval of these two kinds, so it is not covered by one.
+            hessian = (abs(every["hessian_pulls"][:, i]) < 1).mean(axis=0)
+            errors = (abs(every["pulls"][:, i]) < 1).mean(axis=0)
+            profile = (every["rises"][:, i] < 1).mean(axis=0)
+            values, mean_pull = chi2[:, i], np.nanmean(every["pulls"][:, i], axis=0)
             result |= {
                 f"chi2_ndf_{form}": float(values.mean() / ndf),
                 f"chi2_ndf_error_{form}": float(values.std(ddof=1) / np.sqrt(len(values)) / ndf),
                 f"ks_p_{form}": float(kstest(values, chi2_distribution(ndf).cdf).pvalue),
                 f"hessian_{form}": float(hessian.mean()),
+                f"errors_{form}": float(errors.mean()),
                 f"profile_{form}": float(profile.mean()),
-                f"at_bound_{form}": float(np.isnan(pulls[:, i]).mean()),
+                f"bias_{form}": float(mean_pull[abs(mean_pull).argmax()]),
+                f"at_bound_{form}": float(np.isnan(every["pulls"][:, i]).mean()),
                 f"hessian_by_parameter_{form}": hessian,
+                f"errors_by_parameter_{form}": errors,
                 f"profile_by_parameter_{form}": profile,
             }
-        return result | {"chi2": chi2, "ndf": np.array(ndf)}
+        return result | {"chi2": chi2, "ndf": float(ndf)}

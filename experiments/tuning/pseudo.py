@@ -2,7 +2,7 @@
 
 Nature is the surrogate of the real grid, at a stated truth.  Every repetition redraws the data, with their
 published errors, and the whole grid, with Monte Carlo noise of ``noise`` times these errors and the bins'
-correlation; fits surrogates to that grid; and tunes, without and with the surrogates' covariance.
+correlation; fits surrogates to that grid; and tunes, once with each form of chi2 (``forms``).
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lblhep.surrogates import Chi2, Grid, Polynomials, fit_polynomials, tune
+from experiments.tuning.forms import FORMS
+from lblhep.surrogates import Chi2, Grid, Polynomials, fit_polynomials, score, tune
+from lblhep.surrogates.descent import descend
 from lblhep.tasks import Bench, Failure, Row
 from lblhep.trials import Trial
 
 Floats = NDArray[np.float64]
-FORMS = ("plain", "covariance")
 NEARBY = 0.02  # of the box, between the truth and the starts of a tune
 
 
@@ -43,7 +44,7 @@ class PseudoExperiments:
         self.order = order
 
     def run(self, trials: Sequence[Trial], bench: Bench) -> Sequence[Row | Failure]:
-        """One row a trial.  Saved as ``pseudo``: chi2 (n, 2), pulls and rises (n, 2, d), ndf."""
+        """One row a trial.  Saved as ``pseudo``: ``Judged``'s numbers, (n, forms, ...), score (n,), ndf."""
         return [self._repeat(trial, bench) for trial in trials]
 
     def _repeat(self, trial: Trial, bench: Bench) -> Row:
@@ -51,15 +52,19 @@ class PseudoExperiments:
         real = bench.dataset(trial, "grid").of(measured)
         nature = Nature.of(fit_polynomials(real, self.order), measured.bins["error"], self.noise)
         truth, rng = real.box.point(self.truth), bench.generator(trial, "task")
-        judged = [
-            [judge(objective, truth) for objective in nature.objectives(truth, rng)]
-            for _ in range(self.repetitions)
-        ]
-        chi2, pulls, rises = (np.array([[form[i] for form in one] for one in judged]) for i in range(3))
+        judged: list[list[Judged]] = []
+        statistics = []
+        for _ in range(self.repetitions):
+            objectives = nature.objectives(truth, rng)
+            judged.append([judge(objective, truth) for objective in objectives.values()])
+            statistics.append(score(objectives["covariance"], truth).statistic)
+        arrays = {
+            name: np.array([[getattr(form, name) for form in one] for one in judged])
+            for name in ("chi2", "pulls", "hessian_pulls", "rises")
+        }
         ndf = len(measured.bins) - len(truth)
-        arrays = {"chi2": chi2, "pulls": pulls, "rises": rises, "ndf": np.array(ndf)}
-        bench.save(trial, "pseudo", arrays)
-        mean = chi2.mean(axis=0) / ndf
+        bench.save(trial, "pseudo", arrays | {"score": np.array(statistics), "ndf": np.array(ndf)})
+        mean = arrays["chi2"].mean(axis=0) / ndf
         return Row(trial.id, {f"chi2_ndf_{form}": float(m) for form, m in zip(FORMS, mean, strict=True)})
 
 
@@ -88,33 +93,46 @@ class Nature:
         root = vector * np.sqrt(np.maximum(value, 0.0))
         return cls(surrogates, sigma, fit_polynomials(grid, surrogates.monomials.order), root)
 
-    def objectives(self, truth: Floats, rng: np.random.Generator) -> tuple[Chi2, Chi2]:
-        """One pseudo-experiment: its chi2 without and with the surrogates' covariance."""
+    def objectives(self, truth: Floats, rng: np.random.Generator) -> dict[str, Chi2]:
+        """One pseudo-experiment: its chi2 in each form."""
         data = self.surrogates.values(truth) + self.errors * rng.standard_normal(len(self.errors))
         grid = self.fitted.fitted_grid
         noisy = grid.values + grid.errors * (rng.standard_normal(grid.values.shape) @ self.root.T)
         fitted = self.fitted.refit(noisy)
-        return (
-            Chi2(fitted, data, errors=self.errors),
-            Chi2(fitted, data, errors=self.errors, fit_covariance=True, log_det=True),
-        )
+        return {form: Chi2(fitted, data, errors=self.errors, **given) for form, given in FORMS.items()}
 
 
-def judge(objective: Chi2, truth: Floats) -> tuple[float, Floats, Floats]:
-    """chi2 at the minimum (without ln det Sigma); pulls (d,) by the Hessian; rises (d,) of the profile.
+@dataclass(frozen=True)
+class Judged:
+    """One tune against the truth.
 
-    A pull is (value - truth) / error; a rise is the objective, minimised with one parameter held at the
-    truth, less its minimum: the profile interval of 68 % covers the truth where it is below 1.
+    ``chi2`` at its minimum (without ln det Sigma); ``pulls`` (d,), (value - truth) / error, and the same with
+    the Hessian's errors, NaN at a bound; ``rises`` (d,): the 68 % profile interval covers where it is below
+    1.
+    """
+
+    chi2: float
+    pulls: Floats
+    hessian_pulls: Floats
+    rises: Floats
+
+
+def judge(objective: Chi2, truth: Floats) -> Judged:
+    """Tune from the truth and from near it, and compare.
+
+    A rise is the objective, minimised with one parameter held at the truth, less its minimum, in units of the
+    rise that bounds the interval (``lblhep.surrogates.intervals``).
     """
     box = objective.box
-    starts = truth + NEARBY * np.array([[0.0], [1.0]]) * (box.low - truth)
-    best = tune(objective, starts=starts)
-    rises = [
-        tune(
-            objective, starts=np.where(np.arange(len(truth)) == j, truth, best.values), fixed={name: truth[j]}
-        )
-        for j, name in enumerate(box.names)
-    ]
+    best = tune(objective, starts=truth + NEARBY * np.array([[0.0], [1.0]]) * (box.low - truth))
+    held = np.eye(len(truth), dtype=np.bool_)
+    starts = np.where(held, truth, best.values)
+    refitted = descend(objective, starts, box.low, box.high, ~held).values
     with np.errstate(divide="ignore", invalid="ignore"):
-        pulls = (best.values - truth) / np.where(best.inside, best.errors, np.nan)
-    return best.chi2, pulls, np.array([held.minimum - best.minimum for held in rises])
+        variance, hessian = (
+            np.where(best.inside, np.diag(matrix), np.nan)
+            for matrix in (best.covariance, best.hessian_covariance)
+        )
+        pulls, hessian_pulls = ((best.values - truth) / np.sqrt(v) for v in (variance, hessian))
+        stretch = np.where(best.inside, variance / hessian, 1.0)
+    return Judged(best.chi2, pulls, hessian_pulls, (refitted - best.minimum) / stretch)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.tuning.datasets import Prediction
+from experiments.tuning.forms import chi2_of
 from experiments.tuning.lund import MONASH
 from experiments.tuning.metrics import chi2_terms, difference
 from experiments.tuning.weights import Weighting, build_weighting
@@ -17,7 +18,7 @@ from lblhep.tasks import Bench
 from lblhep.trials import Trial
 
 Floats = NDArray[np.float64]
-FROM_THE_PLAIN_FIT = 3  # starts of the fit with covariance: the plain fit has looked everywhere
+FROM_THE_PLAIN_FIT = 3  # starts of a fit with covariance: the plain fit has looked everywhere
 
 
 class FitSurrogates:
@@ -37,9 +38,8 @@ class FitSurrogates:
 class TuneTo:
     """The parameters that describe one ``experiment`` best.
 
-    With ``covariance`` the surrogates' own fit covariance is added to the data's errors, and ln det Sigma to
-    the chi2: their statistical errors are correlated, and differ from place to place.  ``weighting`` says
-    what each bin counts (``weights``; default: all the same).
+    ``form`` says what else than the data's errors enters chi2 (``forms``).  ``weighting`` says what each bin
+    counts (``weights``; default: all the same).
 
     No generator describes these data within their errors.  ``model_error``, a share of each value, is added
     to the data's error in quadrature for the fit, as the Monash tune took 5 % (arXiv:1404.5630).  Without it
@@ -51,13 +51,13 @@ class TuneTo:
         self,
         *,
         experiment: str,
-        covariance: bool = True,
+        form: str = "covariance",
         model_error: float = 0.05,
         starts: int = 20,
         weighting: Component | Weighting | None = None,
     ) -> None:
         self.experiment = experiment
-        self.covariance = covariance
+        self.form = chi2_of(form)
         self.model_error = model_error
         self.starts = starts
         self.weighting = build_weighting(weighting)
@@ -73,10 +73,10 @@ class TuneTo:
         errors = np.hypot(bins["error"], self.model_error * bins["value"])
         data = {"data": bins["value"], "errors": errors, "weights": weights}
         plain = tune(Chi2(surrogates, **data), starts=self.starts)
-        if not self.covariance:
+        if not self.form:
             return plain
         near = plain.values + np.linspace(0, 0.02, FROM_THE_PLAIN_FIT)[:, None] * (plain.low - plain.values)
-        return tune(Chi2(surrogates, **data, fit_covariance=True, log_det=True), starts=near)
+        return tune(Chi2(surrogates, **data, **self.form), starts=near)
 
 
 class RunPythia:

@@ -22,6 +22,7 @@ from lblhep.surrogates.intervals import (
 from lblhep.surrogates.objective import Chi2
 from lblhep.surrogates.polynomial import Polynomials, fit_polynomials
 from lblhep.surrogates.rational import Rationals, fit_rationals
+from lblhep.surrogates.score import Score, score, slope_noise
 from lblhep.surrogates.surrogate import Surrogate
 from lblhep.surrogates.tune import Tune, tune
 
@@ -34,6 +35,7 @@ __all__ = [
     "Interval",
     "Polynomials",
     "Rationals",
+    "Score",
     "Surrogate",
     "Tune",
     "contour",
@@ -43,5 +45,7 @@ __all__ = [
     "hessian_interval",
     "hold_out",
     "profile_interval",
+    "score",
+    "slope_noise",
     "tune",
 ]

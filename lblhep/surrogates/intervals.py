@@ -4,6 +4,9 @@ All of them walk along rays from the minimum and look for the rise: along +- one
 intervals), along directions in the plane of two (contours), with all others refitted at each step; along the
 eigenvectors of the covariance with nothing refitted (eigentunes, of Professor, arXiv:0907.2973).  Rays of one
 kind are walked together.  A ray that meets a bound before the rise ends there, and says so.
+
+Where noise of the surrogates' slopes makes ``Tune.covariance`` larger than the Hessian's, the rise that
+bounds an interval or a contour is larger by the same factor, in each ray's direction.
 """
 
 from __future__ import annotations
@@ -62,7 +65,7 @@ def profile_interval(tune: Tune, name: str, level: float = ONE_SIGMA) -> Interva
     rays = np.zeros((2, len(tune.values)))
     rays[:, j] = np.array([-1, 1]) * np.sqrt(_scale(tune)[j, j])
     held = np.arange(len(tune.values)) == j
-    points, at_bound = _walk(tune, rays, held, _rise(level, 1))
+    points, at_bound = _walk(tune, rays, held, _rise(level, 1) * _stretch(tune, rays, held))
     return Interval(float(points[0, j]), float(points[1, j]), bool(at_bound[0]), bool(at_bound[1]))
 
 
@@ -83,7 +86,7 @@ def contour(
     rays = np.zeros((directions, len(tune.values)))
     rays[:, [i, j]] = circle @ np.linalg.cholesky(_scale(tune)[np.ix_([i, j], [i, j])]).T
     held = np.isin(np.arange(len(tune.values)), [i, j])
-    points, at_bound = _walk(tune, rays, held, _rise(level, 2))
+    points, at_bound = _walk(tune, rays, held, _rise(level, 2) * _stretch(tune, rays, held))
     return points[:, [i, j]], at_bound
 
 
@@ -103,7 +106,8 @@ def eigentunes(tune: Tune, delta_chi2: float = 1.0) -> tuple[Floats, Mask]:
     steps = (vectors * np.sqrt(variance)).T[::-1] * unit  # one standard deviation each, largest first
     rays = np.zeros((2 * len(inside), len(tune.values)))
     rays[:, inside] = np.stack([-steps, steps], axis=1).reshape(rays.shape[0], -1)
-    return _walk(tune, rays, np.ones(len(tune.values), dtype=np.bool_), delta_chi2)
+    everything = np.ones(len(tune.values), dtype=np.bool_)
+    return _walk(tune, rays, everything, np.full(len(rays), delta_chi2))
 
 
 def _free(tune: Tune, name: str) -> int:
@@ -119,15 +123,29 @@ def _rise(level: float, dimensions: int) -> float:
     return float(chi2_distribution.ppf(level, dimensions))
 
 
+def _stretch(tune: Tune, rays: Floats, held: Mask) -> Floats:
+    """By the Hessian, how far chi2 rises along each ray (R, d) where ``Tune.covariance`` says one (R,)."""
+    chosen = np.flatnonzero(held & tune.inside)
+    if len(chosen) < held.sum():  # a parameter at a bound: there is no covariance to go by
+        return np.ones(len(rays))
+    block = np.ix_(chosen, chosen)
+    ray = rays[:, chosen].T
+    by_hessian, by_covariance = (
+        (ray * np.linalg.solve(matrix[block], ray)).sum(axis=0)
+        for matrix in (tune.hessian_covariance, tune.covariance)
+    )
+    return np.asarray(by_hessian / by_covariance)
+
+
 def _scale(tune: Tune) -> Floats:
     """The covariance (d, d), with a tenth of the range as error where it has none."""
     stand_in = np.where(tune.inside, 0.0, ((tune.high - tune.low) / 10) ** 2)
     return np.asarray(tune.covariance + np.diag(stand_in))
 
 
-def _walk(tune: Tune, rays: Floats, held: Mask, rise: float) -> tuple[Floats, Mask]:
+def _walk(tune: Tune, rays: Floats, held: Mask, rise: Floats) -> tuple[Floats, Mask]:
     """Points (R, d) along ``rays`` (R, d), about one standard deviation long, where chi2 has risen by
-    ``rise``.
+    ``rise`` (R,).
 
     Parameters not ``held`` (d,) are refitted.  The root of the rise is nearly linear in the distance t, so
     false position in it (the Illinois rule) needs few steps.  Returns which rays ended at a bound as well.
@@ -147,10 +165,10 @@ def _walk(tune: Tune, rays: Floats, held: Mask, rise: float) -> tuple[Floats, Ma
             raise ValueError(
                 f"a refit lies {-risen.min():.3g} below the tune's minimum: tune again with more starts"
             )
-        return np.asarray(np.sqrt(np.maximum(risen, 0)) - np.sqrt(rise))
+        return np.asarray(np.sqrt(np.maximum(risen, 0)) - np.sqrt(rise[rows]))
 
     near, far = np.zeros(len(rays)), np.minimum(np.sqrt(rise), last)
-    at_near = np.full(len(rays), -np.sqrt(rise))
+    at_near = -np.sqrt(rise)
     at_far = excess(np.arange(len(rays)), far)
     while len(short := np.flatnonzero((at_far < 0) & (far < last))):
         near[short], at_near[short] = far[short], at_far[short]
@@ -166,7 +184,7 @@ def _walk(tune: Tune, rays: Floats, held: Mask, rise: float) -> tuple[Floats, Ma
         at_near[rows] = np.where(above, at_near[rows] / 2, here)
         at_far[rows] = np.where(above, here, at_far[rows] / 2)
         near[rows], far[rows] = np.where(above, near[rows], t), np.where(above, t, far[rows])
-        rows = rows[abs(here) > TOLERANCE * np.sqrt(rise)]
+        rows = rows[abs(here) > TOLERANCE * np.sqrt(rise[rows])]
         if not len(rows):
             break
     return points, at_bound

@@ -5,9 +5,10 @@ and, if asked for, that of a Monte Carlo sample and that of the surrogates' own 
 
     chi2(p) = r^T Sigma(p)^-1 r   [+ ln det Sigma(p)].
 
-Where Sigma depends on p, ln det Sigma normalises the likelihood; without it the fit leans towards large
-variance. A weight other than 1 makes this no chi2 variable and 2 H^-1 no covariance; bins of weight 0 are
-left out.
+The variance of a Monte Carlo sample at p is a property of p: there ln det Sigma normalises the likelihood,
+and without it the fit leans towards large variance.  The surrogates' own covariance is another matter: it
+belongs to noise that is the same whatever p is, and ln det Sigma biases the fit (``score``).  A weight other
+than 1 makes this no chi2 variable and 2 H^-1 no covariance; bins of weight 0 are left out.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ class Chi2:
     def __call__(self, points: ArrayLike) -> Floats:
         """Values (...) at points (..., d)."""
         p = np.asarray(points, dtype=np.float64)
-        residuals = self._root_weights * (self.surrogate.values(p) - self.data)
+        residuals = self._residuals(p)
         if self.sigma.constant:
             return np.asarray((residuals * self._precisely(residuals[..., None])[..., 0]).sum(axis=-1))
         flat = zip(p.reshape(-1, len(self.box)), residuals.reshape(-1, len(self.used)), strict=True)
@@ -121,10 +122,19 @@ class Chi2:
         p = np.asarray(point, dtype=np.float64)
         return float(self(p)) - (_log_det(_factor(self.sigma(p))) if self.log_det else 0.0)
 
+    def residuals(self, points: Floats) -> tuple[Floats, Floats]:
+        """r (..., B) at points (..., d) and its derivatives (..., B, d)."""
+        return self._residuals(points), self._root_weights[:, None] * self.surrogate.gradients(points)
+
+    def solve(self, point: Floats, columns: Floats) -> Floats:
+        """Sigma(p)^-1 times columns (B, c), at a point (d,)."""
+        if self.sigma.constant:
+            return self._precisely(columns)
+        return np.asarray(cho_solve(_factor(self.sigma(point)), columns))
+
     def expand(self, points: Floats) -> Expansion:
         """Value, gradient and Gauss-Newton curvature at points (S, d)."""
-        residuals = self._root_weights * (self.surrogate.values(points) - self.data)
-        slopes = self._root_weights[:, None] * self.surrogate.gradients(points)
+        residuals, slopes = self.residuals(points)
         if not self.sigma.constant:
             each = [self._expand(*at) for at in zip(points, residuals, slopes, strict=True)]
             return Expansion(*(np.array(part) for part in zip(*each, strict=True)))
@@ -132,6 +142,9 @@ class Chi2:
         products = 2 * np.swapaxes(slopes, 1, 2) @ weighted
         value = (residuals * weighted[..., 0]).sum(axis=1)
         return Expansion(value, products[..., 0], products[..., 1:])
+
+    def _residuals(self, points: Floats) -> Floats:
+        return np.asarray(self._root_weights * (self.surrogate.values(points) - self.data))
 
     def _precisely(self, columns: Floats) -> Floats:
         """Sigma^-1 times columns (..., B, c) of the plain form."""

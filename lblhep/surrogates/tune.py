@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lblhep.surrogates.descent import descend
 from lblhep.surrogates.objective import Chi2
+from lblhep.surrogates.score import score
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -22,16 +23,19 @@ SAME_MINIMUM = 1e-3  # in chi2, between a start's end and the best
 class Tune:
     """The minimum of ``objective`` at ``values`` (d,), parameters in their own units.
 
-    ``covariance`` (d, d) is 2 H^-1 of the parameters that are neither fixed nor at a bound, 0 in the others.
-    ``minimum`` is the objective there, ``chi2`` the same without ln det Sigma; ``ndf`` counts bins of
-    positive weight less parameters not fixed.  ``at_bound`` (d,) is -1 at the lower bound, 1 at the upper,
-    else 0. ``reached`` of the ``starts`` ended within 0.001 of the minimum: few of many mean that more may be
-    hidden. ``valid`` is iminuit's verdict on the minimum.
+    ``hessian_covariance`` (d, d) is 2 H^-1 of the parameters that are neither fixed nor at a bound, 0 in the
+    others; ``covariance`` (d, d) is the same, but for a chi2 with the surrogates' covariance and without ln
+    det Sigma, where it holds the noise of their slopes (``score``). ``minimum`` is the objective there,
+    ``chi2`` the same without ln det Sigma; ``ndf`` counts bins of positive weight less parameters not fixed.
+    ``at_bound`` (d,) is -1 at the lower bound, 1 at the upper, else 0. ``reached`` of the ``starts`` ended
+    within 0.001 of the minimum: few of many mean that more may be hidden. ``valid`` is iminuit's verdict on
+    the minimum.
     """
 
     objective: Chi2
     values: Floats
     covariance: Floats
+    hessian_covariance: Floats
     minimum: float
     chi2: float
     ndf: int
@@ -49,7 +53,7 @@ class Tune:
 
     @property
     def errors(self) -> Floats:
-        """Hessian errors (d,); 0 for parameters that are fixed or at a bound."""
+        """Standard errors (d,), from ``covariance``; 0 for parameters that are fixed or at a bound."""
         return np.sqrt(np.diag(self.covariance))
 
     @property
@@ -86,10 +90,13 @@ def tune(
     values, valid = _finish(objective, bottoms.points[best], low, high, free)
     minimum = float(objective(values))
     at_bound = np.where(free, (values >= high).astype(int) - (values <= low), 0)
+    inside = free & (at_bound == 0)
+    hessian_covariance = _hessian_covariance(objective, values, inside)
     return Tune(
         objective=objective,
         values=values,
-        covariance=_covariance(objective, values, free & (at_bound == 0)),
+        covariance=_covariance(objective, values, inside, hessian_covariance),
+        hessian_covariance=hessian_covariance,
         minimum=minimum,
         chi2=objective.quadratic(values),
         ndf=len(objective.used) - int(free.sum()),
@@ -148,7 +155,15 @@ def _finish(objective: Chi2, start: Floats, low: Floats, high: Floats, free: Mas
     return (end if float(objective(end)) < float(objective(start)) else start), bool(minuit.valid)
 
 
-def _covariance(objective: Chi2, values: Floats, inside: Mask) -> Floats:
+def _covariance(objective: Chi2, values: Floats, inside: Mask, hessian_covariance: Floats) -> Floats:
+    """H^-1 V H^-1 with the score's covariance V where the surrogates' covariance is in the chi2."""
+    if not objective.sigma.fit_covariance or objective.log_det:
+        return hessian_covariance
+    variance = np.where(np.outer(inside, inside), score(objective, values).variance, 0.0)
+    return np.asarray(hessian_covariance @ variance @ hessian_covariance)
+
+
+def _hessian_covariance(objective: Chi2, values: Floats, inside: Mask) -> Floats:
     """2 H^-1 of the parameters ``inside``; NaN there if H is not positive definite."""
     covariance, block = np.zeros((len(values), len(values))), np.ix_(inside, inside)
     hessian = objective.hessian(values)[block]

@@ -30,9 +30,10 @@ def test_profile_and_hessian_of_a_linear_model_are_one(linear):
     surrogates = fit_polynomials(grid, 1)
     truth = np.array([0.2, 2.0])
     data = surrogates.values(truth) + 0.1 * np.random.default_rng(2).standard_normal(BINS)
-    chi2, pulls, rises = judge(Chi2(surrogates, data, errors=np.full(BINS, 0.1)), truth)
-    assert rises == pytest.approx(pulls**2, rel=1e-4)
-    assert 0 < chi2 < chi2_distribution.isf(1e-6, BINS - 2)
+    judged = judge(Chi2(surrogates, data, errors=np.full(BINS, 0.1)), truth)
+    assert judged.rises == pytest.approx(judged.pulls**2, rel=1e-4)
+    assert judged.hessian_pulls == pytest.approx(judged.pulls)
+    assert 0 < judged.chi2 < chi2_distribution.isf(1e-6, BINS - 2)
 
 
 def test_noise_widens_the_plain_chi2_and_not_that_with_its_covariance(linear):
@@ -41,8 +42,11 @@ def test_noise_widens_the_plain_chi2_and_not_that_with_its_covariance(linear):
     grid, _ = linear
     nature = Nature.of(fit_polynomials(grid, 1), pd.Series(np.full(BINS, 0.1)), noise=0.5)
     rng, truth = np.random.default_rng(3), np.array([0.2, 2.0])
-    judged = [[judge(objective, truth)[0] for objective in nature.objectives(truth, rng)] for _ in range(150)]
-    plain, covariance = np.mean(judged, axis=0) / (BINS - 2)
+    judged = [
+        [judge(objective, truth).chi2 for objective in nature.objectives(truth, rng).values()]
+        for _ in range(150)
+    ]
+    plain, _, covariance = np.mean(judged, axis=0) / (BINS - 2)
     assert covariance == pytest.approx(1, abs=4 * 0.027)
     assert plain > covariance + 0.02
 
@@ -50,12 +54,14 @@ def test_noise_widens_the_plain_chi2_and_not_that_with_its_covariance(linear):
 def test_coverage_of_a_true_chi2_is_its_level():
     """2 x 4,000 draws fix a share of 68 % to 0.005."""
     rng = np.random.default_rng(4)
-    pulls = rng.standard_normal((2, 2000, 2, 3))
+    pulls = rng.standard_normal((2, 2000, 3, 3))
     saved = {
         (str(i), "pseudo"): {
-            "chi2": chi2_distribution(50).rvs((2000, 2), random_state=rng),
+            "chi2": chi2_distribution(50).rvs((2000, 3), random_state=rng),
             "pulls": pulls[i],
+            "hessian_pulls": pulls[i] * 2,
             "rises": pulls[i] ** 2,
+            "score": chi2_distribution(3).rvs(2000, random_state=rng),
             "ndf": np.array(50),
         }
         for i in range(2)
@@ -64,6 +70,8 @@ def test_coverage_of_a_true_chi2_is_its_level():
     assert said["pseudo_experiments"] == 4000
     assert said["chi2_ndf_plain"] == pytest.approx(1, abs=4 * said["chi2_ndf_error_plain"])
     assert said["ks_p_covariance"] > 1e-4
-    for name in ("hessian_plain", "profile_covariance"):
-        assert said[name] == pytest.approx(ONE_SIGMA, abs=0.02)
+    for name in ("errors_plain", "profile_covariance", "joint"):
+        assert said[name] == pytest.approx(ONE_SIGMA, abs=0.03)
+    assert said["hessian_log_det"] == pytest.approx(0.383, abs=0.02)  # within half a standard deviation
+    assert abs(said["bias_plain"]) < 0.1
     assert said["at_bound_plain"] == 0

@@ -232,11 +232,11 @@ def test_a_tune_uses_the_weighting_on_the_bins_that_it_fits(linear, twisted):
     bench, surrogates = Bench(both), linear.only(rows)
     weights = {"E/d00": 1, "E/d01": 0, "E/d02": 1, "E/d03": 0.1}
     given = Component(use="experiments.tuning.weights:Stated", weights=weights)
-    found = TuneTo(experiment="E", covariance=False, weighting=given)(bench, None, surrogates)
+    found = TuneTo(experiment="E", form="plain", weighting=given)(bench, None, surrogates)
     assert found.values == pytest.approx(TRUTH, abs=1e-6)
     assert both["experiment"].iloc[found.objective.used].eq("E").all()
-    equal = TuneTo(experiment="E", covariance=False)(bench, None, surrogates)
-    same = TuneTo(experiment="E", covariance=False, weighting=Equal())(bench, None, surrogates)
+    equal = TuneTo(experiment="E", form="plain")(bench, None, surrogates)
+    same = TuneTo(experiment="E", form="plain", weighting=Equal())(bench, None, surrogates)
     assert equal.values == pytest.approx(same.values)
     row = OuterObjectives()(bench, None, surrogates, found)
     expected = outer_objectives(table_of(twisted), linear, TRUTH)  # the table of weight 0 is judged, F is not

@@ -1,0 +1,23 @@
+"""What a tune takes for the error of data less surrogates: the forms of chi2 that this study compares.
+
+``plain``       the data's errors alone: the surrogates are taken for exact
+``log_det``     the covariance of the surrogates' fit as well, and ln det Sigma
+``covariance``  the same without ln det Sigma: the one that stays unbiased (``lblhep.surrogates.score``)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+FORMS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "log_det": {"fit_covariance": True, "log_det": True},
+    "covariance": {"fit_covariance": True},
+}
+
+
+def chi2_of(form: str) -> dict[str, Any]:
+    """The arguments of ``lblhep.surrogates.Chi2`` for a form; ValueError for an unknown one."""
+    if form not in FORMS:
+        raise ValueError(f"{form!r} is no form of chi2; there are {', '.join(FORMS)}")
+    return FORMS[form]

@@ -1,0 +1,85 @@
+"""What noise in the surrogates' slopes does to a fit, and two ways to be right in spite of it.
+
+With residuals r = f(p) - d at the true p, cov r = Sigma, and slopes J of surrogates that were fitted to a
+noisy grid, values and slopes fluctuate together: A_j = cov(df/dp_j, f), half the slope of the surrogates' own
+variance.  A fit that takes J for exact has the score J^T Sigma^-1 r, whose mean is tr(Sigma^-1 A): it is
+drawn to where the surrogates' variance is small, the middle of the box, and every further bin draws more.
+With
+
+    J*_j = J_j - A_j Sigma^-1 r,
+
+the part of the slopes that is independent of r, the score s = J*^T Sigma^-1 r has mean zero and, given J*,
+the covariance V = J*^T Sigma^-1 J*, however noisy the slopes are.  And s is half the gradient of r^T
+Sigma(p)^-1 r *without* ln det Sigma: that is chi2 with the surrogates' coefficients as nuisance parameters,
+profiled.  (A flat prior on the coefficients, integrated out, adds ln det Sigma, whose slope is the same bias
+again.)  So
+
+* minimise chi2 with ``fit_covariance`` and without ``log_det``;
+* take H^-1 V H^-1 with H = half its Hessian for the covariance of the parameters: V holds the slopes' noise,
+  H does not (``Tune.covariance``);
+* or ask ``Score.statistic`` at a stated point: a chi2 variable of d degrees of freedom at any noise.
+
+Econometrics knows this as the continuous-updating estimator with many weak instruments: Kleibergen,
+Econometrica 73 (2005) 1103 for s, V and the statistic; Newey and Windmeijer, Econometrica 77 (2009) 687 for
+the covariance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lblhep.surrogates.objective import Chi2
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """``value`` s (d,) at a point and its covariance ``variance`` V (d, d)."""
+
+    value: Floats
+    variance: Floats
+
+    @property
+    def statistic(self) -> float:
+        """s^T V^-1 s: at the true point a chi2 variable with one degree of freedom a parameter."""
+        return float(self.value @ np.linalg.solve(self.variance, self.value))
+
+
+def score(objective: Chi2, point: ArrayLike) -> Score:
+    """The score of ``objective`` at a point (d,), of slopes freed from their correlation with the residuals.
+
+    Raises ValueError for an objective with ln det Sigma, whose gradient this is not.
+    """
+    if objective.log_det:
+        raise ValueError("the score is that of chi2 without ln det Sigma: Chi2(..., log_det=False)")
+    p = np.asarray(point, dtype=np.float64)
+    residuals, slopes = objective.residuals(p)
+    solved = objective.solve(p, np.column_stack([residuals, slopes]))
+    if objective.sigma.fit_covariance:
+        values, derivatives = objective.surrogate.loadings(p)  # U (B, N), dU (B, N, d)
+        z = solved[:, 0]
+        # A_j z = (C * dU_j U^T) z, of which no (B, B) matrix but C is needed for each parameter.
+        shared = np.einsum("bij,ci->bcj", derivatives, values, optimize=True)
+        slopes = slopes - np.einsum("bc,bcj,c->bj", objective.sigma.correlation, shared, z, optimize=True)
+        solved = np.column_stack([z, objective.solve(p, slopes)])
+    return Score(slopes.T @ solved[:, 0], slopes.T @ solved[:, 1:])
+
+
+def slope_noise(objective: Chi2, point: ArrayLike) -> Floats:
+    """Which share (d,) of what seems to be known of each parameter at a point (d,) is noise of the slopes.
+
+    tr(Sigma^-1 cov J_j) / (J^T Sigma^-1 J)_jj: 0 for exact surrogates, near 1 where the bins' dependence on a
+    parameter is made up by fluctuations of the grid.  A fit that takes the surrogates for exact is pulled to
+    the middle of the box by about this share.
+    """
+    p = np.asarray(point, dtype=np.float64)
+    _, slopes = objective.residuals(p)
+    _, derivatives = objective.surrogate.loadings(p)
+    precision = objective.solve(p, np.eye(len(slopes)))
+    correlated = precision * objective.sigma.correlation
+    noise = np.einsum("bc,bij,cij->j", correlated, derivatives, derivatives, optimize=True)
+    return np.asarray(noise / np.einsum("bj,bc,cj->j", slopes, precision, slopes, optimize=True))
