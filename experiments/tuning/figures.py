@@ -10,7 +10,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from scipy.stats import chi2
 
 from lblhep.report import COLOURS, new_figure
 
@@ -105,27 +104,24 @@ def cumulative(chi2_per_bin: Mapping[str, Floats]) -> Figure:
 
 
 def parameters(
-    tunes: Mapping[str, tuple[Floats, Floats]],
+    tunes: Mapping[str, tuple[Floats, Mapping[str, Floats]]],
     box: Mapping[str, tuple[float, float]],
     monash: Mapping[str, float],
 ) -> Figure:
-    """Tuned points with the ellipses of their Hessians (delta chi2 = 2.3), Monash, in the box of the grid.
+    """Tuned points with their 68 % contours (other parameters refitted), Monash, in the box of the grid.
 
-    ``tunes``: label -> values (d,) and covariance (d, d), parameters in the order of ``box``.
+    ``tunes``: label -> values (d,), parameters in the order of ``box``, and contours "first-second" (n, 2).
     """
     names = list(box)
     d = len(names)
     figure, axes = new_figure(d - 1, d - 1, width=9, height=8.4, squeeze=False)
-    angle = np.linspace(0, 2 * np.pi, 100)
-    circle = np.sqrt(chi2.ppf(0.683, 2)) * np.stack([np.cos(angle), np.sin(angle)])
     for i, j in combinations(range(d), 2):
         panel = axes[j - 1, i]
-        for colour, (label, (values, covariance)) in zip(COLOURS[1:], tunes.items(), strict=False):
-            block = covariance[np.ix_([i, j], [i, j])]
-            panel.plot(values[i], values[j], "o", color=colour, ms=4, label=label)
-            if np.isfinite(block).all() and np.linalg.eigvalsh(block)[0] > 0:
-                x, y = values[[i, j], None] + np.linalg.cholesky(block) @ circle
-                panel.plot(x, y, color=colour, lw=1)
+        for number, (label, (values, contours)) in enumerate(tunes.items()):
+            style = {"color": COLOURS[1:][number % (len(COLOURS) - 1)]}
+            panel.plot(values[i], values[j], "o", ms=4, label=label, **style)
+            around = contours[f"{names[i]}-{names[j]}"]
+            panel.plot(*np.concatenate([around, around[:1]]).T, lw=1, **style)
         panel.plot(monash[names[i]], monash[names[j]], "*", color=COLOURS[0], ms=9, label="Monash")
         panel.set(xlim=box[names[i]], ylim=box[names[j]])
         panel.tick_params(labelsize=8)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from experiments.tuning import figures
+from experiments.tuning.exchange.command_files import write_eigentunes, write_tune
 from experiments.tuning.lund import MONASH, b_of_mean_z, mean_z
 from experiments.tuning.results import Results
+from experiments.tuning.uncertainty import TOO_NOISY
 from lblhep.report import Launched, Page
 
 Headline = Mapping[str, str | float]
 NO_INTERVAL = (
     "The data's bin-to-bin covariance was not published and no model describes them within their errors, so "
-    "the Hessian errors are those of a fit with diagonal errors: they say how sharply the minimum stands, "
+    "the errors are those of a fit with diagonal errors: they say how sharply the minimum stands, "
     "not where the true value lies with 68 %."
 )
 
@@ -35,11 +38,22 @@ class TuneReport:
         tunes = {
             results.label(row): (
                 row[list(results.box)].to_numpy(float),
-                results.covariance(row["trial"]),
+                results.contours(row["trial"]),
             )
             for _, row in results.rows.iterrows()
         }
-        page.figure("parameters", figures.parameters(tunes, results.box, _monash()), "The box is the grid's.")
+        for warning in _warnings(results):
+            page.text(warning)
+        page.figure(
+            "parameters",
+            figures.parameters(tunes, results.box, _monash()),
+            "Contours of 68 % in two parameters, the others refitted; the box is the grid's.",
+        )
+        _write_commands(results, out)
+        page.text(
+            "Each tune and its eigentunes (chi2 one higher along each principal direction) lie beside this "
+            "page as Pythia command files, `*.cmnd`."
+        )
         page.heading("Pythia run again at the tuned points")
         page.text(
             "chi2 = sum of (MC - data)^2 / (data error^2 + MC error^2) over bins, from new events: "
@@ -85,6 +99,56 @@ def _monash() -> dict[str, float]:
     return {**MONASH, "avgZ": mean_z(a, b, sigma)}
 
 
+def _warnings(results: Results) -> Iterator[str]:
+    """What a reader must not overlook: parameters at a bound, and errors that noise makes too short."""
+    for _, row in results.rows.iterrows():
+        bounded = [name for name in results.box if row[f"{name}_at_bound"]]
+        if bounded:
+            yield (
+                f"**{results.label(row)}: {', '.join(bounded)} at a bound of the box.** The minimum lies "
+                "outside: the generator has to be run in a larger box."
+            )
+        noise = results.tune(row["trial"])["slope_noise"]
+        noisy = [
+            f"{name} {share:.0%}" for name, share in zip(results.box, noise, strict=True) if share > TOO_NOISY
+        ]
+        if noisy:
+            yield (
+                f"**{results.label(row)}: noise of the grid makes up part of what seems to be known: "
+                f"{', '.join(noisy)}.** A fit that takes the surrogates for exact has errors that are too "
+                "short there, and is drawn to the middle of the box: generate more events, or use the form "
+                "`covariance` of chi2."
+            )
+
+
+def _write_commands(results: Results, out: Path) -> None:
+    """Pythia command files of every tune and of its eigentunes."""
+    names = list(results.box)
+    digest = str(results.launch.info.get("recipe_digest", ""))
+    for _, row in results.rows.iterrows():
+        saved, label = results.tune(row["trial"]), results.label(row)
+        file = re.sub(r"[^A-Za-z0-9]+", "-", label).strip("-").lower()
+        provenance = {"recipe": digest, "grid": results.launch.sample("grid").card.name}
+        write_tune(
+            out / f"{file}.cmnd",
+            dict(zip(names, map(float, saved["values"]), strict=True)),
+            title=f"Tune of Z -> hadrons: {label}",
+            errors=dict(zip(names, map(float, saved["errors"]), strict=True)),
+            chi2=float(row["minimum_chi2"]),
+            ndf=int(row["ndf"]),
+            provenance=provenance,
+        )
+        write_eigentunes(
+            out,
+            f"{file}-eigentune",
+            names,
+            saved["eigentunes"],
+            title=f"Tune of Z -> hadrons: {label}",
+            at_bound=saved["eigentune_at_bound"],
+            provenance=provenance,
+        )
+
+
 def _parameters(results: Results) -> pd.DataFrame:
     lines = []
     for _, row in results.rows.iterrows():
@@ -95,6 +159,7 @@ def _parameters(results: Results) -> pd.DataFrame:
             )
             line[name] = f"{row[name]:.4f} +- {row[f'{name}_error']:.4f}{bound}"
         line["bLund"] = f"{b_of_mean_z(row['aLund'], row['avgZ'], row['sigma']):.3f}"
+        line["slope noise"] = f"{row['slope_noise']:.0%}"
         line["chi2 / ndf of the fit"] = f"{row['minimum_chi2']:.0f} / {row['ndf']:.0f}"
         line["starts that found it"] = f"{row['reached']:.0%}"
         lines.append(line)

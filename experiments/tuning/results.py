@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -27,9 +29,13 @@ class Results:
         """The bins with the trial's predictions and their errors beside the data."""
         return self.bins.assign(**self.launch.arrays(trial, "bins"))
 
-    def covariance(self, trial: str) -> np.ndarray:
-        """Of the tuned parameters, (d, d), by the fit's Hessian."""
-        return self.launch.arrays(trial, "tune")["covariance"]
+    def tune(self, trial: str) -> Mapping[str, np.ndarray]:
+        """The tuned values and their uncertainty, as ``tasks.Judge`` saved them."""
+        return self.launch.arrays(trial, "tune")
+
+    def contours(self, trial: str) -> Mapping[str, np.ndarray]:
+        """The 68 % contour (n, 2) of each pair of parameters, "first-second"."""
+        return self.launch.arrays(trial, "contours")
 
     def label(self, row: pd.Series) -> str:
         """What tells a trial from the others: its values of the axes."""

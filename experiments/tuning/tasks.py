@@ -11,6 +11,7 @@ from experiments.tuning.datasets import Prediction
 from experiments.tuning.forms import chi2_of
 from experiments.tuning.lund import MONASH
 from experiments.tuning.metrics import chi2_terms, difference
+from experiments.tuning.uncertainty import Uncertainty
 from experiments.tuning.weights import Weighting, build_weighting
 from lblhep.recipe import Component
 from lblhep.surrogates import Chi2, Surrogate, Tune, fit_polynomials, fit_rationals, hold_out, tune
@@ -120,6 +121,7 @@ class Judge:
         trial: Trial,
         surrogates: Surrogate,
         tuned: Tune,
+        uncertainty: Uncertainty,
         run: Prediction,
         monash: Prediction,
     ) -> Mapping[str, float]:
@@ -132,6 +134,7 @@ class Judge:
         ):
             row |= {name: float(value), f"{name}_error": float(error), f"{name}_at_bound": float(bound)}
         row |= {"minimum_chi2": tuned.chi2, "ndf": float(tuned.ndf), "reached": tuned.reached / tuned.starts}
+        row["slope_noise"] = float(uncertainty.slope_noise.max())
         for name, rows in (("tuned", fitted), ("held_out", ~fitted)):
             part = bins[rows]
             gain, error = difference(part, monash.of(rows), run.of(rows))
@@ -156,5 +159,17 @@ class Judge:
                 "hold_out": held.relative_rms,
             },
         )
-        bench.save(trial, "tune", {"values": tuned.values, "covariance": tuned.covariance})
+        bench.save(
+            trial,
+            "tune",
+            {
+                "values": tuned.values,
+                "errors": tuned.errors,
+                "profile": uncertainty.profile,
+                "slope_noise": uncertainty.slope_noise,
+                "eigentunes": uncertainty.eigentunes,
+                "eigentune_at_bound": uncertainty.at_bound,
+            },
+        )
+        bench.save(trial, "contours", uncertainty.contours)
         return row

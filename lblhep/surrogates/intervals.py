@@ -105,7 +105,7 @@ def eigentunes(tune: Tune, delta_chi2: float = 1.0) -> tuple[Floats, Mask]:
     variance, vectors = np.linalg.eigh(tune.covariance[np.ix_(inside, inside)] / np.outer(unit, unit))
     steps = (vectors * np.sqrt(variance)).T[::-1] * unit  # one standard deviation each, largest first
     rays = np.zeros((2 * len(inside), len(tune.values)))
-    rays[:, inside] = np.stack([-steps, steps], axis=1).reshape(rays.shape[0], -1)
+    rays[:, inside] = np.stack([-steps, steps], axis=1).reshape(len(rays), len(inside))
     everything = np.ones(len(tune.values), dtype=np.bool_)
     return _walk(tune, rays, everything, np.full(len(rays), delta_chi2))
 
