@@ -7,7 +7,7 @@ and the fold that it must never see.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -54,12 +54,15 @@ def draw_pseudo_experiment(
     n_signal: float,
     signal: int,
     redraw: str,
+    masses: int | None,
     disjoint: bool,
+    max_delta_eta: float | None,
 ) -> PseudoExperiment:
-    """Draw one pseudo-experiment from the sample ``data``; arguments as in ``DijetWindow``."""
-    columns = data.columns(sorted({"event", "process", "mjj", *columns_needed(features)}))
-    inside = (columns["mjj"] >= MASS_RANGE[0]) & (columns["mjj"] < MASS_RANGE[1])
-    columns = {name: values[inside] for name, values in columns.items()}
+    """Draw one pseudo-experiment from the sample ``data``; arguments as in ``DijetWindow``.
+
+    ``redraw`` is "none" where the generated masses stay.
+    """
+    columns = selected_columns(data, {"event", "process", *columns_needed(features)}, max_delta_eta)
     process, mjj = columns["process"], columns["mjj"].copy()
     rng = np.random.default_rng(seed)
 
@@ -75,10 +78,12 @@ def draw_pseudo_experiment(
     hunted[drawn] = hunted[injected] = True
     # The features are those of the event as it was generated, whatever mass it is given below.
     table = compute(features, columns)
-    if number > 0 and redraw != "none":
+    if redraw != "none":
         given = background if redraw == "background" else np.concatenate([background, injected])
         observed = mjj[drawn] if redraw == "background" else mjj[hunted]
-        mjj[given] = smooth_masses(observed, len(given), rng)
+        # A stream of their own: the events of the pseudo-experiment stay while its masses are drawn again.
+        stream = rng if masses is None else np.random.default_rng([seed, masses])
+        mjj[given] = smooth_masses(observed, len(given), stream)
     used = np.concatenate([background, injectable])
     return PseudoExperiment(
         event=columns["event"][used],
@@ -88,6 +93,16 @@ def draw_pseudo_experiment(
         fold=fold_of(columns["event"][used]),
         hunted=hunted[used],
     )
+
+
+def selected_columns(data: Any, names: Iterable[str], max_delta_eta: float | None) -> dict[str, NDArray[Any]]:
+    """``mjj`` and the columns ``names`` of the events that the hunt may use: see ``DijetWindow``."""
+    cut_on = {"mjj"} if max_delta_eta is None else {"mjj", "delta_eta"}
+    columns = data.columns(sorted(cut_on.union(names)))
+    inside = (columns["mjj"] >= MASS_RANGE[0]) & (columns["mjj"] < MASS_RANGE[1])
+    if max_delta_eta is not None:
+        inside &= columns["delta_eta"] <= max_delta_eta
+    return {name: values[inside] for name, values in columns.items()}
 
 
 def _draw(
@@ -118,10 +133,16 @@ class DijetWindow:
 
     ``window`` 0 ... 7 names the signal region; ``fold`` the test fold and ``subfold`` which of the other
     four validates.  ``n_background`` events (default all) are drawn, ``n_signal`` injected on average
-    (Poisson) of process ``signal``.  ``pseudo_experiment`` 0 keeps the generated masses; in the others
-    ``redraw`` replaces them by draws from the smooth fit: of "background" (sensitivity studies), of "all"
-    events (the exact null: features keep no memory of the mass) or of "none" (``disjoint`` subsamples, to
-    look for sculpting).  ``method`` says what is told from what:
+    (Poisson) of process ``signal``; events whose jets are further apart than ``max_delta_eta`` are left out.
+    ``pseudo_experiment`` 0 keeps the generated masses; in the others ``redraw`` replaces them by draws from
+    the smooth fit: of "background" (sensitivity studies), of "all" events (the exact null: features keep no
+    memory of the mass) or of "none" (``disjoint`` subsamples, to look for sculpting).
+
+    A number in ``masses`` takes that decision away from ``pseudo_experiment``, which then says only which
+    events there are: 0 keeps their generated masses, n > 0 is the n-th time that masses are drawn for these
+    same events, from the smooth fit to the generated ones.
+
+    ``method`` says what is told from what:
 
     * cwola: signal region against sidebands;
     * boosting: the same, for boosted trees instead of a network;
@@ -145,17 +166,21 @@ class DijetWindow:
         signal: int = 1,
         pseudo_experiment: int = 0,
         redraw: str = "none",
+        masses: int | None = None,
         disjoint: bool = False,
+        max_delta_eta: float | None = None,
         method: str = "cwola",
     ) -> None:
         if redraw not in REDRAW:
             raise ValueError(f"redraw={redraw!r} must be one of {REDRAW}")
         if method not in METHODS:
             raise ValueError(f"method={method!r} must be one of {METHODS}")
+        if masses is not None and (masses < 0 or (masses > 0 and redraw == "none")):
+            raise ValueError(f"masses={masses} must not be negative, and with redraw='none' only 0")
         self.window = BINNING.window(window)
         self.fold = fold
         self.method = method
-        self.redrawn = redraw != "none" and pseudo_experiment > 0
+        self.redrawn = redraw != "none" and (pseudo_experiment if masses is None else masses) > 0
         self.events = draw_pseudo_experiment(
             data,
             tuple(features),
@@ -164,8 +189,10 @@ class DijetWindow:
             n_background=n_background,
             n_signal=n_signal,
             signal=signal,
-            redraw=redraw,
+            redraw=redraw if self.redrawn else "none",
+            masses=masses,
             disjoint=disjoint,
+            max_delta_eta=max_delta_eta,
         )
         held_out = validation_fold(fold, subfold)
         self.train = self._labelled((self.events.fold != fold) & (self.events.fold != held_out))

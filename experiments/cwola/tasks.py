@@ -27,7 +27,7 @@ class TrainClassifiers:
     each split sees half of the features, so that initialisations differ.
     """
 
-    batches_over = ("pseudo_experiment", "window", "method", "n_signal", "fold", "subfold", "init")
+    batches_over = ("pseudo_experiment", "masses", "window", "method", "n_signal", "fold", "subfold", "init")
 
     def __init__(
         self,

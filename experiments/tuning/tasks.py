@@ -43,16 +43,18 @@ class TuneTo:
     counts (``weights``; default: all the same).
 
     No generator describes these data within their errors.  ``model_error``, a share of each value, is added
-    to the data's error in quadrature for the fit, as the Monash tune took 5 % (arXiv:1404.5630).  Without it
-    the misfit passes for noise of the surrogates, and a fit with their covariance runs to where that is
-    largest: the edge of the box.
+    to the data's error in quadrature for the fit, as the Monash tune took 5 % (arXiv:1404.5630).
+
+    On data that no point of the box describes, the forms with the surrogates' covariance take misfit for
+    noise of the surrogates, and lean to where that is largest: the edge of the box.  ``plain`` does not, and
+    ``uncertainty`` says whether its surrogates are good enough to be taken for exact.
     """
 
     def __init__(
         self,
         *,
         experiment: str,
-        form: str = "covariance",
+        form: str = "plain",
         model_error: float = 0.05,
         starts: int = 20,
         weighting: Component | Weighting | None = None,
