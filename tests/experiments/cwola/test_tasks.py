@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from experiments.cwola.datasets import DijetWindow
 from experiments.cwola.metrics import ValidationAuc
 from experiments.cwola.models import Classifier
-from experiments.cwola.tasks import TrainClassifiers
+from experiments.cwola.tasks import TrainClassifiers, _training_set
 from lblhep.streams import generator
 
 FEATURES = ["m_j2_over_mjj", "tau21_j1", "tau21_j2"]
@@ -91,3 +92,17 @@ def test_networks_and_forests_share_a_pack(make_sample):
     rows = TASK.run(pack, bench)
     assert [row.trial for row in rows] == ["000000", "000009"]
     assert {trial for trial, _ in bench.curves} == {"000000"}
+
+
+def test_inputs_are_scaled_by_the_training_events_alone(make_sample):
+    """The test fold lies 1000 away, the validation fold 100: neither may be felt."""
+    bench = ToyBench(make_sample())
+    window = bench.dataset(trials()[0])
+    features = window.events.features.copy()
+    features[window.events.fold == window.fold] += 1000
+    features[window.validation.rows] += 100
+    window.events = replace(window.events, features=features)
+    mean, std = _training_set(window, torch.from_numpy(features)).scale
+    assert mean.numpy() == pytest.approx(features[window.train.rows].mean(axis=0), rel=1e-5)
+    assert std.numpy() == pytest.approx(features[window.train.rows].std(axis=0), rel=1e-5)
+    assert (mean < 1).all()
