@@ -42,9 +42,9 @@ class TrainingResult:
 class Stopping:
     """Keeps each network's best weights and says which networks go on."""
 
-    def __init__(self, ensemble: MLPEnsemble, patience: int | None, min_delta: float) -> None:
+    def __init__(self, ensemble: MLPEnsemble, patience: int | None) -> None:
         count = len(ensemble)
-        self._patience, self._min_delta = patience, min_delta
+        self._patience = patience
         self._best = ensemble.select(range(count))
         self._best_epoch = np.full(count, -1)
         self._best_loss = np.full(count, np.nan)
@@ -59,7 +59,7 @@ class Stopping:
         sound &= np.isfinite(losses.validation_loss) | ~has_validation
         best = self._best_loss[networks]
         # Without validation rows the newest weights are the best.
-        better = sound & ~(losses.validation_loss >= best - self._min_delta)
+        better = sound & ~(losses.validation_loss >= best)
         improved = networks[better]
         self._best.parameters[improved] = parameters[torch.from_numpy(better)]
         self._best_epoch[improved] = losses.epoch

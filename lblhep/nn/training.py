@@ -28,7 +28,6 @@ def train_ensemble(
     batch_size: int,
     seeds: Sequence[int],
     patience: int | None = None,
-    min_delta: float = 0.0,
     weight_decay: float = 0.0,
     clip_norm: float | None = None,
     on_epoch: Callable[[EpochLosses], None] | None = None,
@@ -36,11 +35,10 @@ def train_ensemble(
     """Trains network i on data[i] by weighted binary cross-entropy; returns the best weights of each.
 
     Minibatches follow ``minibatch_order(seeds[i], epoch, ...)``; a last, smaller minibatch counts as a full
-    step. A network stops ``patience`` epochs after its last improvement (by more than ``min_delta``) of the
-    validation loss, and keeps the weights of its best epoch; without validation rows, those of its last.
-    ``weight_decay`` is decoupled, as in ``torch.optim.AdamW``; ``clip_norm`` limits the norm of each
-    network's whole gradient. A network whose loss or weights stop being finite is marked as failed and
-    leaves; the others do not notice.
+    step. A network stops ``patience`` epochs after the last improvement of its validation loss, and keeps
+    the weights of its best epoch; without validation rows, those of its last. ``weight_decay`` is decoupled,
+    as in ``torch.optim.AdamW``; ``clip_norm`` limits the norm of each network's whole gradient. A network
+    whose loss or weights stop being finite is marked as failed and leaves; the others do not notice.
 
     Raises ValueError where lengths, widths or settings do not fit.
     """
@@ -56,7 +54,7 @@ def train_ensemble(
     )
     adam = Adam.start(ensemble.parameters, rates, weight_decay, clip_norm)
     pack = Pack(ensemble, data, seeds, batch_size, adam)
-    stopping = Stopping(ensemble, patience, min_delta)
+    stopping = Stopping(ensemble, patience)
     for epoch in range(max_epochs):
         losses = pack.train_epoch(epoch)
         go_on = stopping.update(

@@ -22,10 +22,6 @@ class GlobalP:
     k: int  # pseudo-experiments at least as extreme
     n: int  # pseudo-experiments
 
-    @property
-    def significance(self) -> float:
-        return float(norm.isf(self.p))
-
 
 def global_p_value(observed: float, pseudo: ArrayLike, level: float = 0.95) -> GlobalP:
     """Compare the observed largest local significance with those (n,) of null pseudo-experiments.
@@ -48,10 +44,6 @@ class Extrapolation:
     error: float  # standard error from the spread of the upcrossings
     upcrossings: float  # mean number per pseudo-experiment at `reference`
     reference: float  # standard deviations
-
-    @property
-    def significance(self) -> float:
-        return float(norm.isf(self.p))
 
 
 def upcrossings(curves: ArrayLike, level: float) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
