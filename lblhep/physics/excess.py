@@ -12,8 +12,10 @@ the plain Poisson test.
 Counts are discrete, so P(>= n) is conservative: at b = 3 it is below 0.05 in 2.5 % of cases.  Hence three
 conventions, ``discreteness``:
 
-* "conservative": P(>= n), the one to quote for a discovery;
-* "mid" (default): P(> n) + P(n) / 2, whose mean is 1/2 without signal: for signed significances;
+* "conservative": P(>= n), never too small; its significance is about 1 / (2 sqrt(b)) below the mid-p one,
+  0.05 standard deviations at b = 100;
+* "mid" (default): P(> n) + P(n) / 2, whose mean is 1/2 without signal: for signed significances that are
+  averaged, histogrammed or compared with one another;
 * "randomised": P(> n) + u P(n) with u uniform, exactly uniform without signal: for checks of calibration.
 
 With a masked `fit_dijet` of the same spectrum as background, toys of fit and count together give, from
