@@ -1,4 +1,4 @@
-"""Which surrogates describe the generator best?  Rationals of several orders against cubics, bin by bin.
+"""Which surrogates describe the generator best?  Several orders against cubics, bin by bin.
 
 Every form is judged by points of the grid that it was not fitted to (``lblhep.surrogates.hold_out``), and
 every rational's denominator by a sample of the box that has nothing to do with the proof in its fit.
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from experiments.tuning.datasets import Measured
 from lblhep.report import COLOURS, Launched, Page, new_figure
-from lblhep.surrogates import Rationals, fit_polynomials, fit_rationals, hold_out
+from lblhep.surrogates import Rationals, Surrogate, fit_polynomials, fit_rationals, hold_out
 from lblhep.tasks import Bench
 from lblhep.trials import Trial
 
@@ -27,12 +27,12 @@ CUBIC = 3
 
 
 class CompareOrders:
-    """A rational of ``order`` [m, n] beside the cubic, on the grid of the data set ``grid``.
+    """A rational of ``order`` [m, n], or with n = 0 a polynomial, beside the cubic on the data set ``grid``.
 
     Points are left out in ``folds`` random parts, the same for both.  Metrics: ``poles``, bins whose
     denominator is not positive in the whole box by the sample, or not proven to be; the medians of the bins'
     hold-out rms in units of the Monte Carlo error; and the ratio of the rms to the cubic's: its median, its
-    largest, and the shares of bins in which the rational is better by more than 5 %, and worse.
+    largest, and the shares of bins in which it predicts better by more than 5 %, and worse.
     """
 
     def __init__(self, *, order: Sequence[int], folds: int = 8) -> None:
@@ -42,19 +42,19 @@ class CompareOrders:
         grid = bench.dataset(trial, "grid").of(bench.dataset(trial, "measured"))
         cubic = fit_polynomials(grid, CUBIC)
         started = time.process_time()
-        rational = fit_rationals(grid, self.order)
+        fit = fit_rationals(grid, self.order) if self.order[1] else fit_polynomials(grid, self.order[0])
         seconds = time.process_time() - started
-        left_out = [hold_out(fit, self.folds) for fit in (cubic, rational)]
+        left_out = [hold_out(each, self.folds) for each in (cubic, fit)]
         ratio = left_out[1].rms / left_out[0].rms
         bench.save(trial, "orders", {"ratio": ratio, "cubic": left_out[0].relative_rms})
         return {
             "parameters": float(len(grid.box)),
             "points": float(len(grid)),
             "bins": float(grid.bins),
-            "coefficients": float(rational.response.shape[1]),
-            "poles": float(poles(rational)),
+            "coefficients": float(fit.response.shape[1]),
+            "poles": float(poles(fit)),
             "cubic_rms": float(np.median(left_out[0].relative_rms)),
-            "rational_rms": float(np.median(left_out[1].relative_rms)),
+            "rms": float(np.median(left_out[1].relative_rms)),
             "median_ratio": float(np.median(ratio)),
             "largest_ratio": float(ratio.max()),
             "better": float((ratio < 0.95).mean()),
@@ -63,13 +63,15 @@ class CompareOrders:
         }
 
 
-def poles(rational: Rationals) -> int:
+def poles(fit: Surrogate) -> int:
     """Bins with a denominator that is not proven positive, or not positive at a sample or a corner."""
-    box = rational.box
+    if not isinstance(fit, Rationals):
+        return 0
+    box = fit.box
     corners = box.unscale(2.0 * np.array(list(np.ndindex(*(2,) * len(box)))) - 1)
     points = np.concatenate([box.sobol(SAMPLE, seed=0), corners])
-    positive = (rational.denominator.values(points) > 0).all(axis=0)
-    return int((~(positive & rational.pole_free())).sum())
+    positive = (fit.denominator.values(points) > 0).all(axis=0)
+    return int((~(positive & fit.pole_free())).sum())
 
 
 class OrdersReport:
@@ -84,10 +86,10 @@ class OrdersReport:
             "fit to others. In units of the Monte Carlo error, 1 would be a perfect surrogate without noise "
             "of its own. *Better* and *worse*: shares of bins that differ from the cubic by more than 5 %."
         )
-        shown = ["parameters", "points", "order", "coefficients", "poles", "cubic_rms", "rational_rms"]
+        shown = ["parameters", "points", "order", "coefficients", "poles", "cubic_rms", "rms"]
         shown += ["median_ratio", "largest_ratio", "better", "worse", "fit_cpu_seconds"]
-        page.table(rows.assign(order=rows["order"].map(str))[shown])
-        page.figure("ratios", _ratios(launch, rows), "Every bin; left of 1 the rational predicts better.")
+        page.table(rows[shown])
+        page.figure("ratios", _ratios(launch, rows), "Every bin; left of 1 the cubic predicts worse.")
         page.table(_observables(launch, rows), "Median ratio of each observable's bins.")
         page.provenance(launch)
         page.write(out)
@@ -99,8 +101,7 @@ class OrdersReport:
 
 
 def _label(row: pd.Series) -> str:
-    m, n = row["order"]
-    return f"{row['parameters']:.0f} parameters, ({m}, {n})"
+    return f"{row['parameters']:.0f} parameters, {row['order']}"
 
 
 def _ratios(launch: Launched, rows: pd.DataFrame) -> Figure:
@@ -113,7 +114,7 @@ def _ratios(launch: Launched, rows: pd.DataFrame) -> Figure:
             ratio, edges, histtype="step", color=COLOURS[number % len(COLOURS)], ls=style, label=_label(row)
         )
     axes.axvline(1, color="grey", lw=0.8)
-    axes.set(xscale="log", xlabel="Hold-out rms of the rational / of the cubic", ylabel="Bins")
+    axes.set(xscale="log", xlabel="Hold-out rms / that of the cubic", ylabel="Bins")
     axes.set_xticks([0.5, 0.7, 1, 1.4, 2], ["0.5", "0.7", "1", "1.4", "2"], minor=False)
     axes.minorticks_off()
     axes.legend(fontsize=8)
