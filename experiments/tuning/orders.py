@@ -105,19 +105,21 @@ def _label(row: pd.Series) -> str:
 
 
 def _ratios(launch: Launched, rows: pd.DataFrame) -> Figure:
-    figure, axes = new_figure()
-    edges = np.geomspace(0.5, 2.5, 60)
-    for number, (_, row) in enumerate(rows.iterrows()):
-        ratio = np.clip(launch.arrays(row["trial"], "orders")["ratio"], edges[0], edges[-1])
-        style = ("-", "--", ":")[number // len(COLOURS)]
-        axes.hist(
-            ratio, edges, histtype="step", color=COLOURS[number % len(COLOURS)], ls=style, label=_label(row)
-        )
-    axes.axvline(1, color="grey", lw=0.8)
-    axes.set(xscale="log", xlabel="Hold-out rms / that of the cubic", ylabel="Bins")
-    axes.set_xticks([0.5, 0.7, 1, 1.4, 2], ["0.5", "0.7", "1", "1.4", "2"], minor=False)
-    axes.minorticks_off()
-    axes.legend(fontsize=8)
+    """A panel for each grid, a line for each order."""
+    grids = rows.groupby("parameters")
+    figure, axes = new_figure(1, len(grids), width=13, height=4.4, squeeze=False, sharey=True)
+    edges = np.geomspace(0.4, 2.5, 28)
+    for panel, (parameters, part) in zip(axes[0], grids, strict=True):
+        for colour, (_, row) in zip(COLOURS, part.iterrows(), strict=False):
+            ratio = np.clip(launch.arrays(row["trial"], "orders")["ratio"], edges[0], edges[-1])
+            panel.hist(ratio, edges, histtype="step", lw=1.5, color=colour, label=f"order {row['order']}")
+        panel.axvline(1, color="grey", lw=0.8)
+        panel.set(xscale="log", title=f"{parameters:.0f} parameters, {part['points'].iloc[0]:.0f} points")
+        panel.minorticks_off()
+        panel.set_xticks([0.5, 0.7, 1, 1.4, 2], ["0.5", "0.7", "1", "1.4", "2"])
+        panel.set_xlabel("Hold-out rms / that of the cubic")
+    axes[0, 0].set_ylabel("Bins")
+    axes[0, -1].legend(fontsize=9)
     return figure
 
 
