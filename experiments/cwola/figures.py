@@ -93,17 +93,16 @@ def spectra(index: int, counts: NDArray[np.int64], cuts: Sequence[tuple[float, i
 def sic(curves: Mapping[str, Sequence[SicCurve]]) -> Figure:
     """SIC against signal efficiency: median over pseudo-experiments with its 68 % band for each method.
 
-    With one pseudo-experiment the band is the statistical error of the test sample.
+    A band ends where the first of its pseudo-experiments does.  With one pseudo-experiment the band is the
+    statistical error of the test sample.
     """
     figure, axes = new_figure()
     grid = np.linspace(0.01, 1, 100)
     for colour, (method, found) in zip(COLOURS, curves.items(), strict=False):
         if len(found) > 1:
-            values = np.array([curve.at(grid) for curve in found])
-            known = np.isfinite(values).mean(axis=0) > 0.5
-            low, middle, high = np.nanquantile(values[:, known], [0.16, 0.5, 0.84], axis=0)
-            axes.plot(grid[known], middle, color=colour, label=method)
-            axes.fill_between(grid[known], low, high, color=colour, alpha=0.25, lw=0)
+            x, (low, middle, high) = sic_band(found, grid)
+            axes.plot(x, middle, color=colour, label=method)
+            axes.fill_between(x, low, high, color=colour, alpha=0.25, lw=0)
         else:
             (curve,) = found
             x = curve.signal_efficiency
@@ -120,6 +119,17 @@ def sic(curves: Mapping[str, Sequence[SicCurve]]) -> Figure:
     )
     axes.legend()
     return figure
+
+
+def sic_band(curves: Sequence[SicCurve], grid: Floats) -> tuple[Floats, Floats]:
+    """Points of ``grid`` that all curves reach, and there the 16 %, 50 % and 84 % quantiles (3, points).
+
+    Where some curves have ended, because too little background passes, the others are the worse ones: their
+    quantiles would bend downwards.
+    """
+    values = np.array([curve.at(grid) for curve in curves])
+    known = np.isfinite(values).all(axis=0)
+    return grid[known], np.quantile(values[:, known], [0.16, 0.5, 0.84], axis=0)
 
 
 def p_values(samples: Mapping[str, Floats], independent: int | None = None) -> Figure:

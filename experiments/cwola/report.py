@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from experiments.cwola import figures
+from experiments.cwola.datasets import selected_columns
 from experiments.cwola.features import columns_needed, compute
 from experiments.cwola.metrics import combined_scores
-from experiments.cwola.results import Results
+from experiments.cwola.results import Results, pull_width
 from experiments.cwola.spectrum import BINNING, fit_background
 from lblhep.physics.global_significance import global_p_value, gross_vitells
 from lblhep.report import Launched, Page
@@ -90,7 +91,7 @@ class BumpHunt:
             return {}
         if incomplete := results.incomplete_scans:
             # The largest of fewer windows is too small: counting such a scan would flatter the observation.
-            reason = f"not quoted: windows of pseudo-experiments {incomplete} are missing; run with --resume"
+            reason = f"not quoted: scans {incomplete} lack windows; run with --resume"
             page.heading("Global significance")
             page.text(f"**{reason}**")
             return {"global p-value": reason}
@@ -101,8 +102,9 @@ class BumpHunt:
         found = global_p_value(observed, largest.to_numpy())
         page.heading("Global significance")
         page.text(
-            f"The largest local significance is {observed:.2f} ({where}). {found.k} of {found.n} exact-null "
-            f"pseudo-experiments, each with networks trained anew, reach it: **p = {found.p:.3g}** = "
+            f"The largest local significance is {observed:.2f} ({where}). An exact null is the observation's "
+            "own events, signal included, with masses drawn anew from the smooth fit to its spectrum and "
+            f"networks trained anew. {found.k} of {found.n} reach it: **p = {found.p:.3g}** = "
             f"(k + 1)/(n + 1); 95 % binomial interval of k/n: {found.low:.2g} to {found.high:.2g}."
         )
         page.figure("global", figures.global_test(observed, largest.to_numpy(), found), "Global test.")
@@ -152,13 +154,21 @@ def _calibration(page: Page, results: Results, window: int) -> None:
     samples = {figures.percent(e): null[f"p_value_{e:g}"].to_numpy(dtype=float) for e in results.efficiencies}
     page.text(f"The local p-values of window {window} in the null pseudo-experiments:")
     page.figure("null-p", figures.p_values(samples), "Calibration of the local p-values.")
+    page.table(_widths(results), "Width of the null scans' signed local significances; 1 is expected.")
+
+
+def _widths(results: Results) -> pd.DataFrame:
+    """The pull width of each window and cut over the null scans."""
+    lines = []
+    for window, scans in results.null.groupby("window"):
+        widths = {figures.percent(e): pull_width(scans[f"significance_{e:g}"]) for e in results.efficiencies}
+        lines.append({"window": window, **widths})
+    return pd.DataFrame(lines)
 
 
 def _baselines(page: Page, results: Results, window: int) -> None:
-    curves = {
-        method: [results.sic(group) for group in groups]
-        for method, groups in results.by_method(window).items()
-    }
+    by_method = results.by_method(window)
+    curves = {method: groups.map(results.sic) for method, groups in by_method.items()}
     if not curves:
         return
     page.heading("Against other ways to train")
@@ -169,7 +179,7 @@ def _baselines(page: Page, results: Results, window: int) -> None:
     )
     page.figure("sic", figures.sic(curves), "Where the background efficiency is known to 20 %.")
     rows = []
-    for method, groups in results.by_method(window).items():
+    for method, groups in by_method.items():
         for group, curve in zip(groups, curves[method], strict=True):
             best, error, at = curve.best()
             sizes = results.training_sizes(group)
@@ -214,7 +224,9 @@ def _rank(score: Any) -> Any:
 def _correlation(page: Page, results: Results) -> None:
     names = results.dataset["features"]
     sample = results.launch.sample("dijets")
-    columns = sample.columns(sorted({*columns_needed(names), "mjj", "process"}))
+    columns = selected_columns(
+        sample, {*columns_needed(names), "process"}, results.dataset.get("max_delta_eta")
+    )
     background = columns["process"] == 0
     table = compute(names, columns)[background]
     mjj = columns["mjj"][background].astype(float)

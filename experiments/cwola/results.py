@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from experiments.cwola.figures import percent
 from experiments.cwola.metrics import CombineFolds
 from lblhep.components import build
 from lblhep.physics.efficiency import SicCurve, sic_curve
+from lblhep.recipe import cells
 from lblhep.report import Launched
+from lblhep.trials import plan
 
 KEYS = {"pseudo_experiment": 0, "window": 0, "method": "cwola", "n_signal": 0}
+MOST_NAMES = 12  # in one sentence
 
 
 class Results:
@@ -50,15 +54,27 @@ class Results:
         """The exact-null pseudo-experiments, if this launch has any."""
         return self.pseudo if self.dataset.get("redraw") == "all" else self.pseudo.iloc[:0]
 
+    @cached_property
+    def planned(self) -> pd.DataFrame:
+        """One row for each group of the recipe, with ``name`` for people, combined or not."""
+        groups = plan(self.launch.recipe, ()).groups
+        return self._with_keys(pd.DataFrame([{"name": g.name, **cells(g.key)} for g in groups]))
+
+    @cached_property
+    def missing(self) -> pd.DataFrame:
+        """The planned groups that were never combined: a network of theirs failed, or was not trained yet."""
+        planned, combined = (pd.MultiIndex.from_frame(t[list(KEYS)]) for t in (self.planned, self.groups))
+        return self.planned[~planned.isin(combined)]
+
     @property
-    def incomplete_scans(self) -> list[int]:
-        """Null pseudo-experiments that lack a window which the observation has, or were never combined."""
-        windows = set(self.observed["window"])
-        complete = {n for n, g in self.null.groupby("pseudo_experiment") if set(g["window"]) == windows}
-        planned = set(self._with_keys(self.launch.rows)["pseudo_experiment"]) | set(
-            self.null["pseudo_experiment"]
-        )
-        return sorted(int(n) for n in planned - complete if n > 0)
+    def missing_in_words(self) -> str:
+        """How many of the planned groups are missing, and which."""
+        return f"{len(self.missing)} of {len(self.planned)}" + listed(self.missing["name"], ": ")
+
+    @property
+    def incomplete_scans(self) -> str:
+        """The numbers of the scans, 0 the observation, that lack a window; empty if none does."""
+        return listed(sorted(set(self.missing["pseudo_experiment"])))
 
     def largest(self, groups: pd.DataFrame) -> tuple[float, str]:
         """The largest local significance of all windows and cuts, and where it is."""
@@ -89,10 +105,14 @@ class Results:
                 )
         return pd.DataFrame(lines)
 
-    def by_method(self, window: int) -> dict[str, list[str]]:
-        """Groups of one window by method, those with signal; {} where only one method was run."""
+    def by_method(self, window: int) -> dict[str, pd.Series]:
+        """Groups of one window, those with the most signal, by method and pseudo-experiment (the index).
+
+        {} where only one method was run.
+        """
         g = self.groups[(self.groups["window"] == window) & (self.groups["n_signal"] > 0)]
-        found = {str(m): list(part["group"]) for m, part in g.groupby("method")}
+        g = g[g["n_signal"] == g["n_signal"].max()].set_index("pseudo_experiment")
+        found = {str(m): part["group"] for m, part in g.groupby("method")}
         order = [m for m in ("supervised", "idealised", "cwola", "boosting") if m in found]
         return {m: found[m] for m in order} if len(order) > 1 else {}
 
@@ -133,6 +153,29 @@ class Results:
     def _with_keys(self, table: pd.DataFrame) -> pd.DataFrame:
         missing = {k: self.dataset.get(k, v) for k, v in KEYS.items() if k not in table}
         return table.assign(**missing)
+
+
+def listed(values: Iterable[object], before: str = "") -> str:
+    """``before`` and the values, the first dozen and how many there are; nothing without any."""
+    words = [str(value) for value in values]
+    more = f", ... ({len(words)} in all)" if len(words) > MOST_NAMES else ""
+    return before + ", ".join(words[:MOST_NAMES]) + more if words else ""
+
+
+def mean_and_error(values: ArrayLike, form: str = "+.2f") -> str:
+    """The mean with its standard error, which a single value does not have."""
+    x = np.asarray(values, dtype=float)
+    error = f" +- {x.std(ddof=1) / len(x) ** 0.5:{form.lstrip('+')}}" if len(x) > 1 else ""
+    return f"{x.mean():{form}}{error}"
+
+
+def pull_width(z: ArrayLike) -> str:
+    """The standard deviation of signed significances with its error, 1 in a calibrated null."""
+    x = np.asarray(z, dtype=float)
+    if len(x) < 2:
+        return "-"
+    width = x.std(ddof=1)
+    return f"{width:.3f} +- {width / (2 * (len(x) - 1)) ** 0.5:.3f}"
 
 
 class _Saved:

@@ -12,7 +12,7 @@ from scipy.stats import norm
 
 from experiments.cwola import figures
 from experiments.cwola.metrics import combined_scores
-from experiments.cwola.results import Results
+from experiments.cwola.results import Results, mean_and_error, pull_width
 from experiments.cwola.spectrum import BINNING
 from lblhep.physics.binomial import clopper_pearson, expected_counts
 from lblhep.physics.dijet_fit import fit_dijet
@@ -38,7 +38,8 @@ class NullCalibration:
         page.text(
             "Every pseudo-experiment keeps its events' features, draws their masses afresh from the smooth "
             "fit, and trains all its networks anew. Nothing distinguishes its signal region, so p-values "
-            "must be uniform and signed significances a unit Gaussian."
+            "must be uniform and signed significances a unit Gaussian. "
+            f"Missing pseudo-experiments: {results.missing_in_words}."
         )
         lines = pd.DataFrame([calibration(null, e) for e in results.efficiencies])
         page.table(lines, "Calibration at each cut.", {"p < 0.05": ".4f", "p < 0.01": ".4f"})
@@ -56,7 +57,7 @@ class NullCalibration:
         self._folds(page, results)
         page.provenance(launch)
         page.write(out)
-        return calibration(null, self.efficiency)
+        return {**calibration(null, self.efficiency), "missing": results.missing_in_words}
 
     def _folds(self, page: Page, results: Results) -> None:
         """Where a width above one comes from: folds whose networks were trained on each other's events."""
@@ -117,14 +118,20 @@ def calibration(null: pd.DataFrame, efficiency: float) -> dict[str, str | float]
         low, high = expected_counts(level, n)
         line[f"p < {level}"] = float((p < level).mean())
         line[f"95 % range of p < {level}"] = f"{low / n:.4f} to {high / n:.4f}"
-    return line | {
-        "pull mean": f"{z.mean():+.3f} +- {z.std(ddof=1) / n**0.5:.3f}",
-        "pull width": f"{z.std(ddof=1):.3f} +- {z.std(ddof=1) / (2 * (n - 1)) ** 0.5:.3f}",
-    }
+    return line | {"pull mean": mean_and_error(z, "+.3f"), "pull width": pull_width(z)}
+
+
+STRONGEST = 2  # S/sqrt(B) before cuts up to which the README's bar speaks of a discovery
+MASSES = {
+    "none": "All events keep their generated masses.",
+    "background": "Background events keep their features and get masses from the smooth fit; signal is "
+    "injected with its own.",
+    "all": "All events keep their features and get masses from the smooth fit.",
+}
 
 
 class Sensitivity:
-    """Pseudo-experiments with injected signal over redrawn background: how often is it found, and by whom?"""
+    """Pseudo-experiments with injected signal: how often is it found, and by whom?"""
 
     def __init__(self, *, window: int, efficiency: float) -> None:
         self.window = window
@@ -137,8 +144,8 @@ class Sensitivity:
         found = results.pseudo[results.pseudo["window"] == self.window]
         z = found[f"significance_{self.efficiency:g}"].to_numpy(float)
         page.text(
-            "Background events keep their features and get masses from the smooth fit; signal is injected "
-            "with its own. The significance is that of the masked fit at the declared cut."
+            f"{MASSES[results.dataset.get('redraw', 'none')]} The significance is that of the masked fit at "
+            f"the declared cut. Missing groups: {results.missing_in_words}."
         )
         page.figure(
             "significance",
@@ -147,25 +154,38 @@ class Sensitivity:
         )
         page.table(_medians(found, results), "Medians over pseudo-experiments, with the central 68 %.")
         strength = found["truth_s_over_sqrt_b_1"].to_numpy(float)
+        page.text(f"With S/sqrt(B) <= {STRONGEST:g} before cuts: {_weak(strength, z)}.")
         headline: dict[str, str | float] = {
             "pseudo-experiments": float(len(found)),
+            "missing": results.missing_in_words,
             "S/sqrt(B) before cuts": f"{_spread(strength)}, mean {strength.mean():.2f}",
             f"median significance at {figures.percent(self.efficiency)}": float(np.median(z)),
             "share above 5 sigma": float((z >= 5).mean()),
+            f"S/sqrt(B) <= {STRONGEST:g}": _weak(strength, z),
         }
-        curves = {m: [results.sic(g) for g in groups] for m, groups in results.by_method(self.window).items()}
+        curves = {m: groups.map(results.sic) for m, groups in results.by_method(self.window).items()}
         if curves:
             page.heading("Significance improvement by method")
             page.figure("sic", figures.sic(curves), "Median and central 68 % over pseudo-experiments.")
-            best = {m: np.array([c.best()[0] for c in found]) for m, found in curves.items()}
-            page.table(_largest(best), "Largest SIC over pseudo-experiments.")
-            headline |= {f"largest SIC, {m}": _spread(values) for m, values in best.items()}
+            best = {m: found.map(lambda curve: curve.best()[0]) for m, found in curves.items()}
+            page.table(
+                _largest(best),
+                "Largest SIC over pseudo-experiments; differences of the pseudo-experiments that both have.",
+            )
+            headline |= {f"largest SIC, {m}": _spread(values.to_numpy()) for m, values in best.items()}
         page.provenance(launch)
         page.write(out)
         return headline
 
 
-def _spread(values: np.ndarray) -> str:
+def _weak(strength: NDArray[np.float64], z: NDArray[np.float64]) -> str:
+    """How many pseudo-experiments hold no more signal than the declared bar speaks of, and what they see."""
+    weak = z[strength <= STRONGEST]
+    seen = f", median significance {np.median(weak):.2f}" if len(weak) else ""
+    return f"{len(weak)} of {len(z)} pseudo-experiments{seen}"
+
+
+def _spread(values: NDArray[np.float64]) -> str:
     low, middle, high = np.quantile(values, [0.16, 0.5, 0.84])
     return f"{middle:.2f} (68 %: {low:.2f} to {high:.2f})"
 
@@ -183,20 +203,20 @@ def _medians(found: pd.DataFrame, results: Results) -> pd.DataFrame:
     )
 
 
-def _largest(best: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """Means with standard errors, and each method's paired difference to the next: the order they come in."""
+def _largest(best: Mapping[str, pd.Series]) -> pd.DataFrame:
+    """Means with standard errors, and each method's paired difference to the next: the order they come in.
+
+    ``best``: of each method the values by pseudo-experiment; those that only one of two has make no pair.
+    """
     methods = list(best)
     lines = []
     for method, following in zip(methods, [*methods[1:], None], strict=True):
-        values = best[method]
-        n = len(values)
-        line = {"method": method, "median (68 %)": _spread(values)}
-        line["mean"] = (
-            f"{values.mean():.2f} +- {values.std(ddof=1) / n**0.5:.2f}" if n > 1 else f"{values[0]:.2f}"
-        )
-        if following is not None and n > 1 and len(best[following]) == n:
-            d = values - best[following]
-            line["minus the next"] = f"{d.mean():+.2f} +- {d.std(ddof=1) / n**0.5:.2f} ({following})"
+        values = best[method].to_numpy()
+        line = {"method": method, "median (68 %)": _spread(values), "mean": mean_and_error(values, ".2f")}
+        if following is not None:
+            difference = (best[method] - best[following]).dropna()
+            if n := len(difference):
+                line["minus the next"] = f"{mean_and_error(difference)} ({following}, {n} pairs)"
         lines.append(line)
     return pd.DataFrame(lines)
 
@@ -219,10 +239,12 @@ class Sculpting:
             f"each line counts the windows whose deviance p-value ({self.toys} toys each) is below 0.01 "
             f"(features: {', '.join(results.dataset['features'])}). The significance is that of the signal "
             "region against the fit to the other bins. Windows of one subsample overlap, so the binomial "
-            "interval is a guide; the p-values of one window at a time are independent."
+            "interval is a guide; the p-values of one window at a time are independent, and the error of the "
+            "mean significance is that of the subsamples' means (one subsample has none). "
+            f"Missing windows: {results.missing_in_words}."
         )
         p = {cut: self._deviance_p(results, cut) for cut in self.efficiencies}
-        lines = [_sculpted(p[e], groups[f"significance_{e:g}"].to_numpy(float), e) for e in self.efficiencies]
+        lines = [_sculpted(p[e], groups, e) for e in self.efficiencies]
         page.table(pd.DataFrame(lines), "Deviance p-values after each cut.")
         page.figure(
             "deviance",
@@ -234,7 +256,7 @@ class Sculpting:
         )
         page.provenance(launch)
         page.write(out)
-        headline: dict[str, str | float] = {}
+        headline: dict[str, str | float] = {"missing": results.missing_in_words}
         for line in lines:
             headline[f"fit p < 0.01 at {line['selected']}"] = line["p < 0.01"]
             z = f"mean {line['mean significance']}, rms {line['rms significance']}"
@@ -252,13 +274,16 @@ class Sculpting:
         return goodness_of_fit(fit, np.random.default_rng(results.launch.recipe.seed), self.toys).p
 
 
-def _sculpted(p: NDArray[np.float64], z: NDArray[np.float64], efficiency: float) -> dict[str, str | float]:
+def _sculpted(p: NDArray[np.float64], groups: pd.DataFrame, efficiency: float) -> dict[str, str | float]:
+    """One cut's line: ``p`` of every window (rows of ``groups``), and its signal regions' significances."""
+    z = groups[f"significance_{efficiency:g}"].to_numpy(float)
+    of_subsamples = pd.Series(z).groupby(groups["pseudo_experiment"].to_numpy()).mean()
     k, n = int((p < 0.01).sum()), len(p)
     low, high = clopper_pearson(k, n)
     return {
         "selected": figures.percent(efficiency),
         "p < 0.01": f"{k} of {n} (95 %: {low:.3f} to {high:.3f})",
-        "mean significance": f"{z.mean():+.2f} +- {z.std(ddof=1) / n**0.5:.2f}",
+        "mean significance": mean_and_error(of_subsamples),
         "rms significance": f"{np.sqrt((z**2).mean()):.2f}",
         "windows above 3 sigma": float((z > 3).sum()),
         "expected by chance": float(n * norm.sf(3)),

@@ -10,11 +10,13 @@ import pytest
 from scipy.stats import norm
 
 from experiments.cwola.metrics import FoldScores
-from experiments.cwola.report import BumpHunt
+from experiments.cwola.report import BumpHunt, _extrapolated, _widths
+from experiments.cwola.results import Results
 from experiments.cwola.spectrum import BINNING
-from experiments.cwola.validation import NullCalibration, Sculpting, Sensitivity, _fold_widths
+from experiments.cwola.validation import NullCalibration, Sculpting, Sensitivity, _fold_widths, _largest
 from lblhep.physics.dijet_fit import fit_dijet
 from lblhep.recipe import Recipe
+from lblhep.report import Page
 
 RECIPE = Path(__file__).parents[3] / "recipes" / "cwola.yaml"
 CUTS = ("1", "0.1", "0.01", "0.002")
@@ -23,8 +25,10 @@ CUTS = ("1", "0.1", "0.01", "0.002")
 class ToyLaunch:
     """A finished launch as a report sees it."""
 
-    def __init__(self, profile: str, directory: Path, groups: pd.DataFrame) -> None:
-        self.recipe = Recipe.read(RECIPE, profile=profile)
+    def __init__(
+        self, profile: str, directory: Path, groups: pd.DataFrame, overrides: tuple[str, ...] = ()
+    ) -> None:
+        self.recipe = Recipe.read(RECIPE, overrides, profile)
         self.directory = directory
         self.info: dict[str, str] = {}
         self.groups = groups
@@ -71,7 +75,20 @@ def test_calibration_of_a_true_null_is_within_its_range(tmp_path, monkeypatch):
     assert headline["p < 0.05"] == pytest.approx((z[:, 2] > norm.isf(0.05)).mean())
     assert headline["95 % range of p < 0.05"] == "0.0300 to 0.0725"
     assert headline["pull width"].startswith(f"{z[:, 2].std(ddof=1):.3f}")
+    assert headline["missing"] == "0 of 400"
     assert (tmp_path / "index.html").is_file()
+
+
+def test_pseudo_experiments_that_failed_are_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(NullCalibration, "_folds", lambda *_: None)
+    keys = [{"pseudo_experiment": i + 1} for i in range(400) if i not in (2, 77)]
+    launch = ToyLaunch("calibration", tmp_path, groups(keys, np.zeros((398, 4))))
+    headline = NullCalibration(window=4, efficiency=0.01).render(launch, tmp_path)
+    assert headline["missing"] == "2 of 400: pseudo_experiment=3, pseudo_experiment=78"
+    assert str(headline["missing"]) in (tmp_path / "index.html").read_text()
+
+    launch = ToyLaunch("calibration", tmp_path, groups(keys[:100], np.zeros((100, 4))))
+    assert Results(launch).missing_in_words.endswith("pseudo_experiment=112, ... (300 in all)")
 
 
 @pytest.mark.parametrize(("common", "correlation"), [(0.0, 0.0), (0.006, 0.155)])
@@ -110,14 +127,55 @@ def test_the_folds_correlation_is_found(monkeypatch, common, correlation):
 def test_sensitivity_quotes_the_median_and_ranks_the_methods(tmp_path):
     methods = ("cwola", "idealised", "supervised")
     keys = [{"pseudo_experiment": i, "method": m} for i in range(1, 13) for m in methods]
-    z = np.full((len(keys), 4), 6.0)
-    headline = Sensitivity(window=4, efficiency=0.01).render(
-        ToyLaunch("sensitivity", tmp_path, groups(keys, z)), tmp_path
+    z = np.repeat(np.arange(1.0, 13.0), 3)[:, None] * np.ones(4)
+    table = groups(keys, z)
+    table["truth_s_over_sqrt_b_1"] = 1.5 + 0.1 * table["pseudo_experiment"]  # 1.6 to 2.7, 2.0 included
+    launch = ToyLaunch(
+        "sensitivity",
+        tmp_path,
+        table,
+        (
+            "trials.axes.pseudo_experiment.range=[1, 13]",
+            "trials.axes.method.values=[cwola, idealised, supervised]",
+            "trials.expect=720",
+        ),
     )
-    assert headline["median significance at 1 %"] == 6.0
+    headline = Sensitivity(window=4, efficiency=0.01).render(launch, tmp_path)
+    assert headline["median significance at 1 %"] == 6.5
+    assert headline["S/sqrt(B) <= 2"] == "5 of 12 pseudo-experiments, median significance 3.00"
     assert headline["pseudo-experiments"] == 12
     best = [float(str(headline[f"largest SIC, {m}"]).split()[0]) for m in methods]
     assert best == sorted(best)
+    assert headline["missing"] == "0 of 36"
+
+    launch.groups = launch.groups.drop(index=[4])
+    headline = Sensitivity(window=4, efficiency=0.01).render(launch, tmp_path)
+    assert headline["missing"] == "1 of 36: pseudo_experiment=2 method=idealised"
+
+
+@pytest.mark.parametrize(
+    ("profile", "says"),
+    [("sensitivity", "get masses from the smooth fit"), ("sensitivity-generated", "generated masses")],
+)
+def test_sensitivity_says_where_the_masses_come_from(tmp_path, profile, says):
+    keys = [{"pseudo_experiment": i, "method": "cwola"} for i in range(1, 4)]
+    launch = ToyLaunch(profile, tmp_path, groups(keys, np.zeros((3, 4))))
+    Sensitivity(window=4, efficiency=0.01).render(launch, tmp_path)
+    text = (tmp_path / "index.html").read_text().split("<code>")[0]  # what follows is the recipe
+    assert says in text
+
+
+def test_methods_are_compared_within_a_pseudo_experiment():
+    """Whatever the order they finish in: the common fluctuation, a hundred times the difference, cancels."""
+    common = pd.Series(np.random.default_rng(6).normal(10, 50, 20), index=range(1, 21))
+    best = {"idealised": common + 0.5, "cwola": common.drop([3, 11]).iloc[::-1]}
+    lines = _largest(best).set_index("method")
+    assert lines.loc["idealised", "minus the next"] == "+0.50 +- 0.00 (cwola, 18 pairs)"
+    error = common.std(ddof=1) / 20**0.5
+    assert lines.loc["idealised", "mean"].endswith(f"+- {error:.2f}")
+    assert pd.isna(lines.loc["cwola", "minus the next"])
+    alone = _largest({"cwola": common.head(1)})
+    assert alone["mean"].tolist() == [f"{common.iloc[0]:.2f}"]
 
 
 def test_sculpting_counts_spectra_that_are_bent_inside_their_signal_region(tmp_path):
@@ -131,12 +189,37 @@ def test_sculpting_counts_spectra_that_are_bent_inside_their_signal_region(tmp_p
     assert headline["signal region at 1 %"] == "mean +0.00 +- 0.00, rms 0.00"
 
 
+def test_windows_of_one_subsample_are_not_independent(tmp_path):
+    """All eight windows of a subsample fluctuate together: its mean is one measurement, not eight."""
+    common = np.random.default_rng(8).standard_normal(8)
+    keys = [{"pseudo_experiment": i // 8, "window": i % 8} for i in range(64)]
+    launch = ToyLaunch("sculpting", tmp_path, groups(keys, common.repeat(8)[:, None] * np.ones(4)))
+    headline = Sculpting(toys=10).render(launch, tmp_path)
+    error = common.std(ddof=1) / 8**0.5
+    said = f"mean {common.mean():+.2f} +- {error:.2f}, rms {(common**2).mean() ** 0.5:.2f}"
+    assert headline["signal region at 10 %"] == said
+
+
+def test_one_subsample_has_a_mean_without_an_error(tmp_path):
+    keys = [{"window": i} for i in range(8)]
+    launch = ToyLaunch("sculpting-whole", tmp_path, groups(keys, np.arange(8.0)[:, None] * np.ones(4)))
+    headline = Sculpting(toys=10).render(launch, tmp_path)
+    assert headline["signal region at 1 %"] == "mean +3.50, rms 4.18"
+    assert headline["missing"] == "0 of 8"
+
+
+def scans(tmp_path: Path, z: np.ndarray) -> ToyLaunch:
+    """A ``full`` launch of an observation and null scans, significances ``z`` (scans, windows, cuts)."""
+    n = len(z)
+    keys = [{"pseudo_experiment": i, "window": w} for i in range(n) for w in range(8)]
+    of_the_plan = (f"trials.axes.pseudo_experiment.range=[0, {n}]", f"trials.expect={n * 160}")
+    return ToyLaunch("full", tmp_path, groups(keys, z.reshape(-1, 4)), of_the_plan)
+
+
 def test_the_global_p_value_counts_null_scans(tmp_path, monkeypatch):
-    rng = np.random.default_rng(1)
-    keys = [{"pseudo_experiment": i, "window": w} for i in range(51) for w in range(8)]
-    z = rng.standard_normal((len(keys), 4))
-    z[4] = (0, 1, 8.0, 2)  # the observation's window 4
-    launch = ToyLaunch("full", tmp_path, groups(keys, z))
+    z = np.random.default_rng(1).standard_normal((51, 8, 4))
+    z[0, 4] = (0, 1, 8.0, 2)
+    launch = scans(tmp_path, z)
     # These two sections open the sample and the networks' scores.
     monkeypatch.setattr("experiments.cwola.report._mass_plane", lambda *_: None)
     monkeypatch.setattr("experiments.cwola.report._correlation", lambda *_: None)
@@ -144,6 +227,29 @@ def test_the_global_p_value_counts_null_scans(tmp_path, monkeypatch):
     assert headline["global p-value"] == "0.0196 (0 of 50 null pseudo-experiments)"
     assert headline["largest local significance"] == "8.00 (window 4, 1 % of events)"
 
-    launch.groups = launch.groups.drop(index=[9, 80])  # windows of pseudo-experiments 1 and 10
-    headline = BumpHunt(window=4, efficiency=0.01).render(launch, tmp_path)
-    assert "pseudo-experiments [1, 10] are missing" in headline["global p-value"]
+    whole = launch.groups
+    for missing, which in (([9, 80], "1, 10"), ([7], "0"), (range(96, 104), "12")):
+        launch.groups = whole.drop(index=missing)
+        headline = BumpHunt(window=4, efficiency=0.01).render(launch, tmp_path)
+        assert headline["global p-value"] == f"not quoted: scans {which} lack windows; run with --resume"
+
+
+def test_the_extrapolation_adds_up_the_cuts(tmp_path):
+    """Each cut's p_local + upcrossings exp(-u^2 / 2), counted here by hand; errors in quadrature."""
+    z = np.random.default_rng(4).standard_normal((41, 8, 4)) * [1, 1.5, 0.5, 1]
+    z[:, :, 2] += 1
+    found = _extrapolated(Page("", ""), Results(scans(tmp_path, z)), 3.0, "here")
+    rises = ((z[1:, :-1] < 0) & (z[1:, 1:] >= 0)).sum(axis=1)  # (scans, cuts)
+    p = (norm.sf(3) + rises.mean(axis=0) * np.exp(-4.5)).sum()
+    error = np.exp(-4.5) * (rises.var(axis=0, ddof=1) / 40).sum() ** 0.5
+    assert found["global p-value, extrapolated"] == f"{p:.2g} +- {error:.1g} (Gross-Vitells)"
+
+
+def test_the_width_of_the_null_scans_is_given_for_each_window_and_cut(tmp_path):
+    """124 scans fix a width to 6 %: four errors."""
+    true = np.linspace(0.5, 2, 32).reshape(8, 4)
+    widths = _widths(Results(scans(tmp_path, true * np.random.default_rng(4).standard_normal((125, 8, 4)))))
+    assert widths["window"].tolist() == list(range(8))
+    for column, expected in zip(["100 %", "10 %", "1 %", "0.2 %"], true.T, strict=True):
+        measured = widths[column].str.split().str[0].astype(float)
+        assert measured.to_numpy() == pytest.approx(expected, rel=0.26)
