@@ -86,7 +86,10 @@ class TuneReport:
         for label, table in tables.items():
             shown[label] = table["tuned"]
         page.table(shown, "chi2 of each observable; hold-out is that of the worst bin.")
-        predictions = {label: results.predictions(trial) for label, trial in trials.items()}
+        predictions = {
+            results.label(row): results.predictions(row["trial"])
+            for _, row in results.one_for_each_experiment().iterrows()
+        }
         for number, sheet in enumerate(figures.sheets(predictions)):
             page.figure(
                 f"observables-{number + 1}", sheet, "Band: error of the data. Pulls beyond 5 are cut off."

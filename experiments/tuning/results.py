@@ -41,6 +41,11 @@ class Results:
         """What tells a trial from the others: its values of the axes."""
         return ", ".join(str(row[axis]) for axis in self.launch.recipe.trials.axes_of_trial) or "tune"
 
+    def one_for_each_experiment(self) -> pd.DataFrame:
+        """The first tune to each experiment: of many that differ little a reader wants to see one."""
+        axes = self.launch.recipe.trials.axes_of_trial
+        return self.rows.drop_duplicates("experiment") if "experiment" in axes else self.rows.head(1)
+
     def observables(self, trial: str) -> pd.DataFrame:
         """A row a table: chi2 of Pythia at the tuned point and at Monash, bins, worst hold-out."""
         bins = self.predictions(trial)
