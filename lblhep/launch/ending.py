@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lblhep.errors import LaunchError
+from lblhep.errors import LaunchError, TrackingError
 from lblhep.launch import tables
 from lblhep.launch.announce import announce
 from lblhep.launch.execute import failure
@@ -61,7 +61,8 @@ class Ending:
         self._settle("failed" if self._ledger.broken else state, ended=time.time())
         self._announce(state, headline)
         if self._ledger.broken is not None:
-            raise self._ledger.broken
+            missing = f"then log what is missing: the same command with --resume {self._directory.id}"
+            raise TrackingError(f"{self._ledger.broken}; {missing}") from self._ledger.broken
         again = f"to try what failed again: the same command with --resume {self._directory.id}"
         return self._outcome(state, again if state == "failed" else "", headline=headline, report=page)
 

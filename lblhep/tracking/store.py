@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lblhep.errors import TrackingError
+from lblhep.tracking.migration import make_database
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -43,45 +44,45 @@ def connect(workspace: Path) -> MlflowClient:
     """
     uri = tracking_uri(workspace)
     path = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
-    if path is not None:
-        _prepare(path)
+    quiet()
     with explained(workspace):
-        quiet()
+        _relax_every_connection()
+        if path is not None:
+            _prepare(path)
         from mlflow import MlflowClient
 
-        _relax_every_connection()
         client = MlflowClient(tracking_uri=uri)
-        client.search_experiments(max_results=1)  # migrates a new database, meets a broken one
+        client.search_experiments(max_results=1)  # meets a broken database
     return client
 
 
 def _prepare(path: Path) -> None:
     """Make the file, in write-ahead mode: a reader (the UI) and the driver do not wait for one another."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(path, timeout=PATIENCE)) as connection:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("BEGIN IMMEDIATE")  # may it be written?
-            connection.rollback()
-    except (OSError, sqlite3.Error) as error:
-        raise broken(path, str(error)) from error
+    if path.parent.is_file():
+        raise broken(path.parent, "it is a file, not a folder")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    make_database(path)
+    with closing(sqlite3.connect(path, timeout=PATIENCE)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("BEGIN IMMEDIATE")  # may it be written?
+        connection.rollback()
 
 
 def broken(store: str | Path, reason: str) -> TrackingError:
     """What to do about a database that does not work."""
     if "locked" in reason:
         remedy = "another process holds it for long: stop it, or name another store in MLFLOW_TRACKING_URI"
-    elif "malformed" in reason or "not a database" in reason:
-        remedy = (
-            "move the file away: a new one is made, and `--resume` logs the launch's finished trials into it"
-        )
     elif "full" in reason or "No space" in reason:
-        remedy = "free some space, then go on with `--resume`"
+        remedy = "free some space"
     elif "out-of-date database schema" in reason:
         remedy = f"an older MLflow made it: `mlflow db upgrade sqlite:///{store}`, after a backup"
         reason = "its schema is out of date"
-    else:
+    elif any(word in reason.lower() for word in ("unable to open", "readonly", "read-only", "permission")):
         remedy = "make it writable, or name another store in MLFLOW_TRACKING_URI"
+    elif Path(store).is_file():
+        remedy = "move the file away: a new one is made"
+    else:
+        remedy = "mend that, or name another store in MLFLOW_TRACKING_URI"
     return TrackingError(f"{store}: the MLflow store cannot be used ({reason}); {remedy}")
 
 

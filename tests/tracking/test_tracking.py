@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -182,6 +184,62 @@ def test_broken_from_the_start(toy):
     with pytest.raises(TrackingError, match=r"mlflow.db: .*not a database.*move the file away"):
         launch(recipe, serial=True, observe=seen.append)
     assert not seen, "nothing is said to be launched"
+
+
+@pytest.mark.parametrize("stopped", [KeyboardInterrupt, SystemExit])
+def test_a_new_database_whose_making_is_broken_off_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stopped: type[BaseException]
+):
+    """As by Ctrl-C, or by a kill, which leaves the draft as it is at that moment."""
+    from mlflow.store.db import utils
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+    def stop(engine: Any) -> None:
+        raise stopped
+
+    with monkeypatch.context() as patch:
+        patch.setattr(utils, "_upgrade_db", stop)
+        with pytest.raises(stopped):
+            connect(tmp_path)
+    assert not database(tmp_path).exists()
+    assert len(connect(tmp_path).search_experiments()) == 1
+    assert {path.name for path in (tmp_path / "mlruns").glob(".*")} == {".mlflow.db.lock"}
+
+
+def test_two_launches_make_one_database(tmp_path: Path):
+    """Both in processes of their own, as two commands are."""
+    code = "from pathlib import Path; from lblhep.tracking.store import connect; import sys\n"
+    code += "connect(Path(sys.argv[1])).create_experiment(sys.argv[2])"
+    makers = [subprocess.Popen([sys.executable, "-c", code, tmp_path, name]) for name in ("one", "two")]
+    assert [maker.wait() for maker in makers] == [0, 0]
+    assert {each.name for each in connect(tmp_path).search_experiments()} == {"Default", "one", "two"}
+
+
+def test_half_a_database_is_to_be_moved_away(toy):
+    """As MLflow left it when it migrated a database in its place."""
+    recipe = toy("scan")
+    with closing(sqlite3.connect(database(recipe.workspace))) as connection:
+        connection.execute("DROP TABLE spans")
+        connection.execute("DELETE FROM alembic_version")
+        connection.commit()
+    with pytest.raises(TrackingError, match=r"mlflow.db: .*move the file away: a new one is made$"):
+        launch(recipe, serial=True)
+
+
+def test_a_full_disk_before_the_launch_has_nothing_to_resume(toy, monkeypatch: pytest.MonkeyPatch):
+    def full(path: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("lblhep.tracking.store.make_database", full)
+    with pytest.raises(TrackingError, match=r"free some space$"):
+        launch(toy("scan"), serial=True)
+
+
+def test_a_file_where_mlruns_should_be(tmp_path: Path):
+    (tmp_path / "mlruns").touch()
+    with pytest.raises(TrackingError, match=r"mlruns: .*it is a file, not a folder"):
+        connect(tmp_path)
 
 
 def test_locked_from_the_start(toy, monkeypatch: pytest.MonkeyPatch):
