@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import importlib
 import sys
+import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def load(use: str) -> Callable[..., Any]:
     module_name, _, attribute = use.partition(":")
     try:
         found: Any = importlib.import_module(module_name)
-    except Exception as error:  # a module of the user's may raise anything while it is imported
+    except (Exception, SystemExit) as error:  # a module of the user's may raise anything while it is imported
         raise ComponentError(_import_fault(use, module_name, error)) from error
     for step in attribute.split("."):
         if not hasattr(found, step):
@@ -73,15 +74,24 @@ def signature_problems(component: Component, given: Iterable[str]) -> list[str]:
     return [str(fault) for fault in argument_faults(load(component.use), component.arguments, set(given))]
 
 
-def _import_fault(use: str, module_name: str, error: Exception) -> str:
+def _import_fault(use: str, module_name: str, error: BaseException) -> str:
     """Why a module does not import: absent (with the nearest name), or failing on its own."""
     if not isinstance(error, ModuleNotFoundError) or error.name is None:
-        return f"`{use}`: importing {module_name} failed: {type(error).__name__}: {error}"
+        raised = f"{type(error).__name__}: {error}{_place(error)}"
+        return f"`{use}`: importing {module_name} failed: {raised}"
     if not f"{module_name}.".startswith(f"{error.name}."):
         return f"`{use}`: {module_name} needs the package `{error.name}`, which is not installed"
     parent, _, missing = error.name.rpartition(".")
     hint = did_you_mean(missing, _modules(parent))
     return f"`{use}`: there is no module `{error.name}`" + (hint and f"; {hint}")
+
+
+def _place(error: BaseException) -> str:
+    """Where it was raised, but for a SyntaxError, which says itself where it is."""
+    if isinstance(error, SyntaxError):
+        return ""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f" ({frame.filename}:{frame.lineno})"
 
 
 def _modules(package: str) -> list[str]:

@@ -53,6 +53,8 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     study.mkdir(parents=True)
     (study / "parts.py").write_text(PARTS)
     (study / "fails.py").write_text("raise RuntimeError('out of luck')")
+    (study / "ends.py").write_text("import sys\n\nsys.exit(3)")
+    (study / "typo.py").write_text("x = = 1")
     (study / "needs.py").write_text("import a_package_that_is_absent")
     monkeypatch.setattr(sys, "path", [*sys.path])
     before = set(sys.modules)
@@ -115,7 +117,11 @@ def test_errors_of_the_component_itself_come_through() -> None:
         ("lblhep.recipe:Recip", "lblhep.recipe has no `Recip`; did you mean `Recipe`?"),
         ("experiments.part_of_test.parts:Model", "`experiments.part_of_test`; did you mean `parts_of_test`?"),
         ("experiments.parts_of_test.part:Model", "did you mean `parts`?"),
-        ("experiments.parts_of_test.fails:Model", "failed: RuntimeError: out of luck"),
+        ("experiments.parts_of_test.fails:Model", "failed: RuntimeError: out of luck ("),
+        ("experiments.parts_of_test.fails:Model", "experiments/parts_of_test/fails.py:1)"),
+        ("experiments.parts_of_test.ends:Model", "failed: SystemExit: 3 ("),
+        ("experiments.parts_of_test.ends:Model", "experiments/parts_of_test/ends.py:3)"),
+        ("experiments.parts_of_test.typo:Model", "invalid syntax (typo.py, line 1)"),
         ("experiments.parts_of_test.needs:X", "needs the package `a_package_that_is_absent`, which is not"),
         ("lblhep:__version__", "is a str, which cannot be called"),
         ("quite.absent:X", "there is no module `quite`"),

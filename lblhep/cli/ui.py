@@ -25,9 +25,11 @@ def ui(
     ] = 5000,
 ) -> None:
     """Open the MLflow UI on this machine (127.0.0.1 only); Ctrl-C ends it."""
-    from lblhep.tracking import tracking_uri
+    from lblhep.tracking import connect, tracking_uri
 
-    uri = tracking_uri(workspace_here())
+    workspace = workspace_here()
+    connect(workspace)  # makes a database that is not there yet; of a broken one says what MLflow would not
+    uri = tracking_uri(workspace)
     free = _free_port(port)
     say(f"runs of {uri}")
     say(f"in a few seconds, open http://{HOST}:{free}  (Ctrl-C ends it)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -221,7 +222,17 @@ def test_freeze_one_trial(call: Any, stored: Path, workspace: Path, monkeypatch:
     assert call("validate", "recipes/frozen.yaml").exit_code == 0
 
 
-def test_ui_serves_this_machine_only(call: Any, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ui_says_what_is_wrong_with_the_database(call: Any, workspace: Path) -> None:
+    (workspace / "mlruns/mlflow.db").write_bytes(b"this is no database" * 100)
+    result = call("ui")
+    assert result.exit_code == 1
+    assert "mlflow.db: the MLflow store cannot be used" in result.stderr
+
+
+def test_ui_serves_this_machine_only(
+    call: Any, workspace: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(empty_store, workspace / "mlruns/mlflow.db")
     started: list[list[str]] = []
 
     def run(command: list[str], *, env: dict[str, str], start_new_session: bool) -> SimpleNamespace:
