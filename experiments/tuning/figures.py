@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 Tunes = Mapping[str, pd.DataFrame]  # label -> the bins with ``run`` and ``run_error``, as Results.predictions
 
 A_SHEET = 6  # observables
-IN_GEV = ("pt_in", "pt_out")
+IN_GEV = ("pt_in", "pt_out", "sigma", "pTmin")
 LARGEST_PULL = 5
 MARGINS = {"left": 0.06, "right": 0.985, "bottom": 0.05, "top": 0.97, "wspace": 0.22, "hspace": 0.28}
 
@@ -65,11 +65,10 @@ def _observable(panels: Sequence[Axes], tunes: Tunes) -> None:
     if (data > 0).all() and data.max() > 30 * data.min():
         main.set_yscale("log")
     name = bins["observable"].iloc[0]
-    unit = " [GeV]" if name.startswith(IN_GEV) else ""
     main.set_title(f"{bins['experiment'].iloc[0].split('_')[0]}: {name.removesuffix('_gev')}", fontsize=10)
     main.legend(fontsize=8)
     ratio.set(ylim=(0.8, 1.2), ylabel="MC / data")
-    pull.set(ylim=(-LARGEST_PULL, LARGEST_PULL), ylabel="Pull", xlabel=f"{name.removesuffix('_gev')}{unit}")
+    pull.set(ylim=(-LARGEST_PULL, LARGEST_PULL), ylabel="Pull", xlabel=_with_unit(name))
     for panel in (ratio, pull):
         panel.axhline(1 if panel is ratio else 0, color="grey", lw=0.6)
     for panel in panels:
@@ -79,6 +78,11 @@ def _observable(panels: Sequence[Axes], tunes: Tunes) -> None:
         panel.yaxis.label.set_size(9)
         panel.xaxis.label.set_size(9)
         panel.tick_params(labelsize=8)
+
+
+def _with_unit(name: str) -> str:
+    """The label of an observable or a parameter."""
+    return name.removesuffix("_gev") + (" [GeV]" if name.startswith(IN_GEV) else "")
 
 
 def _steps(*values: Floats) -> Iterator[Floats]:
@@ -126,9 +130,9 @@ def parameters(
         panel.set(xlim=box[names[i]], ylim=box[names[j]])
         panel.tick_params(labelsize=8)
         if j == d - 1:
-            panel.set_xlabel(names[i])
+            panel.set_xlabel(_with_unit(names[i]))
         if i == 0:
-            panel.set_ylabel(names[j])
+            panel.set_ylabel(_with_unit(names[j]))
     for row in range(d - 1):
         for column in range(row + 1, d - 1):
             axes[row, column].set_visible(False)
