@@ -7,12 +7,13 @@ import hashlib
 import inspect
 import json
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lblhep import components
 from lblhep.cards import fingerprint, read_card
+from lblhep.cards.version import code_version
 from lblhep.tasks.protocols import Bench, Failure, Row
 
 if TYPE_CHECKING:
@@ -28,8 +29,9 @@ class Pipeline:
     built with its arguments and then called with those; a function is called with both.
 
     A product is kept under the digest of the stage's configuration, of what it depends on (the keys of the
-    products it asks for; the recipe's data sets and models if it asks for trial or bench; the seed) and of
-    the source of its module.  The last stage always runs: it saves the arrays for the report.
+    products it asks for; the recipe's data sets, models and metrics if it asks for trial or bench; the seed)
+    and of the code behind all of these, imports included, as for data cards: comments and layout do not
+    count.  The last stage always runs: it saves the arrays for the report.
 
     Args:
         stages: name -> component, in order.
@@ -85,13 +87,14 @@ def _wanted(stage: Component) -> set[str]:
 
 def _key(trial: Trial, name: str, stage: Component, wanted: set[str], keys: Mapping[str, str]) -> str:
     recipe = trial.recipe
-    content: list[Any] = [name, stage.model_dump(mode="json"), _source(stage)]
+    content: list[Any] = [name, stage.model_dump(mode="json")]
     content.append({other: keys[other] for other in sorted(wanted & keys.keys())})
     if wanted & {"trial", "bench", "rng"}:
         content.append(recipe.seed)
     if wanted & {"trial", "bench"}:
         content.append(recipe.model_dump(mode="json", include={"datasets", "models", "metrics"}))
         content.append([_fingerprint(recipe.workspace, d.card) for d in recipe.datasets.values() if d.card])
+    content.append({use: _code(recipe.workspace, use) for use in _uses(content)})
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -100,7 +103,22 @@ def _fingerprint(workspace: Path, card: str) -> str:
     return fingerprint(read_card(workspace, card))
 
 
-def _source(stage: Component) -> str:
-    """The digest of the module that the stage's component stands in."""
-    module = inspect.getsourcefile(components.load(stage.use))
-    return hashlib.sha256(Path(module).read_bytes()).hexdigest() if module else ""
+@functools.cache
+def _code(workspace: Path, use: str) -> dict[str, str]:
+    """As it was when the process first asked, which is closer to what it imported than a later edit is.
+
+    Args:
+        workspace: another one has other modules of the same name.
+    """
+    return code_version(use)
+
+
+def _uses(value: Any) -> Iterator[str]:
+    """The ``use`` of every component in plain values, those inside the arguments of others too."""
+    if isinstance(value, Mapping):
+        if isinstance(value.get("use"), str):
+            yield value["use"]
+        yield from _uses([*value.values()])
+    elif isinstance(value, list):
+        for item in value:
+            yield from _uses(item)
