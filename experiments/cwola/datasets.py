@@ -24,6 +24,8 @@ Flags = NDArray[np.bool_]
 
 REDRAW = ("none", "background", "all")
 METHODS = ("cwola", "boosting", "idealised", "supervised")
+# Masses (GeV) of the resonance that a process is, and of its heavy and light daughter, in both cards.
+RESONANCES = {1: (3500.0, 500.0, 100.0), 2: (3000.0, 200.0, 200.0)}
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from experiments.cwola import figures
 from experiments.cwola.datasets import selected_columns
 from experiments.cwola.features import columns_needed, compute
 from experiments.cwola.metrics import combined_scores
-from experiments.cwola.results import Results, pull_width
+from experiments.cwola.results import Results, pull_width, truth_in_words
 from experiments.cwola.spectrum import BINNING, fit_background
 from lblhep.physics.global_significance import global_p_value, gross_vitells
 from lblhep.report import Launched, Page
@@ -53,9 +53,19 @@ class BumpHunt:
             "the network output at fixed shares of all events. Deficits are negative. Neighbouring windows "
             "overlap, so their points move together."
         )
-        page.figure("scan", figures.significance_scan(observed, results.efficiencies), "Local significance.")
-        page.table(results.table(observed), "Observed and expected events in every window and cut.")
         here = observed[observed["window"] == self.window].iloc[0]
+        resonance = results.resonance
+        page.figure(
+            "scan",
+            figures.significance_scan(
+                observed,
+                results.efficiencies,
+                f"Window {self.window} before cuts: {truth_in_words(here)} (truth)",
+                resonance and resonance[0],
+            ),
+            "Local significance.",
+        )
+        page.table(results.table(observed), "Observed and expected events in every window and cut.")
         cut = f"{self.efficiency:g}"
         largest, where = results.largest(observed)
         return {
@@ -74,8 +84,14 @@ class BumpHunt:
         page.heading(f"Window {self.window}")
         page.figure(
             "spectra",
-            figures.spectra(self.window, counts, results.cuts),
-            "Spectra after each cut, with the fit to the unshaded bins and its error; pulls below.",
+            figures.spectra(
+                self.window,
+                counts,
+                results.cuts,
+                f"Window {self.window} before cuts: {truth_in_words(row)} (truth)",
+            ),
+            "Spectra after each cut with 68 % Poisson intervals, the fit to the unshaded bins and its error; "
+            "pulls below, each cut on its own scale.",
         )
         page.table(
             pd.DataFrame(
@@ -205,14 +221,17 @@ def _mass_plane(page: Page, results: Results, window: int) -> None:
         event = np.concatenate([p.event[cut] for p, cut in zip(parts, inside, strict=True)])
         high = np.concatenate([_rank(p.score[cut]) > 0.9 for p, cut in zip(parts, inside, strict=True)])
         rows = order[np.searchsorted(columns["event"], event, sorter=order)]
-        planes[title] = (columns["m_j1"][rows], columns["m_j2"][rows], high)
+        truth = truth_in_words(results.groups.set_index("group").loc[group])
+        planes[f"{title}: {truth}"] = (columns["m_j1"][rows], columns["m_j2"][rows], high)
     if planes:
         page.heading("What the networks have learned")
         page.figure(
             "mass-plane",
-            figures.mass_plane(planes),
+            figures.mass_plane(planes, results.resonance and results.resonance[1:]),
             f"Events of window {window}: the share of each cell that lies among the fold's highest tenth of "
-            "outputs, of networks that never saw the events.",
+            "outputs, of networks that never saw the events. The white line in the scale is what chance "
+            f"gives; cells of fewer than {figures.FEWEST} events are left out; stars: the masses of the "
+            "resonance's daughters, besides which a jet of R = 1.0 picks up some.",
         )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from experiments.cwola.datasets import RESONANCES
 from experiments.cwola.figures import percent
 from experiments.cwola.metrics import CombineFolds
 from lblhep.components import build
@@ -43,6 +44,13 @@ class Results:
         g = self.groups
         hunt = g[(g["pseudo_experiment"] == 0) & (g["method"] == "cwola")]
         return hunt[hunt["n_signal"] == hunt["n_signal"].max()].sort_values("window")
+
+    @property
+    def resonance(self) -> tuple[float, float, float] | None:
+        """Masses (GeV) of the injected resonance and its daughters; None without signal."""
+        if not (self.observed["n_signal"] > 0).any():
+            return None
+        return RESONANCES.get(self.dataset.get("signal", 1))
 
     @property
     def pseudo(self) -> pd.DataFrame:
@@ -176,6 +184,13 @@ def pull_width(z: ArrayLike) -> str:
         return "-"
     width = x.std(ddof=1)
     return f"{width:.3f} +- {width / (2 * (len(x) - 1)) ** 0.5:.3f}"
+
+
+def truth_in_words(group: pd.Series) -> str:
+    """What a group's signal region holds before cuts, for a figure's title."""
+    signal, background = group["truth_signal_1"], group["truth_background_1"]
+    strength = f", S/√B = {group['truth_s_over_sqrt_b_1']:.2f}" if signal else ""
+    return f"S = {signal:,.0f}, B = {background:,.0f}{strength}"
 
 
 class _Saved:

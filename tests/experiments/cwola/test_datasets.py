@@ -243,6 +243,15 @@ def test_events_whose_jets_are_far_apart_can_be_left_out(make_sample):
     assert len(cut.event) < len(whole.event)
 
 
+def test_the_resonances_are_those_that_the_card_makes():
+    made = {
+        source.arguments["process"]: tuple(source.arguments[name] for name in ("mass", "heavy", "light"))
+        for source in read_card(REPOSITORY, "dijets-pythia8").sources.produce
+        if "process" in source.arguments
+    }
+    assert made == datasets.RESONANCES
+
+
 def test_both_cards_have_what_the_cut_needs():
     for card in ("dijets-pythia8", "lhco-rnd"):
         assert read_card(REPOSITORY, card).columns["delta_eta"].role == "observable"
