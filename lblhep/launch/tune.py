@@ -48,6 +48,15 @@ class Combiner:
         return combine_group(self._context, group, key, pack_of)
 
 
+def _dead() -> str:
+    """Which of the processes of this machine's Ray without which there is none has died; mostly none."""
+    from ray._private import worker
+
+    node = worker._global_node
+    dead = () if node is None else [kind for kind, _ in node.dead_processes()]
+    return next((kind for kind in ("raylet", "gcs_server") if kind in dead), "")
+
+
 class RayTune:
     """Runs Tune in a thread, so that the driver sees each pack's end as it comes."""
 
@@ -90,9 +99,19 @@ class RayTune:
                     f"try resources.{name}={have:g}"
                 )
 
+    def _check_alive(self) -> None:
+        """Soon after its node has died, Ray ends this process from within, without a word: be quicker."""
+        if dead := _dead():
+            raise LaunchError(
+                f"Ray died (its process {dead} is gone: out of memory, perhaps); finished packs are kept. "
+                f"Go on with the same command and --resume {self._context.directory.name}"
+            )
+
     def __exit__(self, *exception: object) -> None:
         import ray
 
+        if _dead():  # nobody is left who could answer
+            return
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
@@ -148,6 +167,7 @@ class RayTune:
                 event = self._events.get(timeout=TICK)
             except queue.Empty:
                 event = None
+            self._check_alive()
             if isinstance(event, BaseException):
                 raise event
             yield event
@@ -203,9 +223,10 @@ class RayTune:
         self._events.put(Done(pack.id))
 
     def pruned(self, pack: Pack, curve: dict[int, float]) -> None:
-        """Called from Tune's thread: the scheduler stopped the point."""
-        record_pruned(self._context, pack, curve)
-        self._events.put(Done(pack.id))
+        """Called from Tune's thread: the scheduler stopped the point, or the launch is stopped altogether."""
+        if not self._stop.is_set():
+            record_pruned(self._context, pack, curve)
+            self._events.put(Done(pack.id))
 
     def lost(self, pack: Pack, error: str, trace: str) -> None:
         """Called from Tune's thread: the worker died, twice."""
@@ -217,6 +238,7 @@ class RayTune:
 
     def combining(self) -> Iterator[Event]:
         while self._waiting or self._combining:
+            self._check_alive()
             yield from self._combined(wait=TICK)
             yield None
 

@@ -41,15 +41,17 @@ def kill_after(
     lines: int,
     delay: float,
     by: signal.Signals = signal.SIGKILL,
+    child: str = "",
 ) -> None:
-    """Kill the driver `delay` seconds after the diary has so many lines."""
+    """Kill the driver, or its child of that name, `delay` seconds after the diary has so many lines."""
     deadline = time.monotonic() + 60
     while not diary.is_file() or len(diary.read_text().split()) < lines:
         assert driver.poll() is None, "the driver ended by itself"
         assert time.monotonic() < deadline, "nothing happens"
         time.sleep(0.02)
     time.sleep(delay)
-    os.kill(driver.pid, by)
+    found = ["pgrep", "-P", str(driver.pid), "-x", child]
+    os.kill(int(subprocess.check_output(found)) if child else driver.pid, by)
     driver.wait()
 
 
@@ -112,3 +114,13 @@ def test_sigterm_reaches_a_driver_that_started_its_own_ray(toy, tmp_path: Path):
     view = LaunchView(launches(recipe.workspace)[-1])
     assert view.info["state"] == "interrupted"
     assert len(view.rows) < 12
+
+
+def test_a_driver_outlives_its_ray(toy, tmp_path: Path):
+    """Ray would end it from within a few seconds later, and the launch would look killed."""
+    overrides = ["task.seconds=1", f"task.diary={tmp_path / 'diary'}"]
+    recipe = toy("scan", *overrides)
+    driver = start(recipe, "ray", overrides)
+    kill_after(driver, tmp_path / "diary", 1, 0, child="raylet")
+    assert driver.returncode == 1
+    assert LaunchView(launches(recipe.workspace)[-1]).info["state"] == "failed"
