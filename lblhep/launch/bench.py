@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from lblhep import components, streams
 from lblhep.errors import LblhepError
+from lblhep.launch import tables
 from lblhep.launch.arrays import ArrayMap
 from lblhep.launch.stages import StageCache
 from lblhep.recipe import Component
@@ -117,6 +118,7 @@ class PackBench:
         return streams.generator(recipe.seed, address, random_arguments(component_at(recipe, address)))
 
     def log(self, trial: Trial, metrics: Mapping[str, float], step: int) -> None:
+        tables.check_names(metrics, {})
         values = {name: float(value) for name, value in metrics.items()}
         self.curves.append({"trial": trial.id, "step": int(step)} | values)
         if self.listen is not None:

@@ -5,22 +5,25 @@ Nothing here knows Ray; the serial launcher and the Ray workers call the same fu
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import os
 import shutil
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lblhep import components
-from lblhep.errors import LblhepError
+from lblhep.errors import LaunchError, LblhepError
 from lblhep.launch import commit, tables
 from lblhep.launch.arrays import Arrays
 from lblhep.launch.bench import PackBench, Worker
+from lblhep.launch.code import code_digest, code_digests
 from lblhep.launch.commit import PackResult
 from lblhep.launch.intermediate import Intermediate
 from lblhep.recipe import Search
@@ -55,7 +58,11 @@ class Context:
 
 
 def prepare(context: Context) -> Worker:
-    """Make this process a worker: components of the workspace import, threads follow the recipe."""
+    """Make this process a worker: components of the workspace import, threads follow the recipe.
+
+    Raises:
+        LaunchError: the recipe wants a GPU that torch does not find.
+    """
     components.on_path(context.workspace)
     # Read when torch is first imported; `limit_threads` serves a process where it already was.
     os.environ["OMP_NUM_THREADS"] = str(context.recipe.resources.cpu)
@@ -63,7 +70,12 @@ def prepare(context: Context) -> Worker:
     if context.recipe.resources.gpu > 0:
         import torch
 
-        device = "cuda:0" if torch.cuda.is_available() else "cpu"
+        if not torch.cuda.is_available():
+            raise LaunchError(
+                f"resources.gpu: each pack asks for {context.recipe.resources.gpu:g}, but torch finds no GPU "
+                f"here (torch {torch.__version__}); install torch with CUDA, or set resources.gpu=0"
+            )
+        device = "cuda:0"
     return Worker(context.workspace, device)
 
 
@@ -89,7 +101,7 @@ def run_pack(
         OSError: the results could not be written.
     """
     begin = time.perf_counter()
-    checkpoint = context.directory / "checkpoints" / pack.id
+    checkpoint = context.directory / "checkpoints" / f"{pack.id}-{_matter(context, pack)}"
     bench = PackBench(worker, checkpoint)
     search = context.recipe.trials
     if isinstance(search, Search):
@@ -106,8 +118,19 @@ def run_pack(
         _judge(context, search, pack, result)
     result.about["seconds"] = round(time.perf_counter() - begin, 3)
     commit.commit_pack(context.directory, pack.id, result)
-    shutil.rmtree(checkpoint, ignore_errors=True)
+    for old in checkpoint.parent.glob(f"{pack.id}-*"):
+        shutil.rmtree(old, ignore_errors=True)
     return result
+
+
+def _matter(context: Context, pack: Pack) -> str:
+    """What a checkpoint is of: a pack that has other points, another recipe or other code leaves it alone.
+
+    (A search that was killed gives a point's number to other values; ``--force`` mixes recipes and code.)
+    """
+    code = code_digest(code_digests(context.workspace, context.recipe.study))
+    content = json.dumps([context.recipe.digest(), code, [trial.point for trial in pack.trials]], default=str)
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def _execute(
@@ -117,14 +140,38 @@ def _execute(
     try:
         task = components.build(trials[0].recipe.task)
         limit_threads(recipe.resources.cpu)
-        outcomes = list(task.run(list(trials), bench))
-        finished = {row.trial: _floats(row) for row in outcomes if isinstance(row, Row)}
-        failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+        answers = _by_trial(trials, task.run(list(trials), bench))
     except Exception as error:  # a study's code may raise anything; it costs its pack, not the launch
         return {}, [failure(trial.id, error) for trial in trials]
-    answered = finished.keys() | {f.trial for f in failures}
-    silent = "the task returned neither a Row nor a Failure for this trial"
-    return finished, failures + [Failure(t.id, silent, "") for t in trials if t.id not in answered]
+    outcomes = {trial.id: _outcome(trial, answers[trial.id]) for trial in trials}
+    finished = {trial: metrics for trial, metrics in outcomes.items() if not isinstance(metrics, Failure)}
+    return finished, [outcome for outcome in outcomes.values() if isinstance(outcome, Failure)]
+
+
+def _by_trial(trials: Sequence[Trial], outcomes: Iterable[Row | Failure]) -> dict[str, list[Row | Failure]]:
+    """What the task returned, by trial.  Raises LblhepError if something is not of this pack."""
+    answers: dict[str, list[Row | Failure]] = {trial.id: [] for trial in trials}
+    for outcome in outcomes:
+        if not isinstance(outcome, Row | Failure):
+            raise LblhepError(f"the task returned a {type(outcome).__name__}, neither a Row nor a Failure")
+        if outcome.trial not in answers:
+            raise LblhepError(f"the task returned an outcome of trial {outcome.trial!r}, not of its pack")
+        answers[outcome.trial].append(outcome)
+    return answers
+
+
+def _outcome(trial: Trial, answers: Sequence[Row | Failure]) -> dict[str, float] | Failure:
+    """The trial's metrics, or why there are none."""
+    try:
+        if len(answers) != 1:
+            found = f"{len(answers)} outcomes" if answers else "neither a Row nor a Failure"
+            raise LblhepError(f"the task returned {found} for this trial")
+        if isinstance(answers[0], Failure):
+            return answers[0]
+        tables.check_names(answers[0].metrics, trial.point)
+        return {name: float(value) for name, value in answers[0].metrics.items()}
+    except Exception as error:  # metrics that are no numbers too
+        return failure(trial.id, error)
 
 
 def failure(trial: str, error: BaseException) -> Failure:
@@ -133,14 +180,17 @@ def failure(trial: str, error: BaseException) -> Failure:
     return Failure(trial, message, "".join(traceback.format_exception(error)))
 
 
-def _floats(row: Row) -> dict[str, float]:
-    return {name: float(value) for name, value in row.metrics.items()}
+def combine(
+    context: Context, key: Mapping[str, Any], rows: pd.DataFrame, arrays: Arrays
+) -> Mapping[str, Any]:
+    """What the recipe's ``groups:`` component makes of a group's rows (failed ones included) and arrays.
 
-
-def combine(context: Context, rows: pd.DataFrame, arrays: Arrays) -> Mapping[str, Any]:
-    """What the recipe's ``groups:`` component makes of a group's rows (failed ones included) and arrays."""
+    Args:
+        key: the axis values that name the group.
+    """
     assert context.recipe.groups is not None
     combined: Mapping[str, Any] = components.build(context.recipe.groups)(rows, arrays)
+    tables.check_names(combined, key)
     return combined
 
 
@@ -162,7 +212,7 @@ def combine_group(
         rows = rows[rows["trial"].isin(pack_of.keys())].reset_index(drop=True)
         if (rows["status"] == "failed").all():
             return f"group {group}: all its trials failed"
-        combined = combine(context, rows, Arrays(directory, pack_of))
+        combined = combine(context, key, rows, Arrays(directory, pack_of))
         commit.commit_group(directory, group, key, combined)
     except Exception as error:  # as for a task: a Combine that fails costs its group, not the launch
         return f"group {group}: {failure('', error).error}"
@@ -175,12 +225,13 @@ def _judge(context: Context, search: Search, pack: Pack, result: PackResult) -> 
     A point must not win by losing its worst replicates: where one failed or diverged, there is no objective.
     """
     metric = search.objective.metric
-    result.about |= {"point": point_group(pack).key, "objective": math.nan}
+    point = point_group(pack).key
+    result.about |= {"point": point, "objective": math.nan}
     diverged = metric in result.rows and result.rows[metric].isna().any()
     if result.failures or diverged:
         return
     try:
-        combined = combine(context, result.rows, Arrays(context.directory, {}, result.arrays))
+        combined = combine(context, point, result.rows, Arrays(context.directory, {}, result.arrays))
         if metric not in combined:
             raise LblhepError(
                 f"the objective {metric!r} is not among the point's metrics: {', '.join(combined)}"

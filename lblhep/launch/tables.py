@@ -10,8 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lblhep.errors import LblhepError
 from lblhep.launch import packs
 from lblhep.recipe import cells
+from lblhep.recipe.trials import RESERVED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +39,15 @@ def rows_table(
         return {"trial": trial.id, "name": trial.name} | values | found | {"status": status}
 
     return pd.DataFrame([row(trial) for trial in trials])
+
+
+def check_names(metrics: Iterable[str], point: Mapping[str, Any]) -> None:
+    """Raises LblhepError for metrics whose column in a table is an axis's, or one that every table has."""
+    for name in metrics:
+        if name in RESERVED:
+            raise LblhepError(f"a metric cannot be called {name!r}: every table of results has that column")
+        if name in cells(point):
+            raise LblhepError(f"the metric {name!r} is called like an axis of the recipe: rename one of them")
 
 
 def cell(value: Any) -> Any:

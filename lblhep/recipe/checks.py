@@ -13,6 +13,7 @@ from typing import Any
 from lblhep.recipe.hints import did_you_mean
 from lblhep.recipe.points import sets_several
 from lblhep.recipe.text import Keys
+from lblhep.recipe.trials import RESERVED
 
 VARIED = ("datasets", "models", "task", "metrics", "seed")
 """The sections that an axis may vary: those that a trial is made of."""
@@ -34,6 +35,7 @@ def faults(values: dict[str, Any]) -> list[Fault]:
     return [
         *(fault for keys, path in addresses for fault in _names_something(values, keys, path)),
         *_overlaps(addresses),
+        *_reserved(trials),
         *_groups(values, trials),
     ]
 
@@ -92,6 +94,23 @@ def _overlaps(addresses: list[tuple[Keys, str]]) -> Iterator[Fault]:
         for other in others:
             if other[:3] != keys[:3]:
                 yield Fault(keys, f"`{path}` is varied by `{other[2]}` as well")
+
+
+def _reserved(trials: dict[str, Any]) -> Iterator[Fault]:
+    """Axes, and arguments that an axis sets together, whose column in a table is taken."""
+    for section in ("axes", "space", "replicates"):
+        for name, axis in _mapping(trials.get(section)).items():
+            values = [*_list(axis, "values"), *_list(axis, "choices")]
+            columns = [name, *(key for value in values if sets_several(value) for key in value)]
+            for column in dict.fromkeys(columns):
+                if column in RESERVED:
+                    message = f"`{column}` is a column that every table of results has"
+                    yield Fault(("trials", section, name), message, "call it something else")
+
+
+def _list(axis: Any, key: str) -> list[Any]:
+    value = _mapping(axis).get(key)
+    return value if isinstance(value, list) else []
 
 
 def _groups(values: dict[str, Any], trials: dict[str, Any]) -> Iterator[Fault]:

@@ -14,6 +14,9 @@ from lblhep.recipe.component import Component
 MOST_TRIALS = 10_000_000
 """More than this is taken for a slip of the pen, and would not fit in memory."""
 
+RESERVED = frozenset({"trial", "name", "status", "group", "launch", "trials", "step"})
+"""Columns of the tables of trials, groups and curves, which neither an axis nor a metric may be called."""
+
 Name = Annotated[str, Field(pattern=r"^[^\W\d][\w-]*$")]
 """The name of an axis, data set, model, ...: one step of a dotted address."""
 

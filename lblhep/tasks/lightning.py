@@ -21,7 +21,7 @@ class FitLightning:
 
     The model is built with what the data set offers in its attribute ``offers`` (a mapping, such as
     ``{"n_features": 6}``).  The best weights by `monitor` are kept; the row holds that epoch's logged metrics
-    and, if the data has a ``test_dataloader``, those of a single pass over it.
+    and, if the data has a ``test_dataloader``, those of a single pass over it, beside ``epochs_trained``.
 
     Args:
         model, dataset: names in the recipe; the only ones if not given.
@@ -73,7 +73,7 @@ class FitLightning:
             warnings.filterwarnings("ignore", message=".*does not have many workers.*")
             warnings.filterwarnings("ignore", message=".*number of training batches.*")
             trainer.fit(model, **_loaders(data))
-            metrics = {**best.best_metrics, "epochs": float(trainer.current_epoch)}
+            metrics = {**best.best_metrics, "epochs_trained": float(trainer.current_epoch)}
             if hasattr(data, "test_dataloader"):
                 tested = trainer.test(
                     model, data.test_dataloader(), ckpt_path=best.best_model_path, verbose=False

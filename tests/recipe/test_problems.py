@@ -45,6 +45,11 @@ CASES = [
     ("datasets.dijets.window,", "trials.pack,", "`trials.pack` is not part of a trial; an axis varies one"),
     ("path: datasets.dijets.fold", "path: datasets.dijets.window", "`datasets.dijets.window` is varied by"),
     ("path: datasets.dijets.fold", "path: 'a b'", "path: must be a dotted address such as `datasets.name.a"),
+    (
+        "    fold: {path",
+        "    step: {path",
+        "trials.axes.step: `step` is a column that every table of results has",
+    ),
     ("by: [window]", "by: [windw]", "groups.by[0]: `windw` is not an axis of this recipe; did you mean `win"),
     ("by: [window]", "by: [fold, fold]", "groups.by[1]: `fold` is given twice"),
     ("  smoke: {", "  smoke: [{", "not YAML: while parsing"),

@@ -81,5 +81,5 @@ def test_fit_stops_early_and_keeps_the_best(regression):
     assert rows.loc[0.1, "test_loss"] < 5e-4  # the noise's variance is 1e-4
     curve = view.curves[view.curves["trial"] == "000000"]["validation_loss"]
     assert rows.loc[0.1, "validation_loss"] == curve.min()
-    assert rows.loc[100.0, "epochs"] < 60
-    assert not (outcome.directory / "checkpoints" / "000000").exists()
+    assert rows.loc[100.0, "epochs_trained"] < 60
+    assert not list((outcome.directory / "checkpoints").iterdir())
