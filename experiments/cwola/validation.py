@@ -166,7 +166,7 @@ class Sensitivity:
         curves = {m: groups.map(results.sic) for m, groups in results.by_method(self.window).items()}
         if curves:
             page.heading("Significance improvement by method")
-            page.figure("sic", figures.sic(curves), "Median and central 68 %, as far as the curves of all reach.")
+            page.figure("sic", figures.sic(curves), "Median and central 68 %, where all curves reach.")
             best = {m: found.map(lambda curve: curve.best()[0]) for m, found in curves.items()}
             page.table(
                 _largest(best),
