@@ -24,6 +24,7 @@ def make_database(path: Path) -> None:
             remnant.unlink()
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-        store = SqlAlchemyStore(f"sqlite:///{draft}", (path.parent / "artifacts").as_uri())
+        artifacts = (path.parent / "artifacts").as_uri()
+        store = SqlAlchemyStore(f"sqlite:///{draft}", artifacts)  # type: ignore[no-untyped-call]
         store.engine.dispose()  # nobody may go on to write under the old name
         draft.rename(path)

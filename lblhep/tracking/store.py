@@ -44,8 +44,8 @@ def connect(workspace: Path) -> MlflowClient:
     """
     uri = tracking_uri(workspace)
     path = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
-    quiet()
     with explained(workspace):
+        quiet()
         _relax_every_connection()
         if path is not None:
             _prepare(path)
