@@ -74,7 +74,7 @@ def commit_file(path: Path, write: Callable[[Path], None]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             write(temporary)
-            _to_disk(temporary)
+            to_disk(temporary)
             temporary.rename(path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -92,7 +92,7 @@ def commit_directory(path: Path, fill: Callable[[Path], None]) -> None:
         try:
             fill(temporary)
             for file in temporary.iterdir():
-                _to_disk(file)
+                to_disk(file)
             temporary.rename(path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -111,7 +111,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _to_disk(path: Path) -> None:
+def to_disk(path: Path) -> None:
     """Make a file's bytes reach the disk before its new name does."""
     with path.open("rb") as file:
         os.fsync(file.fileno())

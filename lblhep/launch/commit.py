@@ -1,8 +1,8 @@
 """Writing into a launch directory what came of a pack or a group: whole or not at all.
 
 Each directory is written under a temporary name and renamed: whoever sees it, sees all of it, and a writer
-that is killed leaves only a name that begins with a dot.  (A rename survives the death of any process;
-nothing is synced to the platter, so a power cut may cost the last seconds' packs.)
+that is killed leaves only a name that begins with a dot.  The files are on the disk before that
+rename: a power cut may cost the last seconds' packs, but leaves no empty ones.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import is_zipfile
 
+from lblhep.cards.disk import to_disk
 from lblhep.launch.arrays import ArrayMap, write_npz
 from lblhep.launch.tables import cell, write_table
 from lblhep.recipe import cells
@@ -47,6 +49,9 @@ def whole_directory(target: Path) -> Iterator[Path]:
     draft.mkdir(parents=True)
     try:
         yield draft
+        for file in draft.rglob("*"):
+            if file.is_file():
+                to_disk(file)
         if not target.exists():
             draft.rename(target)
     finally:
@@ -104,6 +109,22 @@ def discard(target: Path) -> None:
     gone = target.with_name(f".{target.name}.gone")
     target.rename(gone)
     shutil.rmtree(gone)
+
+
+def is_whole(target: Path) -> bool:
+    """Whether a pack or a group, or one file of it, can be read: disks fail, and copies break off."""
+    import pyarrow.parquet as pq
+
+    if target.is_dir():
+        return all(is_whole(file) for file in target.iterdir())
+    try:
+        if target.suffix == ".json":
+            json.loads(target.read_text())
+        elif target.suffix == ".parquet":
+            pq.read_metadata(target)
+    except (OSError, ValueError):  # Arrow's own errors are one or the other
+        return False
+    return target.suffix != ".npz" or is_zipfile(target)
 
 
 def sweep(directory: Path) -> None:

@@ -72,19 +72,28 @@ class LaunchDirectory:
             yield
 
     def forget_failures(self) -> None:
-        """Remove packs that hold a failure, and the groups built on them, so that they run again.
+        """Remove packs that are damaged or hold a failure, and the groups built on them: they run again.
 
         The groups first: as long as a bad pack is there, whoever resumes after a kill does all of this again.
         """
-        bad = [pack for pack in packs.committed(self.path) if packs.read_failures(self.path, pack)]
+        there = {pack: self.path / "packs" / pack for pack in packs.committed(self.path)}
+        bad = [
+            pack
+            for pack, path in there.items()
+            if not commit.is_whole(path) or packs.read_failures(self.path, pack)
+        ]
+        for group in (self.path / "groups").glob("[!.]*"):
+            if not commit.is_whole(group):
+                commit.discard(group)
         if bad:  # which groups they were part of is cheap to find out again, and cheap to redo
             for group in sorted((self.path / "groups").glob("[!.]*")):
                 commit.discard(group)
         for pack in sorted(bad):
-            if self.partition is None:  # nothing else knows a search's point
+            # Nothing else knows a search's point; if its pack.json is the damaged file, nothing does.
+            if self.partition is None and commit.is_whole(there[pack] / "pack.json"):
                 commit.set_aside(self.path, pack)
             else:
-                commit.discard(self.path / "packs" / pack)
+                commit.discard(there[pack])
 
 
 def _take(lock: IO[str]) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lblhep.launch import LaunchView, launch
@@ -113,3 +115,36 @@ def test_a_kill_at_any_step_leaves_nothing_of_a_failure(
         shutil.copytree(broken, directory)
         step += 1
     assert step >= (10 if kind == "scan" else 2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "file"),
+    [
+        ("scan", "pack.json"),  # a search's point is lost with it
+        *product(("scan", "search"), ("rows.parquet", "arrays.npz", "metrics.json")),
+    ],
+)
+def test_what_is_damaged_is_made_again(toy: Callable[..., Recipe], kind: str, file: str) -> None:
+    """As a power cut or a copy that broke off may leave it."""
+    recipe = toy(kind, *(["trials.points=2"] if kind == "search" else []))
+    directory = launch(recipe, serial=True).directory
+    before = LaunchView(directory)
+    expected, groups = before.rows, before.groups
+    damaged = sorted(directory.glob(f"*/*/**/{file}"))[-1]
+    damaged.write_bytes(damaged.read_bytes()[: damaged.stat().st_size // 2])
+    resumed = launch(recipe, serial=True, resume=directory.name)
+    assert resumed.state == "finished"
+    found = LaunchView(directory)
+    pd.testing.assert_frame_equal(found.groups, groups, check_exact=True)
+    pd.testing.assert_frame_equal(found.rows, expected, check_exact=True)
+
+
+def test_a_pack_is_on_the_disk_before_it_has_its_name(toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lblhep.launch import commit
+
+    synced: list[Path] = []
+    monkeypatch.setattr(commit, "to_disk", lambda path: synced.append(path))
+    launch(toy("scan"), serial=True)
+    names = {(path.parent.parent.name, path.name) for path in synced}
+    assert names >= {("packs", "pack.json"), ("packs", "rows.parquet"), ("packs", "arrays.npz")}
+    assert ("groups", "metrics.json") in names
