@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import signal
 import traceback
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lblhep.tasks.protocols import Bench, Failure, Row
@@ -72,12 +74,14 @@ class FitLightning:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*does not have many workers.*")
             warnings.filterwarnings("ignore", message=".*number of training batches.*")
-            trainer.fit(model, **_loaders(data))
+            with _interruptible():
+                trainer.fit(model, **_loaders(data))
             metrics = {**best.best_metrics, "epochs_trained": float(trainer.current_epoch)}
             if hasattr(data, "test_dataloader"):
-                tested = trainer.test(
-                    model, data.test_dataloader(), ckpt_path=best.best_model_path, verbose=False
-                )
+                with _interruptible():
+                    tested = trainer.test(
+                        model, data.test_dataloader(), ckpt_path=best.best_model_path, verbose=False
+                    )
                 metrics |= {key: float(value) for result in tested for key, value in result.items()}
         return Row(trial.id, metrics)
 
@@ -99,6 +103,19 @@ class FitLightning:
             "enable_model_summary": False,
         }
         return Trainer(max_epochs=self.max_epochs, callbacks=callbacks, **(settings | self.trainer)), best
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C through: Lightning makes it the end of the process, and is deaf to another one."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as stop:
+        if not isinstance(stop.__context__, KeyboardInterrupt):
+            raise
+        signal.signal(signal.SIGINT, before)
+        raise stop.__context__ from None
 
 
 def _loaders(data: Any) -> dict[str, Any]:

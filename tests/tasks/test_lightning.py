@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from lblhep.launch import LaunchView, launch
@@ -83,3 +85,18 @@ def test_fit_stops_early_and_keeps_the_best(regression):
     assert rows.loc[0.1, "validation_loss"] == curve.min()
     assert rows.loc[100.0, "epochs_trained"] < 60
     assert not list((outcome.directory / "checkpoints").iterdir())
+
+
+@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning", "ignore:.*LeafSpec.*")
+@pytest.mark.parametrize("step", ["validation_step", "test_step"])
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_interrupts_the_launch(regression, step: str, number: int, exit_code: int):
+    """Not the trial: Lightning would end the process, and no later Ctrl-C would be heard."""
+    source = regression.workspace / "experiments" / "toy" / "line.py"
+    stop = f"def {step}(self, batch, index):\n        import signal; signal.raise_signal({int(number)})\n"
+    source.write_text(source.read_text().replace(f"def {step}(self, batch, index):\n", stop))
+    before = signal.getsignal(signal.SIGINT)
+    outcome = launch(regression, serial=True)
+    assert (outcome.state, outcome.exit_code) == ("interrupted", exit_code)
+    assert outcome.progress.done == 0
+    assert signal.getsignal(signal.SIGINT) is before

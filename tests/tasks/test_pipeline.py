@@ -120,7 +120,8 @@ def test_a_changed_model_makes_the_stages_again_that_may_ask_for_it(pipeline, tm
     file = pipeline("pipeline").file
     file.write_text(file.read_text() + 'models: {model: {use: "experiments.toy.models:Model"}}\n')
     recipe = pipeline("pipeline")
-    append(recipe, "stages.py", "def draw(*, where, size, bench): note(where, 'draw'); return size * np.ones(3)\n")
+    draw = "def draw(*, where, size, bench): note(where, 'draw'); return size * np.ones(3)\n"
+    append(recipe, "stages.py", draw)
     launch_anew(recipe)
     append(recipe, "models.py", "    depth = 2\n")
     launch_anew(recipe)
