@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lblhep.cli.console import as_typed, console, duration, new_table, say
-from lblhep.errors import LaunchError
+from lblhep.cli.console import console, duration, new_table, say
+from lblhep.errors import LblhepError
 
 if TYPE_CHECKING:
     from lblhep.recipe import Recipe
@@ -37,52 +37,60 @@ def print_plan(recipe: Recipe) -> None:
 
 
 def estimate(recipe: Recipe) -> str:
-    """From the packs of the study's newest launch that has some: seconds a trial, over the workers here."""
+    """Seconds a trial, as in the newest launch whose trials were like these, over the workers here."""
     from lblhep.launch import LaunchView
     from lblhep.launch.directory import launches
 
     workers = max(1, (os.cpu_count() or 1) // recipe.resources.cpu)
+    sizes = _sizes(recipe)
     for directory in reversed(launches(recipe.workspace)):
         try:
-            study = LaunchView(directory).info["study"]
-        except LaunchError:  # unreadable: `lblhep list` says so
+            alike = _settings(LaunchView(directory).recipe) == _settings(recipe)
+        except LblhepError:  # unreadable: `lblhep list` says so
             continue
-        if study != recipe.study:
-            continue
-        per_trial = _seconds_a_trial(directory)
+        per_trial = _seconds_a_trial(directory, max(sizes)) if alike else None
         if per_trial is None:
             continue
-        packs = math.ceil(recipe.trials.total / _trials_a_pack(recipe))
-        seconds = per_trial * recipe.trials.total / min(workers, packs)
+        seconds = per_trial * recipe.trials.total / min(workers, len(sizes))
         return (
             f"about {duration(seconds)} on {workers} workers, at {per_trial:.2g} s a trial as in "
-            f"{directory.name} (other epochs, sizes or machines change that)"
+            f"{directory.name} (other machines, and other values on the axes, change that)"
         )
-    profile = " --profile smoke" if "smoke" in recipe.profiles else ""
-    return f"unknown before a first launch of this study: try lblhep run {as_typed(recipe.file)}{profile}"
+    return (
+        "unknown: no launch has run with these settings of task, data sets and models in packs of "
+        f"{max(sizes)}; a launch says how long it will take once its first packs are done"
+    )
 
 
-def _seconds_a_trial(directory: Path) -> float | None:
+def _settings(recipe: Recipe) -> dict[str, Any]:
+    """What a trial's time depends on: not how many there are, but what each of them does."""
+    return recipe.model_dump(include={"study", "datasets", "models", "task", "resources"})
+
+
+def _seconds_a_trial(directory: Path, size: int) -> float | None:
+    """From the launch's packs of this size in which no trial failed; None if there are none."""
     from lblhep.launch import packs
 
-    abouts = [packs.read_about(directory, pack) for pack in packs.committed(directory)]
-    timed = [(about["seconds"], len(about["trials"])) for about in abouts if "seconds" in about]
-    total = sum(trials for _, trials in timed)
-    return sum(seconds for seconds, _ in timed) / total if total else None
+    whole = (pack for pack in packs.committed(directory) if not packs.read_failures(directory, pack))
+    abouts = [packs.read_about(directory, pack) for pack in whole]
+    timed = [about["seconds"] for about in abouts if "seconds" in about and len(about["trials"]) == size]
+    return sum(timed) / (len(timed) * size) if timed else None
 
 
-def _trials_a_pack(recipe: Recipe) -> int:
-    trials = recipe.trials
-    return trials.replicates_total if trials.kind == "search" else getattr(trials, "pack", 1)
+def _sizes(recipe: Recipe) -> list[int]:
+    """How many trials each pack holds."""
+    if recipe.trials.kind == "search":
+        return [recipe.trials.replicates_total] * recipe.trials.points
+    from lblhep.components import load
+    from lblhep.trials import plan
+
+    return [len(pack.trials) for pack in plan(recipe, _batches_over(load(recipe.task.use))).packs]
 
 
 def _packs(recipe: Recipe) -> str:
     if recipe.trials.kind == "search":
         return f"{recipe.trials.points}, one a point: {recipe.trials.replicates_total} replicates each"
-    from lblhep.components import load
-    from lblhep.trials import plan
-
-    sizes = [len(pack.trials) for pack in plan(recipe, _batches_over(load(recipe.task.use))).packs]
+    sizes = _sizes(recipe)
     each = str(max(sizes)) if min(sizes) == max(sizes) else f"{min(sizes)} to {max(sizes)}"
     return f"{len(sizes)} of {each} trials, each on {recipe.resources.cpu} CPU" + (
         f" and {recipe.resources.gpu:g} GPU" if recipe.resources.gpu else ""

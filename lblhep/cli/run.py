@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lblhep.launch import Launch
 
 LAUNCH_ID = re.compile(r"\d{8}-\d{6}(-\d+)?$")  # how every launch's id ends
+MOST_REASONS = 5  # different messages of failed trials that are printed
 
 
 class RunCommand(TyperCommand):
@@ -78,8 +79,10 @@ def run(
 
 def print_outcome(outcome: Launch) -> None:
     """The end of a launch: headline, what failed, where everything is."""
+    from lblhep.report.page import formatted
+
     progress = outcome.progress
-    words = {"finished": "finished", "failed": "finished with failures", "interrupted": "interrupted"}
+    words = {"failed": "finished with failures" if progress.done == progress.total else "stopped"}
     say()
     say(
         f"{outcome.id}: {words.get(outcome.state, outcome.state)}, "
@@ -89,11 +92,15 @@ def print_outcome(outcome: Launch) -> None:
         table = new_table("", "")
         table.show_header = False
         for name, value in outcome.headline.items():
-            table.add_row(name, f"{value:.4g}" if isinstance(value, float) else str(value))
+            table.add_row(name, formatted(value))
         console().print(table)
     if progress.failed:
         where = as_typed(outcome.directory / "packs")
         say(f"{progress.failed} trials failed; their tracebacks: {where}/*/failures.json")
+        for reason, number in list(outcome.reasons.items())[:MOST_REASONS]:
+            say(f"  {number} x {reason}")
+        if (more := len(outcome.reasons) - MOST_REASONS) > 0:
+            say(f"  and {more} other reasons")
     for problem in outcome.problems:
         say(problem)
     if outcome.message:

@@ -1,4 +1,4 @@
-"""Which data a launch reads: fingerprints whose change makes its results another study's."""
+"""Which data a launch reads: are they sound, and their fingerprints, whose change makes it another study."""
 
 from __future__ import annotations
 
@@ -15,6 +15,21 @@ def cards(recipe: Recipe) -> list[DataCard]:
 
     names = {dataset.card for dataset in recipe.datasets.values() if dataset.card}
     return [read_card(recipe.workspace, name) for name in sorted(names)]
+
+
+def check(recipe: Recipe) -> None:
+    """Open the data that are here, so that what is damaged is said once and not by every trial.
+
+    What a card makes on first use is left to the first worker that needs it.
+
+    Raises:
+        CardError: a file is missing, damaged, or cannot be fetched.
+    """
+    from lblhep.cards import open_sample, state
+
+    for card in cards(recipe):
+        if card.source == "files" or state(card).kind == "made":
+            open_sample(recipe.workspace, card.name)
 
 
 def fingerprints(recipe: Recipe) -> dict[str, str]:

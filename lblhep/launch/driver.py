@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from lblhep import components
 from lblhep.errors import LaunchError, LblhepError
+from lblhep.launch import data, packs
 from lblhep.launch import directory as directories
-from lblhep.launch import packs
 from lblhep.launch import resume as resuming
 from lblhep.launch.announce import announce
 from lblhep.launch.bookkeeping import Books
@@ -56,11 +56,13 @@ def launch(
     Raises:
         LaunchError: it cannot start, be resumed, or be written to.
         TrackingError: the MLflow store cannot be used.  If it gives out half-way, the launch ends first.
+        CardError: data are missing or damaged.
         ComponentError: the task or a search's sampler or scheduler does not load.
     """
     components.on_path(recipe.workspace)
     batches_over = getattr(components.load(recipe.task.use), "batches_over", ())
     planned = None if isinstance(recipe.trials, Search) else plan(recipe, tuple(batches_over))
+    data.check(recipe)
     if resume:
         directory = resuming.find(recipe, None if resume is True else resume)
         changes = resuming.changes(recipe, directory)
@@ -101,12 +103,14 @@ class Driver:
         with sigterm_interrupts() as signals:
             ending = Ending(self._recipe, self._directory, books, self._tell, signals.ignore)
             try:
-                return self._to_an_end(serial, ending, books, signals)
+                return self._to_an_end(serial, resumed, ending, books, signals)
             except BaseException:  # of the disk, Ray, an observer: the launch must not look alive
                 ending.broken_off()
                 raise
 
-    def _to_an_end(self, serial: bool, ending: Ending, books: Books, signals: Signals) -> Launch:
+    def _to_an_end(
+        self, serial: bool, resumed: bool, ending: Ending, books: Books, signals: Signals
+    ) -> Launch:
         """One of the two ends that a launch is meant to have."""
         try:
             self._directory.update(state="running", run_id=books.ledger.run_id)
@@ -115,7 +119,7 @@ class Driver:
             self._tell("starting" if serial else "starting Ray")
             with self._launcher(serial) as launcher:
                 signals.listen()
-                self._run_packs(launcher, books)
+                self._run_packs(launcher, books, resumed)
             return ending.finished()
         except KeyboardInterrupt as stop:
             return ending.interrupted(signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
@@ -136,8 +140,12 @@ class Driver:
 
         return RayTune(context)
 
-    def _run_packs(self, launcher: Launcher, books: Books) -> None:
-        """All that is not committed yet; groups are combined as they become complete."""
+    def _run_packs(self, launcher: Launcher, books: Books, resumed: bool) -> None:
+        """All that is not committed yet; groups are combined as they become complete.
+
+        If all fails from the start, the others are not tried: they would cost hours to say the same.  Who
+        resumes such a launch has been told, and wants them tried.
+        """
         there = packs.committed(self._directory.path)
         for pack in sorted(there):
             books.pack(pack, launcher, here=False)
@@ -147,6 +155,8 @@ class Driver:
             for stream in (events, launcher.combining()):
                 for event in stream:
                     self._tell(books.event(event, launcher))
+                    if self._tally.hopeless and not resumed:
+                        return
         except KeyboardInterrupt:
             self._tell("stopping: packs that still run are given up")
             raise

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lblhep.errors import LaunchError, TrackingError
-from lblhep.launch import tables
+from lblhep.launch import packs, tables
 from lblhep.launch.announce import announce
 from lblhep.launch.execute import failure
 from lblhep.launch.progress import Launch
@@ -43,7 +43,7 @@ class Ending:
         self._ledger = books.ledger
 
     def finished(self) -> Launch:
-        """All was tried.  In this order, so that a kill in between can be resumed.
+        """All was tried, or nothing works.  In this order, so that a kill in between can be resumed.
 
         Raises:
             TrackingError: the MLflow store had given out.
@@ -63,8 +63,12 @@ class Ending:
         if self._ledger.broken is not None:
             missing = f"then log what is missing: the same command with --resume {self._directory.id}"
             raise TrackingError(f"{self._ledger.broken}; {missing}") from self._ledger.broken
-        again = f"to try what failed again: the same command with --resume {self._directory.id}"
-        return self._outcome(state, again if state == "failed" else "", headline=headline, report=page)
+        again = f"the same command with --resume {self._directory.id}"
+        if left := progress.total - progress.done:
+            advice = f"all trials so far failed, so {left} were not tried; to try all the same: {again}"
+        else:
+            advice = f"to try what failed again: {again}" if state == "failed" else ""
+        return self._outcome(state, advice, headline=headline, report=page)
 
     def interrupted(self, stopped_by: int) -> Launch:
         """Ctrl-C or SIGTERM, the signal `stopped_by`: what is committed is kept."""
@@ -121,7 +125,10 @@ class Ending:
         return headline, out / "index.html"
 
     def _announce(self, event: str, headline: Mapping[str, str | float]) -> None:
-        progress, lines = self._books.tally.snapshot(), [f"{name}: {v}" for name, v in headline.items()]
+        from lblhep.report.page import formatted
+
+        progress = self._books.tally.snapshot()
+        lines = [f"{name}: {formatted(value)}" for name, value in headline.items()]
         warning = announce(self._recipe, self._directory.id, event, progress, lines + self._books.problems)
         if warning:
             self._tell(warning)
@@ -141,6 +148,7 @@ class Ending:
             progress=self._books.tally.snapshot(),
             headline=headline or {},
             report=report,
+            reasons=packs.reasons(self._directory.path),
             problems=tuple(self._books.problems),
             message=message,
             tracking_uri=self._ledger.uri,

@@ -32,12 +32,14 @@ class Launch:
     id: str
     directory: Path
     state: str
-    """``finished``, ``failed`` (all was tried, something failed) or ``interrupted``."""
+    """``finished``, ``failed`` (all was tried, something failed; or nothing worked) or ``interrupted``."""
     progress: Progress
     headline: Mapping[str, str | float] = field(default_factory=dict)
     """What the report wants printed."""
     report: Path | None = None
     """The report's index.html."""
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    """Why trials failed -> how many did."""
     problems: tuple[str, ...] = ()
     """Things that went wrong without stopping the launch: groups, report, notification."""
     message: str = ""

@@ -22,7 +22,7 @@ class Tally:
         self._metric, self._goal = _aim(recipe)
         self._begin = time.monotonic()
         self._first_start: float | None = None
-        self._done_here = 0
+        self._done_here, self._packs_here = 0, 0
         self._running: dict[str, int] = {}
         self._counts = {"finished": 0, "failed": 0, "pruned": 0}
         self._best: tuple[str, float, str] | None = None
@@ -38,6 +38,7 @@ class Tally:
         for status, count in rows["status"].value_counts().items():
             self._counts[str(status)] += int(count)
         self._done_here += len(rows) if here else 0
+        self._packs_here += here
         if "objective" in about and not about.get("pruned", False):
             self._consider(about["objective"], point_group(pack).name)
         elif "objective" not in about and self._metric in rows:
@@ -55,6 +56,15 @@ class Tally:
     def failed(self) -> int:
         """Trials that failed."""
         return self._counts["failed"]
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether all has failed so far: two packs or more, and more trials than there are still running.
+
+        (Of many workers, those that fail are the first to be done: the others may be well.)
+        """
+        failed, running = self.failed, sum(self._running.values())
+        return self._packs_here > 1 and failed == sum(self._counts.values()) and failed > running
 
     def snapshot(self, message: str = "") -> Progress:
         """How things stand."""

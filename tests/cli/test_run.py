@@ -61,11 +61,13 @@ def test_exit_codes(state: str, failed: int, code: int, call: Any, launched: dic
     done = launched["outcome"]
     progress = Progress(total=24, done=20, failed=failed, seconds=1.0)
     advice = "go on with: lblhep run recipes/sample.yaml --resume" if state == "interrupted" else ""
-    launched["outcome"] = Launch(done.id, done.directory, state, progress, message=advice)
+    reasons = {f"reason {number}": 1 for number in range(failed * 3)}
+    launched["outcome"] = Launch(done.id, done.directory, state, progress, message=advice, reasons=reasons)
     result = call("run", "recipes/sample.yaml")
     assert result.exit_code == code
     assert (f"{failed} trials failed" in result.stdout) == (failed > 0)
     assert ("failures.json" in result.stdout) == (failed > 0)
+    assert ("  1 x reason 4\n  and 4 other reasons\n" in result.stdout) == (failed > 0)
     assert advice in result.stdout
 
 
@@ -129,14 +131,19 @@ def test_dry_run_shows_the_plan(call: Any, launched: dict[str, Any]) -> None:
     assert "groups: 4, by hidden" in said
     assert "jets from sample-jets" in said
     assert "models.classifier.hidden" in said
-    assert "lblhep run recipes/sample.yaml --profile smoke" in said
+    assert "time: unknown: no launch" in said
     assert "recipe" not in launched
 
 
-def test_dry_run_estimates_from_an_earlier_launch(
+def test_dry_run_estimates_from_a_launch_of_the_same_settings(
     call: Any, stored: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 2)
-    result = call("run", "recipes/sample.yaml", "--dry-run")
-    # Two packs of one trial took 2 s each: 48 trials at 2 s on two workers.
-    assert f"about 48 s on 2 workers, at 2 s a trial as in {stored.name}" in result.stdout
+    result = call("run", "recipes/sample.yaml", "--profile", "smoke", "--dry-run")
+    # Two packs of one trial took 2 s each: two trials at 2 s on two workers.
+    assert f"about 2 s on 2 workers, at 2 s a trial as in {stored.name}" in result.stdout
+
+
+def test_dry_run_knows_no_time_from_another_profile(call: Any, stored: Path) -> None:
+    """The smoke profile's few epochs, one network a pack, say nothing of 48 networks in packs of 12."""
+    assert "time:     unknown: no launch" in call("run", "recipes/sample.yaml", "--dry-run").stdout

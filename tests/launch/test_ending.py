@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 
 from lblhep.errors import LaunchError
-from lblhep.launch import Launch, LaunchView, Progress, launch
+from lblhep.launch import Launch, LaunchView, Progress, launch, tables
 from lblhep.launch.directory import LaunchDirectory, launches
 from lblhep.launch.ending import Ending
 from lblhep.launch.info import state
+from lblhep.launch.tally import Tally
 from lblhep.recipe import Recipe
 from lblhep.tracking.store import connect
+from lblhep.trials import plan
 
 Toy = Callable[..., Recipe]
+ALL = [f"{number:06d}" for number in range(12)]
 
 
 def tracked(recipe: Recipe, info: dict[str, Any]) -> str:
@@ -107,8 +110,39 @@ def test_a_signal_after_the_final_state_changes_nothing(
 
 
 def test_a_launch_without_a_finished_trial_has_nothing_to_report(toy: Toy) -> None:
-    every = ",".join(f"'{i:06d}'" for i in range(12))
-    ended = launch(toy("scan", f"task.fail=[{every}]"), serial=True)
+    ended = launch(toy("scan", f"task.fail={ALL}", "trials.pack=12"), serial=True)
     assert (ended.state, ended.report) == ("failed", None)
     assert any("no trial has finished, so there is nothing to report" in said for said in ended.problems)
     assert not (ended.directory / "report-error.txt").exists()
+
+
+@pytest.mark.parametrize("serial", [True, pytest.param(False, marks=pytest.mark.ray)])
+def test_a_launch_in_which_all_fails_stops_early(
+    toy: Toy, serial: bool, request: pytest.FixtureRequest
+) -> None:
+    if not serial:
+        request.getfixturevalue("ray_session")
+    recipe = toy("scan", f"task.fail={ALL}", "trials.pack=1")
+    ended = launch(recipe, serial=serial)
+    assert (ended.state, ended.exit_code) == ("failed", 1)
+    assert 2 <= ended.progress.failed == ended.progress.done < 12
+    assert ended.reasons["asked to fail"] >= ended.progress.failed
+    assert f"to try all the same: the same command with --resume {ended.id}" in ended.message
+    assert launch(recipe, serial=True, resume=ended.id).progress.failed == 12
+
+
+def test_one_pack_that_works_is_hope(toy: Toy) -> None:
+    ended = launch(toy("scan", f"task.fail={ALL[1:]}", "trials.pack=3"), serial=True)
+    assert (ended.progress.done, ended.progress.failed) == (12, 11)
+
+
+@pytest.mark.parametrize(("running", "hopeless"), [(1, True), (2, False)])
+def test_packs_that_still_run_may_be_well(toy: Toy, running: int, hopeless: bool) -> None:
+    recipe = toy("scan", "trials.pack=1")
+    tally, (first, second, *others) = Tally(recipe), plan(recipe, ()).packs
+    for pack in others[:running]:
+        tally.started(pack.id, 1)
+    for pack in (first, second):
+        assert not tally.hopeless
+        tally.committed(pack, tables.rows_table(pack.trials, {}), {}, here=True)
+    assert tally.hopeless == hopeless

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lblhep.errors import LaunchError
+from lblhep.errors import CardError, LaunchError
 from lblhep.launch import Launch, LaunchView, Progress, commit, launch, packs
 
 CARD = """
@@ -99,7 +99,7 @@ def test_resume_tries_failures_again(toy, tmp_path: Path):
         "scan",
         f"task={{use: 'experiments.toy.tasks:Mended', marker: {marker}, window: 0, fold: 0, rate: 0.1}}",
     )
-    assert launch(recipe, serial=True).progress.failed == 12
+    assert launch(recipe, serial=True).progress.failed == 6
     marker.touch()
     assert launch(recipe, serial=True, resume=True).state == "finished"
 
@@ -202,12 +202,36 @@ def test_a_broken_report_or_combine_costs_a_line(toy):
     assert "ZeroDivisionError" in outcome.problems[0]
 
 
-def test_unwritable_mlruns(toy):
+@pytest.mark.parametrize("name", ["mlruns", "mlruns/launches"])
+def test_a_file_where_launches_should_be_kept(toy, name: str):
     recipe = toy("scan")
-    launches = recipe.workspace / "mlruns" / "launches"
-    launches.write_text("a file where the folder should be")
-    with pytest.raises(LaunchError, match=r"mlruns/launches.*: .*make it writable"):
+    folder = recipe.workspace / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.write_text("a file where the folder should be")
+    with pytest.raises(LaunchError, match=rf"workspace/{name}: is a file; .*move the file away$"):
         launch(recipe, serial=True)
+
+
+def test_unwritable_mlruns(toy, monkeypatch: pytest.MonkeyPatch):
+    def refuse(path: Path, *arguments: object, **options: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    recipe = toy("scan")
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(LaunchError, match=r"mlruns/launches/.*: Permission denied; .*make it writable"):
+        launch(recipe, serial=True)
+
+
+def test_damaged_data_are_found_before_anything_runs(toy):
+    file = toy("scan").file
+    file.write_text(file.read_text() + "datasets: {naps: {use: 'a:b', card: naps}}\n")
+    recipe = toy("scan")
+    cards = recipe.workspace / "data_cards"
+    (cards / "naps.yaml").write_text(CARD.replace("sha256: null", f"sha256: {'a' * 64}"))
+    (cards / "naps.csv").write_text("length\n1\n")
+    with pytest.raises(CardError, match=r"naps.csv: sha256 is .*the file is damaged"):
+        launch(recipe, serial=True)
+    assert not (recipe.workspace / "mlruns" / "launches").exists()
 
 
 def test_full_disk_names_file_and_remedy(toy, monkeypatch: pytest.MonkeyPatch):
