@@ -59,7 +59,7 @@ def test_sent(inbox: Inbox, monkeypatch: pytest.MonkeyPatch):
 
 def test_warnings_name_the_variable_and_no_address(monkeypatch, caplog, capfd):
     caplog.set_level(logging.DEBUG)
-    assert "NOTIFY_TEST is not set" in send("NOTIFY_TEST", "t", "b")
+    assert send("NOTIFY_TEST", "t", "b") == "", "not set: not wanted"
     for value in ("nonsense://secretword", "json://user:secretword@127.0.0.1:9/"):
         monkeypatch.setenv("NOTIFY_TEST", value)
         warning = send("NOTIFY_TEST", "t", "b")
@@ -75,5 +75,6 @@ def test_a_launch_notifies_and_writes_no_address(toy, inbox: Inbox, monkeypatch:
     titles = [message["title"] for message in inbox.messages]
     assert titles == [f"{outcome.id} started", f"{outcome.id} failed"]
     assert "12 of 12 trials done, 1 failed" in inbox.messages[1]["message"]
+    assert "rows: 12" in inbox.messages[1]["message"].splitlines(), "as rounded as on the terminal"
     written = [path for path in recipe.workspace.rglob("*") if path.is_file()]
     assert not any(b"secretword" in path.read_bytes() for path in written)

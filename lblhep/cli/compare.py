@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from json import dumps
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lblhep.cli.console import WIDEST, console, new_table, say
-from lblhep.cli.list import NEWEST_FEW, launch_table
+from lblhep.cli.list import NEWEST_FEW, launch_states, launch_table
 from lblhep.cli.workspace import NEWEST, find_launch, workspace_here
 
 if TYPE_CHECKING:
@@ -38,27 +39,34 @@ def compare(
     Where several trials (or groups) share a row, it is mean ± standard deviation of their values: how much
     single ones differ, not how well the mean is known.
     """
-    from lblhep.report.comparison import as_json, comparison, spreads, with_errors
+    from lblhep.report.comparison import as_json, comparison, counts, is_complete, spreads, with_errors
 
     if not launches:
-        _offer()
+        _offer(json)
         return
-    table = comparison([find_launch(name) for name in dict.fromkeys(launches)], by)
+    found = [find_launch(name) for name in dict.fromkeys(launches)]
+    table = comparison(found, by)
     if json:
         say(as_json(table))
         return
     shown = with_errors(table)
-    if len(set(launches)) == 1:
-        say(f"{table['launch'].iloc[0] if len(table) else launches[0]}")
+    for launch in found:
+        if len(found) == 1 or not is_complete(launch):
+            say(f"{launch.directory.name}: {counts(launch)}")
+    if len(found) == 1:
         shown = shown.drop(columns="launch")
     _print(shown, rows)
     if spreads(table):
         say("±: standard deviation of the trials (or groups) in a row; trials: how many there are")
 
 
-def _offer() -> None:
+def _offer(as_json: bool) -> None:
     """Without a name: what there is, and how to ask for it."""
     workspace = workspace_here()
+    if as_json:
+        keys = ("launch", "state", "started")
+        say(dumps([dict(zip(keys, each, strict=True)) for each in launch_states(workspace)], indent=2))
+        return
     find_launch(NEWEST)  # or say that there is none yet
     console().print(launch_table(workspace, NEWEST_FEW))
     say("one:      lblhep compare newest")

@@ -66,27 +66,33 @@ def _cards(workspace: Path) -> Table:
 
 def launch_table(workspace: Path, newest: int | None) -> Table:
     """The launches, the newest first; ``newest``: how many of them, None for all."""
-    from lblhep.launch import LaunchView
-    from lblhep.launch.directory import launches
-    from lblhep.launch.info import state
-
-    found = list(reversed(launches(workspace)))
+    found = launch_states(workspace)
     title = (
         "Launches"
         if newest is None or len(found) <= newest
         else f"Launches (newest {newest} of {len(found)})"
     )
     table = new_table("launch", "state", "started", title=title)
-    for directory in found[:newest]:
-        try:
-            info = LaunchView(directory).info
-        except LblhepError as error:
-            table.add_row(directory.name, "unreadable", str(error))
-            continue
-        started = time.strftime("%Y-%m-%d %H:%M", time.localtime(info["started"]))
-        now = state(directory, info)
-        table.add_row(directory.name, now, started)
+    for name, now, started in found[:newest]:
+        table.add_row(name, now, started)
         if now == "killed":
             table.caption = KILLED
             table.caption_justify = "left"
     return table
+
+
+def launch_states(workspace: Path) -> list[tuple[str, str, str]]:
+    """Of each launch, the newest first: its id, its state, when it began (or why it cannot be read)."""
+    from lblhep.launch.directory import launches
+    from lblhep.launch.info import read_info, state
+
+    found = []
+    for directory in reversed(launches(workspace)):
+        try:
+            info = read_info(directory)
+        except LblhepError as error:
+            found.append((directory.name, "unreadable", str(error)))
+            continue
+        started = time.strftime("%Y-%m-%d %H:%M", time.localtime(info["started"]))
+        found.append((directory.name, state(directory, info), started))
+    return found

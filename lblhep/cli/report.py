@@ -18,10 +18,11 @@ def report(
     """Render a launch's report again: after a change to the report's code, or before the launch has ended."""
     from lblhep import components
     from lblhep.launch.report import render
+    from lblhep.report.page import formatted
 
     view = find_launch(launch)
     components.on_path(view.recipe.workspace)
     directory = out or view.directory / "report"
     for name, value in render(view, directory).items():
-        say(f"{name}: {value:.4g}" if isinstance(value, float) else f"{name}: {value}")
+        say(f"{name}: {formatted(value)}")
     say(as_typed(directory / "index.html"))

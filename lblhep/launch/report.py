@@ -11,7 +11,7 @@ from lblhep.launch.view import LaunchView
 
 
 def render(view: LaunchView, out: Path) -> Mapping[str, str | float]:
-    """Write the report into the directory `out`; what the report's component raises comes through.
+    """Write the report into the directory `out`, the headline first; what its component raises comes through.
 
     Returns:
         The headline: what is to be printed at the launch's end.
@@ -20,6 +20,8 @@ def render(view: LaunchView, out: Path) -> Mapping[str, str | float]:
         LaunchError: no trial has finished.
     """
     from lblhep.report import DefaultReport, house_style
+    from lblhep.report.comparison import counts, is_complete
+    from lblhep.report.page import put_headline
 
     rows = view.rows
     if not len(rows) or not (rows["status"] == "finished").any():
@@ -29,4 +31,7 @@ def render(view: LaunchView, out: Path) -> Mapping[str, str | float]:
     out.mkdir(parents=True, exist_ok=True)
     with house_style():  # a study draws in the house style without asking for it
         headline: Mapping[str, str | float] | None = report.render(view, out)
+    warning = "" if is_complete(view) else f"INCOMPLETE: {counts(view)}"
+    if (page := out / "index.html").is_file():
+        put_headline(page, headline or {}, warning)
     return headline or {}

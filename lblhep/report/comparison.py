@@ -52,6 +52,24 @@ def comparison(launches: Iterable[Launched], by: Sequence[str] | None = None) ->
     return ordered[[*front, *(name for name in table if name not in front)]].reset_index(drop=True)
 
 
+def counts(launch: Launched) -> str:
+    """``16 of 20 trials finished, 4 failed``: of all that the recipe wants, tried or not."""
+    ended = _ended(launch)
+    others = [f", {ended[status]} {status}" for status in ("failed", "pruned") if status in ended]
+    return f"{ended.get('finished', 0)} of {launch.recipe.trials.total} trials finished{''.join(others)}"
+
+
+def is_complete(launch: Launched) -> bool:
+    """Whether every trial finished, or was stopped early by the search's scheduler."""
+    ended = _ended(launch)
+    return ended.get("finished", 0) + ended.get("pruned", 0) == launch.recipe.trials.total
+
+
+def _ended(launch: Launched) -> dict[str, int]:
+    """Status -> number of trials."""
+    return dict(launch.rows["status"].value_counts()) if "status" in launch.rows else {}
+
+
 def axes(recipe: Recipe) -> tuple[str, ...]:
     """What tells the trials apart: the axes of a scan, the parameters and replicates of a search."""
     trials = recipe.trials

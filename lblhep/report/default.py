@@ -129,7 +129,7 @@ def _add_failures(page: Page, rows: pd.DataFrame) -> None:
 
 def _headline(rows: pd.DataFrame, table: pd.DataFrame, recipe: Any) -> dict[str, str | float]:
     done = int((rows["status"] == "finished").sum())
-    headline: dict[str, str | float] = {"trials": f"{done} of {len(rows)} finished"}
+    headline: dict[str, str | float] = {"trials": f"{done} of {recipe.trials.total} finished"}
     aim = goal(recipe)
     if aim is not None and aim[0] in table and len(table):
         metric, best = aim[0], table.iloc[0]

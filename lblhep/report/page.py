@@ -34,6 +34,7 @@ _FACTS = {
     "code_digest": "digest of the code",
     "run_id": "MLflow run",
 }
+HEADLINE = "<!-- headline -->"  # its place in page.html
 PIXELS_PER_INCH = 200  # sharp on a screen of double density
 
 
@@ -149,6 +150,17 @@ class Page:
             for s in self._sections
         )
         return f'<nav aria-label="contents"><ol>{entries}</ol></nav>'
+
+
+def put_headline(page: Path, headline: Mapping[str, str | float], warning: str = "") -> None:
+    """Begin a page that `Page.write` has written with its headline, which is known once it is rendered."""
+    begin = f'<p class="incomplete">{escape(warning)}</p>\n' if warning else ""
+    if headline:
+        rows = ((_cell("td", name, True), _cell("td", formatted(v), True)) for name, v in headline.items())
+        body = "\n".join(f"<tr>{name}{value}</tr>" for name, value in rows)
+        begin += f'<div class="scroll"><table><tbody>\n{body}\n</tbody></table></div>\n'
+    text = page.read_text(encoding="utf-8")
+    page.write_text(text.replace(f"{HEADLINE}\n", begin, 1), encoding="utf-8")
 
 
 def formatted(value: Any, format_: Format | None = None) -> str:

@@ -43,7 +43,7 @@ def test_an_axis_of_names_and_one_of_many_decades(launched: Any, tmp_path: Path)
 
 def test_a_launch_that_has_nothing_yet(launched: Any, tmp_path: Path) -> None:
     launched.rows = launched.curves = pd.DataFrame({"trial": pd.Series(dtype=str)})
-    assert DefaultReport().render(launched, tmp_path) == {"trials": "0 of 0 finished"}
+    assert DefaultReport().render(launched, tmp_path) == {"trials": "0 of 4 finished"}
 
 
 def test_trials_of_which_all_failed(launched: Any, tmp_path: Path) -> None:

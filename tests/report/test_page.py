@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from lblhep.report import Page, new_figure
-from lblhep.report.page import LONGEST_TABLE, formatted
+from lblhep.report.page import LONGEST_TABLE, formatted, put_headline
 
 
 class Balanced(HTMLParser):
@@ -70,6 +70,16 @@ def test_contents_point_at_the_headings(tmp_path: Path) -> None:
     anchors = re.findall(r'<a href="#([^"]+)">', text)
     assert len(anchors) == 2
     assert all(f'id="{anchor}"' in text for anchor in anchors)
+
+
+def test_the_headline_comes_first(tmp_path: Path) -> None:
+    page = filled_page().write(tmp_path)
+    put_headline(page, {"best <AUC>": 0.912345}, "INCOMPLETE: 3 of 4 trials finished")
+    text = page.read_text()
+    begin = text[: text.index("<nav")]
+    assert '<tr><td class="word">best &lt;AUC&gt;</td><td class="word">0.9123</td></tr>' in begin
+    assert "INCOMPLETE: 3 of 4 trials finished" in begin
+    Balanced().feed(text)
 
 
 def test_figures_lie_beside_it_in_both_formats(tmp_path: Path) -> None:
