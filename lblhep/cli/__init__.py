@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from lblhep import __version__
-from lblhep.cli import compare, data, describe, freeze, list, new, report, run, ui, validate
+from lblhep.cli import compare, data, describe, freeze, list, new, report, rm, run, ui, validate
 from lblhep.cli.faults import explained
 
 DEBUG = "--debug"
@@ -52,6 +52,7 @@ app.add_typer(data.app, name="data")
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("ui")(ui.ui)
+app.command("rm")(rm.rm)
 
 
 def _print_version(wanted: bool) -> None:

@@ -3,9 +3,19 @@
 Importing this package loads no mlflow; the functions do.
 """
 
-from lblhep.tracking.reading import find_run
+from lblhep.tracking.reading import find_run, forget_launch
 from lblhep.tracking.records import About, DataInput, TrialRecord
 from lblhep.tracking.store import connect, is_locked, tracking_uri
 from lblhep.tracking.tracker import Tracker
 
-__all__ = ["About", "DataInput", "Tracker", "TrialRecord", "connect", "find_run", "is_locked", "tracking_uri"]
+__all__ = [
+    "About",
+    "DataInput",
+    "Tracker",
+    "TrialRecord",
+    "connect",
+    "find_run",
+    "forget_launch",
+    "is_locked",
+    "tracking_uri",
+]

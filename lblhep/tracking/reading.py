@@ -1,10 +1,11 @@
-"""Reading the store: from a run in MLflow's pages back to the launch that made it."""
+"""Runs and launches in the store: which launch made a run; forgetting all runs of a launch."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from lblhep.errors import TrackingError
+from lblhep.tracking.runs import Runs
 from lblhep.tracking.store import connect, explained, tracking_uri
 
 
@@ -27,3 +28,16 @@ def find_run(workspace: Path, run_id: str) -> tuple[str, str | None]:
     if "lblhep.launch" not in tags:
         raise TrackingError(f"{tracking_uri(workspace)}: run {run_id} was not made by lblhep")
     return tags["lblhep.launch"], tags.get("lblhep.trial")
+
+
+def forget_launch(workspace: Path, launch: str) -> None:
+    """Delete the runs of a launch: its own, its groups' and its trials' (MLflow hides them until its ``gc``).
+
+    Raises:
+        TrackingError: the store cannot be used.
+    """
+    client = connect(workspace)
+    with explained(workspace):
+        for experiment in client.search_experiments():
+            for run in Runs(client, experiment.experiment_id, launch).known():
+                client.delete_run(run.info.run_id)

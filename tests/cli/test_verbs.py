@@ -134,7 +134,7 @@ def test_compare(call: Any, stored: Path) -> None:
     assert result.exit_code == 0, result.output
     assert max(map(len, result.stdout.splitlines())) <= 100
     lines = [line.split() for line in result.stdout.splitlines() if line.strip()]
-    assert lines[0] == [stored.name]
+    assert " ".join(lines[0]) == f"{stored.name}: 2 of 2 trials finished"
     assert lines[1] == ["hidden", "trials", "auc", "mean_auc", "error"]
     assert lines[3][:4] == ["4", "1", "0.9", "0.9"]
 
@@ -151,6 +151,25 @@ def test_compare_without_a_launch_lists_them(call: Any, stored: Path) -> None:
     assert result.exit_code == 0, result.output
     assert stored.name in result.stdout
     assert "lblhep compare newest" in result.stdout
+
+
+def test_compare_without_a_launch_as_json(call: Any, stored: Path) -> None:
+    (entry,) = json.loads(call("compare", "--json").stdout)
+    assert (entry["launch"], entry["state"]) == (stored.name, "finished")
+
+
+def test_compare_says_what_did_not_finish(call: Any, stored: Path) -> None:
+    import pandas as pd
+
+    twin = stored.with_name(stored.name + "-2")
+    shutil.copytree(stored, twin)
+    rows = pd.read_parquet(stored / "rows.parquet").assign(status="failed", auc=None)
+    rows.to_parquet(stored / "rows.parquet")
+    said = f"{stored.name}: 0 of 2 trials finished, 2 failed"
+    assert said in call("compare", stored).stdout
+    both = call("compare", stored, twin).stdout
+    assert said in both
+    assert f"{twin.name}:" not in both
 
 
 def test_compare_as_json_by_launch(call: Any, stored: Path) -> None:
@@ -186,7 +205,10 @@ def test_report_is_rendered_again(call: Any, stored: Path) -> None:
     assert "best width: 4 hidden units" in result.stdout
     page = stored / "report/index.html"
     assert result.stdout.splitlines()[-1] == str(page.relative_to(stored.parents[2]))
-    assert "Recognising boosted W bosons" in page.read_text()
+    text = page.read_text()
+    assert "Recognising boosted W bosons" in text
+    assert text.index("4 hidden units") < text.index("<nav")
+    assert "INCOMPLETE" not in text
 
 
 def test_report_into_another_folder(call: Any, stored: Path, tmp_path: Path) -> None:
@@ -246,3 +268,13 @@ def test_ui_serves_this_machine_only(
     assert started[0][:4] == [sys.executable, "-m", "mlflow", "ui"]
     assert started[0][started[0].index("--host") + 1] == "127.0.0.1"
     assert started[0][-1] == f"sqlite:///{workspace}/mlruns/mlflow.db"
+
+
+def test_rm_asks_first(call: Any, stored: Path, empty_store: Path, workspace: Path) -> None:
+    shutil.copy(empty_store, workspace / "mlruns/mlflow.db")
+    assert call("rm", "newest").exit_code == 1, "nobody said yes"
+    assert stored.is_dir()
+    result = call("rm", "newest", "-y")
+    assert result.exit_code == 0, result.output
+    assert f"removed {stored.name}" in result.stdout
+    assert not stored.exists()
