@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,8 @@ class Books:
         self._group_of = {trial: group for group in self._groups.values() for trial in group.trials}
         self._missing = {group.id: set(group.trials) for group in self._groups.values()}
         self._combined_before = packs.committed_groups(path)
+        self.reasons: Counter[str] = Counter()
+        """Why trials failed (the first line of each error) and how many did."""
         self.problems: list[str] = []
         """What went wrong without stopping the launch: groups that could not be combined, the report."""
 
@@ -78,6 +81,7 @@ class Books:
         for trial, group in group_of.items():
             self._strike(trial, group, launcher, here)
         failures = packs.read_failures(self._path, pack_id)
+        self.reasons.update((failure.error.splitlines() or [""])[0] for failure in failures)
         if failures and here:
             return f"trial {failures[0].trial} failed: {failures[0].error}"
         if here and math.isnan(about.get("objective", 0)):

@@ -151,6 +151,12 @@ def create(recipe: Recipe, partition: Mapping[str, list[str]] | None) -> LaunchD
         (draft / "recipe.yaml").write_text(recipe.to_yaml())
         return LaunchDirectory(_placed(draft, info))
     except OSError as error:
+        for folder in (parent.parent, parent):
+            if folder.is_file():
+                message = (
+                    f"{folder}: is a file; launches are kept in a folder of that name: move the file away"
+                )
+                raise LaunchError(message) from error
         raise LaunchError(
             f"{error.filename or parent}: {error.strerror}; a launch is kept there, so make it writable "
             "(or free some space) and run again"

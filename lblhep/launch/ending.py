@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lblhep.errors import LaunchError, TrackingError
-from lblhep.launch import packs, tables
+from lblhep.launch import tables
 from lblhep.launch.announce import announce
 from lblhep.launch.execute import failure
 from lblhep.launch.progress import Launch
@@ -148,7 +148,7 @@ class Ending:
             progress=self._books.tally.snapshot(),
             headline=headline or {},
             report=report,
-            reasons=packs.reasons(self._directory.path),
+            reasons=dict(self._books.reasons.most_common()),
             problems=tuple(self._books.problems),
             message=message,
             tracking_uri=self._ledger.uri,

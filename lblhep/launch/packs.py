@@ -12,7 +12,6 @@ A search's point is a pack and a group at once, so its group lies within its pac
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +45,6 @@ def read_failures(directory: Path, pack: str) -> list[Failure]:
     """A pack's failures, usually none."""
     path = directory / "packs" / pack / "failures.json"
     return [Failure(**entry) for entry in json.loads(path.read_text())] if path.is_file() else []
-
-
-def reasons(directory: Path) -> dict[str, int]:
-    """First line of an error -> number of trials that failed with it, the most frequent first."""
-    errors = (failure.error for pack in committed(directory) for failure in read_failures(directory, pack))
-    counted = Counter((error.splitlines() or [""])[0] for error in errors)
-    return dict(counted.most_common())
 
 
 def read_group(directory: Path, group: str) -> dict[str, Any]:

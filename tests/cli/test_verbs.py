@@ -1,4 +1,4 @@
-"""The verbs that read: list, validate, describe, compare, report, freeze, ui."""
+"""The verbs that read: list, validate, describe, compare, report, freeze, ui; and rm."""
 
 from __future__ import annotations
 
