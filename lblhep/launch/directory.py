@@ -140,6 +140,7 @@ def create(recipe: Recipe, partition: Mapping[str, list[str]] | None) -> LaunchD
         "code_digest": code_digest(digests),
         "code": digests,
         "data": data,
+        "experiment": recipe.tracking.experiment or recipe.study,
         "run_id": None,
         "partition": partition,
     }

@@ -110,7 +110,8 @@ def _about(recipe: Recipe, directory: LaunchDirectory) -> About:
         tags["lblhep.mixed"] = ", ".join(directory.info["mixed"])
     return About(
         launch=directory.id,
-        experiment=recipe.tracking.experiment or recipe.study,
+        # Of the launch when it began: its runs stay together.  (Older launches have not noted it.)
+        experiment=directory.info.get("experiment") or recipe.tracking.experiment or recipe.study,
         title=recipe.title,
         params={"study": recipe.study, "seed": recipe.seed, "kind": recipe.trials.kind}
         | digests

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lblhep.tracking.provenance import git_state, package_versions
 from lblhep.tracking.records import About
-from lblhep.tracking.runs import BATCH, Runs
+from lblhep.tracking.runs import BATCH, Runs, storable
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -42,9 +42,10 @@ def _describe(runs: Runs, about: About, run: Run, diff: str) -> None:
     from mlflow.entities import Dataset, DatasetInput
 
     run_id = run.info.run_id
-    missing = [name for name in about.params if name not in run.data.params]
+    params = storable(about.params)
+    missing = [name for name in params if name not in run.data.params]
     for first in range(0, len(missing), BATCH):
-        runs.log(run_id, {}, {name: about.params[name] for name in missing[first : first + BATCH]})
+        runs.log(run_id, {}, {name: params[name] for name in missing[first : first + BATCH]})
     if about.inputs:
         inputs = [DatasetInput(Dataset(i.name, i.digest[:36], "data card", i.source)) for i in about.inputs]
         runs.client.log_inputs(run_id, inputs)

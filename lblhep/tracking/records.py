@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,4 +45,3 @@ class TrialRecord:
     ended: float
     """Seconds since the epoch, the same at every attempt: that makes logging it twice the same as once."""
     error: str = ""
-    tags: Mapping[str, str] = field(default_factory=dict)

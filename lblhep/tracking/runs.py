@@ -7,11 +7,13 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
+
+V = TypeVar("V")
 
 PARENT = "mlflow.parentRunId"
 NAME = "mlflow.runName"
@@ -64,7 +66,7 @@ class Runs:
         self.client.log_batch(
             run_id,
             metrics=[Metric(name, value, when, 0) for name, value in storable(metrics).items()],
-            params=[Param(name, _text(value)) for name, value in params.items()],
+            params=[Param(name, _text(value)) for name, value in storable(params).items()],
         )
 
     def close(self, run_id: str, status: str, at: int | None = None) -> None:
@@ -72,9 +74,9 @@ class Runs:
         self.client.set_terminated(run_id, STATUS[status], at)
 
 
-def storable(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Metrics under names that MLflow takes: other characters than words', spaces and ``-.:/`` become _."""
-    return {re.sub(r"[^\w\-. :/]", "_", name): value for name, value in metrics.items()}
+def storable(values: Mapping[str, V]) -> dict[str, V]:
+    """Metrics or params by names that MLflow takes: all but word characters, spaces and ``-.:/`` becomes _."""
+    return {re.sub(r"[^\w\-. :/]", "_", name): value for name, value in values.items()}
 
 
 def holds(run: Run, status: str, metrics: Mapping[str, float]) -> bool:

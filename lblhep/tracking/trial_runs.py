@@ -48,7 +48,7 @@ class TrialRuns:
         tags = {PARENT: parent, "lblhep.trial": record.id, "lblhep.status": record.status}
         if record.error:
             tags["lblhep.error"] = record.error[:ERROR]
-        return self._runs.create(record.name, tags | dict(record.tags), ended)
+        return self._runs.create(record.name, tags, ended)
 
     def _correct(self, known: Run, record: TrialRecord) -> None:
         """A trial that was logged as failed and has been tried again."""

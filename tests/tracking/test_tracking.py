@@ -52,6 +52,25 @@ def test_launch_groups_and_trials_are_parent_and_children(toy):
     assert {run.info.status for name, run in trials.items() if name != "000004"} == {"FINISHED"}
 
 
+def test_params_with_names_that_mlflow_does_not_take(toy):
+    recipe = toy("scan", "task.use=experiments.toy.tasks:Cuts", "task.cuts={pt>20: true}")
+    source = recipe.workspace / "experiments" / "toy" / "tasks.py"
+    cuts = "\n\nclass Cuts(Nap):\n    def __init__(self, *, cuts, **arguments):\n"
+    source.write_text(f"{source.read_text()}{cuts}        super().__init__(**arguments)\n")
+    outcome = launch(recipe, serial=True)
+    parent = next(run for run in runs_of(outcome, recipe.workspace) if run.info.run_id == outcome.run_id)
+    assert parent.data.params["task.cuts.pt_20"] == "True"
+
+
+def test_a_resumed_launch_stays_in_its_experiment(toy):
+    first = launch(toy("scan", "task.fail=['000004']"), serial=True)
+    again = launch(
+        toy("scan", "task.fail=['000004']", "tracking.experiment=another"), serial=True, resume=first.id
+    )
+    assert (again.id, again.run_id) == (first.id, first.run_id)
+    assert len(runs_of(again, toy("scan").workspace)) == 17
+
+
 def test_artifacts(toy):
     recipe = toy("scan")
     outcome = launch(recipe, serial=True)
