@@ -11,22 +11,23 @@ import os
 
 
 def send(urls_env: str, title: str, body: str) -> str:
-    """Send to every address in the environment variable `urls_env` (separated by spaces, commas or newlines).
+    """Send to every address in the environment variable `urls_env` (separated by spaces, commas or newlines;
+    apprise tells a comma between two addresses from one inside an address).
 
     If it is not set, nobody wants to hear: shipped recipes name one that most people never set.
 
     Returns:
         A warning if something was not sent, else an empty string; a message that fails is no reason to fail.
     """
-    addresses = os.environ.get(urls_env, "").replace(",", " ").split()
+    addresses = os.environ.get(urls_env, "").strip()
     if not addresses:
         return ""
     import apprise
 
     logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its warnings quote addresses
     outlet = apprise.Apprise()
-    refused = sum(not outlet.add(address) for address in addresses)
+    known = outlet.add(addresses)
     sent = bool(outlet.notify(title=title, body=body)) if len(outlet) else False
-    if refused:
-        return f"{refused} of {len(addresses)} addresses in {urls_env} are not addresses that apprise knows"
+    if not known:
+        return f"{urls_env} holds something that is no address that apprise knows"
     return "" if sent else f"a notification could not be sent to the addresses in {urls_env}"

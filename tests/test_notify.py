@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from urllib.parse import unquote
 
 import pytest
 
@@ -19,6 +20,7 @@ class Inbox(HTTPServer):
 
     def __init__(self) -> None:
         self.messages: list[dict[str, str]] = []
+        self.paths: list[str] = []
         super().__init__(("127.0.0.1", 0), Post)
 
 
@@ -28,6 +30,7 @@ class Post(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.messages.append(json.loads(body))
+        self.server.paths.append(unquote(self.path))
         self.send_response(200)
         self.end_headers()
 
@@ -55,6 +58,13 @@ def test_sent(inbox: Inbox, monkeypatch: pytest.MonkeyPatch):
     assert send("NOTIFY_TEST", "a title", "a body") == ""
     assert inbox.messages[0]["title"] == "a title"
     assert inbox.messages[0]["message"] == "a body"
+
+
+def test_commas_inside_an_address_do_not_end_it(inbox: Inbox, monkeypatch: pytest.MonkeyPatch):
+    one = f"{address(inbox)}a,b"
+    monkeypatch.setenv("NOTIFY_TEST", f"{one}, {address(inbox)},{one}\n{one}")
+    assert send("NOTIFY_TEST", "a title", "a body") == ""
+    assert sorted(inbox.paths) == ["/", *3 * ["/a,b"]]
 
 
 def test_warnings_name_the_variable_and_no_address(monkeypatch, caplog, capfd):
