@@ -29,7 +29,7 @@ HIDDEN = ("truth", "weight", "id")
 
 @dataclass(frozen=True)
 class Place:
-    """A component, where it stands, and what its caller will give it. ``called_later``: only names count."""
+    """A component, where it stands, and what its caller will give it."""
 
     keys: Keys
     component: Component

@@ -1,4 +1,8 @@
-"""Which code a launch runs: digests of the source files whose change makes its results another study's."""
+"""Which code a launch runs: digests of the source files whose change makes its results another study's.
+
+Those of lblhep and of ``experiments/<study>/``.  A component from anywhere else (another study, a package of
+the user's) is not watched: of installed packages the launch's run in MLflow has the versions.
+"""
 
 from __future__ import annotations
 

@@ -48,7 +48,11 @@ class Bench(Protocol):
         """A directory of this pack that survives when its worker dies and the pack is tried again."""
 
     def dataset(self, trial: Trial, name: str | None = None) -> Any:
-        """The trial's data set, kept in the worker by its configuration; `name` defaults to the only one."""
+        """The trial's data set; `name` defaults to the only one.
+
+        It is built once in a worker and shared by all trials of the same configuration, so whatever is random
+        in it is drawn on construction, from the ``rng`` that it is offered, and nobody alters it afterwards.
+        """
 
     def model(self, trial: Trial, name: str | None = None, **given: Any) -> Any:
         """A fresh model on every call; `given` offers it what it may ask for (e.g. ``n_features``)."""

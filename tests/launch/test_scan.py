@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import signal
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lblhep import components
 from lblhep.errors import CardError, LaunchError
 from lblhep.launch import Launch, LaunchView, Progress, commit, launch, packs
 
@@ -185,12 +185,18 @@ def test_sigterm_is_as_clean_an_end_as_ctrl_c(toy):
     assert launch(recipe, serial=True, resume=True).state == "finished"
 
 
-def test_the_kept_partition_is_used(toy):
-    """A resumed launch keeps the packs it was cut into: launch.json, not the recipe, decides."""
-    outcome = launch(toy("scan"), serial=True)
-    info = json.loads((outcome.directory / "launch.json").read_text())
-    assert info["partition"]["000001"] == ["000003", "000004", "000005"]
-    assert info["state"] == "finished"
+def test_the_kept_partition_is_used(toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A resumed launch keeps the packs it was cut into, whatever the task would batch by now."""
+    recipe = toy("scan", f"task.diary={tmp_path / 'diary'}")
+    outcome = launch(recipe, serial=True)
+    rows = view(outcome).rows
+    shutil.rmtree(outcome.directory / "packs" / "000001")
+    (tmp_path / "diary").unlink()
+    monkeypatch.setattr(components.load(recipe.task.use), "batches_over", ())
+    resumed = launch(recipe, serial=True, resume=outcome.id)
+    assert packs.read_about(resumed.directory, "000001")["trials"] == ["000003", "000004", "000005"]
+    assert (tmp_path / "diary").read_text().split() == ["000003"]
+    pd.testing.assert_frame_equal(view(resumed).rows, rows, check_exact=True)
 
 
 def test_a_broken_report_or_combine_costs_a_line(toy):
