@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def find(recipe: Recipe, name: str | None) -> LaunchDirectory:
-    """The launch to resume: the one called `name`, else the newest unfinished one of the recipe's digest.
+    """The launch to resume: `name` (or its directory), else the newest unfinished one of the recipe's digest.
 
     Raises:
         LaunchError: there is none.
@@ -25,7 +25,7 @@ def find(recipe: Recipe, name: str | None) -> LaunchDirectory:
     known = launches(recipe.workspace)
     if name is None:
         return _newest_unfinished(recipe, known)
-    matching = [path for path in known if path.name == name]
+    matching = [path for path in known if path.name == Path(name).name]
     if not matching:
         recent = ", ".join(path.name for path in reversed(known[-3:])) or "none"
         raise LaunchError(

@@ -74,3 +74,10 @@ def test_a_broken_launch_hinders_no_other(toy: Toy, content: str | None) -> None
         LaunchView(broken.path)
     outcome = launch(recipe, serial=True, resume=True)
     assert (outcome.id, outcome.state) == (first.id, "finished")
+
+
+def test_a_launch_is_resumed_by_its_directory_too(toy: Toy) -> None:
+    recipe = toy("scan")
+    made = interrupted(recipe)
+    outcome = launch(recipe, serial=True, resume=f"{made.path}/")
+    assert (outcome.id, outcome.state) == (made.id, "finished")
