@@ -5,6 +5,7 @@ Nothing here knows Ray; the serial launcher and the Ray workers call the same fu
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import math
@@ -128,9 +129,16 @@ def _matter(context: Context, pack: Pack) -> str:
 
     (A search that was killed gives a point's number to other values; ``--force`` mixes recipes and code.)
     """
-    code = code_digest(code_digests(context.workspace, context.recipe.study))
-    content = json.dumps([context.recipe.digest(), code, [trial.point for trial in pack.trials]], default=str)
+    points = [trial.point for trial in pack.trials]
+    code = _code(context.workspace, context.recipe.study)
+    content = json.dumps([context.recipe.digest(), code, points], default=str)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+@functools.cache
+def _code(workspace: Path, study: str) -> str:
+    """As it was when the process first asked."""
+    return code_digest(code_digests(workspace, study))
 
 
 def _execute(

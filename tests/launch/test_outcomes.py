@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from lblhep.errors import LaunchError
-from lblhep.launch import Launch, LaunchView, launch, packs
+from lblhep.launch import Launch, LaunchView, execute, launch, packs
 from lblhep.launch import search as searching
 from lblhep.recipe import Recipe
 
@@ -154,4 +154,5 @@ class TestCheckpoint:
         changed = self.recipe(toy, "scan", *(["task.rate=0.2"] if what == "recipe" else []))
         if what == "code":
             append(changed, "# a change\n")
+            execute._code.cache_clear()  # as a new process finds it
         assert self.first_score(launch(changed, serial=True, resume=first.id, force=True)) == 0
