@@ -10,7 +10,7 @@ import functools
 import importlib
 import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -64,14 +64,6 @@ def build(component: Component, /, **given: Any) -> Any:
     wanted = parameters(target).keys() & given.keys() - arguments.keys()
     arguments |= {name: given[name] for name in wanted}
     return target(**arguments) if isinstance(target, type) else functools.partial(target, **arguments)
-
-
-def signature_problems(component: Component, given: Iterable[str]) -> list[str]:
-    """What is wrong with a component's arguments, in words: unknown, missing, of the wrong type.
-
-    Raises ComponentError if the component does not load.
-    """
-    return [str(fault) for fault in argument_faults(load(component.use), component.arguments, set(given))]
 
 
 def _import_fault(use: str, module_name: str, error: BaseException) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from lblhep.components import build, load, on_path, signature_problems
+from lblhep.arguments import argument_faults
+from lblhep.components import build, load, on_path
 from lblhep.errors import ComponentError
 from lblhep.recipe import Component
 
@@ -134,6 +135,10 @@ def test_what_does_not_load(use: str, says: str) -> None:
     assert f"`{use}`" in str(caught.value)
 
 
+def faults_of(component: Component, given: tuple[str, ...]) -> list[str]:
+    return [str(fault) for fault in argument_faults(load(component.use), component.arguments, set(given))]
+
+
 @pytest.mark.parametrize(
     ("arguments", "faults"),
     [
@@ -153,21 +158,21 @@ def test_what_does_not_load(use: str, says: str) -> None:
     ],
 )
 def test_arguments_are_checked(arguments: dict[str, Any], faults: list[str]) -> None:
-    found = signature_problems(part("Model", **arguments), ("rng",))
+    found = faults_of(part("Model", **arguments), ("rng",))
     assert len(found) == len(faults)
     assert all(line.startswith(start) for line, start in zip(found, faults, strict=True)), found
 
 
 def test_of_other_packages_only_names_are_checked() -> None:
-    assert signature_problems(component("fractions:Fraction", numerator="x"), ()) == []
-    assert signature_problems(component("fractions:Fraction", numeratr=1), ()) == [
+    assert faults_of(component("fractions:Fraction", numerator="x"), ()) == []
+    assert faults_of(component("fractions:Fraction", numeratr=1), ()) == [
         "numeratr: Fraction takes no such argument; did you mean `numerator`?"
     ]
 
 
 def test_a_function_misses_nothing_and_takes_any_under_stars() -> None:
-    assert signature_problems(part("metric", cot=1), ()) == []
-    assert signature_problems(part("metric", cut="x"), ()) == ["cut: must be a number, not the text 'x'"]
+    assert faults_of(part("metric", cot=1), ()) == []
+    assert faults_of(part("metric", cut="x"), ()) == ["cut: must be a number, not the text 'x'"]
 
 
 def test_build_refuses_what_does_not_fit() -> None:

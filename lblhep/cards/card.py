@@ -193,10 +193,6 @@ class DataCard(_Strict):
         """Where an opened sample comes from."""
         return "files" if self.sources.files else "produce"
 
-    def with_role(self, *roles: str) -> list[str]:
-        """The names of the columns that have one of the roles."""
-        return [name for name, column in self.columns.items() if column.role in roles]
-
     def place(self, source: FileSource) -> Path:
         """The path of a local source file."""
         return self._file.parent / str(source.path)

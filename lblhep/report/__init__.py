@@ -4,7 +4,7 @@ from lblhep.report.comparison import comparison
 from lblhep.report.default import DefaultReport
 from lblhep.report.page import Page
 from lblhep.report.protocols import Launched, Report
-from lblhep.report.style import COLOURS, axis_label, house_style, new_figure
+from lblhep.report.style import COLOURS, house_style, new_figure
 
 __all__ = [
     "COLOURS",
@@ -12,7 +12,6 @@ __all__ = [
     "Launched",
     "Page",
     "Report",
-    "axis_label",
     "comparison",
     "house_style",
     "new_figure",

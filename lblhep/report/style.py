@@ -69,8 +69,3 @@ def new_figure(
         figure = Figure(figsize=(width, height))
         axes: Axes | Any = figure.subplots(rows, columns, **grid)
     return figure, axes
-
-
-def axis_label(name: str, unit: str = "") -> str:
-    """``name [unit]``, or the name alone for what has no unit."""
-    return f"{name} [{unit}]" if unit and unit != "1" else name

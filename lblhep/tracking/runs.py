@@ -75,7 +75,7 @@ class Runs:
 
 
 def storable(values: Mapping[str, V]) -> dict[str, V]:
-    """Metrics or params by names that MLflow takes: all but word characters, spaces and ``-.:/`` becomes _."""
+    """Metrics or params by names that MLflow takes: all but word characters, spaces, ``-.:/`` becomes _."""
     return {re.sub(r"[^\w\-. :/]", "_", name): value for name, value in values.items()}
 
 

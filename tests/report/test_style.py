@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import matplotlib as mpl
 
-from lblhep.report import axis_label, house_style, new_figure
+from lblhep.report import house_style, new_figure
 
 
 def test_settings_come_back() -> None:
@@ -21,8 +21,3 @@ def test_figures_are_not_pyplots() -> None:
     assert axes.shape == (2,)
     assert pyplot.get_fignums() == []
     assert figure.get_size_inches().tolist() == [6.4, 4.4]
-
-
-def test_labels_carry_units() -> None:
-    assert axis_label("$m_{jj}$", "GeV") == "$m_{jj}$ [GeV]"
-    assert axis_label("$\\tau_{21}$", "1") == axis_label("$\\tau_{21}$") == "$\\tau_{21}$"
