@@ -151,7 +151,6 @@ class Ending:
             reasons=dict(self._books.reasons.most_common()),
             problems=tuple(self._books.problems),
             message=message,
-            tracking_uri=self._ledger.uri,
             run_id=self._ledger.run_id,
             stopped_by=stopped_by,
         )

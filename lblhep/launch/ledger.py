@@ -37,7 +37,7 @@ class Ledger:
     def __init__(self, recipe: Recipe, directory: LaunchDirectory) -> None:
         self._directory = directory.path
         self._tracker = Tracker(recipe.workspace, _about(recipe, directory))
-        self.uri, self.run_id = self._tracker.uri, self._tracker.run_id
+        self.run_id = self._tracker.run_id
         self.broken: TrackingError | None = None
         self._names: dict[str, str] = {}
 

@@ -44,7 +44,6 @@ class Launch:
     """Things that went wrong without stopping the launch: groups, report, notification."""
     message: str = ""
     """What the user can do next (how to resume, where to look)."""
-    tracking_uri: str = ""
     run_id: str = ""
     """The MLflow parent run."""
     stopped_by: int = signal.SIGINT

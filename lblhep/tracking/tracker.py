@@ -30,7 +30,6 @@ class Tracker:
 
     def __init__(self, workspace: Path, about: About) -> None:
         self._workspace = workspace
-        self.uri = tracking_uri(workspace)
         client = connect(workspace)
         with explained(workspace):
             self._runs = Runs(client, _experiment(client, workspace, about.experiment), about.launch)
