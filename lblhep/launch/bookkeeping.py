@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lblhep.launch import packs, tables
-from lblhep.launch.launchers import Combined, Done, Started
+from lblhep.launch.launchers import Combined, Done, Exhausted, Started
 from lblhep.recipe import Search
 from lblhep.trials import Group, Pack, point_group, point_pack
 
@@ -58,6 +58,11 @@ class Books:
             return self.pack(event.pack, launcher, here=True)
         elif isinstance(event, Combined):
             return self._combined(event.group, event.error)
+        elif isinstance(event, Exhausted):
+            search = self._recipe.trials
+            assert isinstance(search, Search)
+            self.tally.fewer(event.missing * search.replicates_total)
+            return f"the sampler has no more points: {event.missing} fewer than trials.points={search.points}"
         return ""
 
     def pack(self, pack_id: str, launcher: Launcher, *, here: bool) -> str:

@@ -37,7 +37,14 @@ class Combined:
     error: str | None
 
 
-Event = Started | Done | Combined | None
+@dataclass(frozen=True)
+class Exhausted:
+    """The search is over: its sampler has no more points to propose, though the recipe asks for more."""
+
+    missing: int
+
+
+Event = Started | Done | Combined | Exhausted | None
 """None is a tick: nothing happened for a moment."""
 
 
@@ -106,7 +113,11 @@ class Serial:
         study.add_trials([searching.frozen(search, earlier) for earlier in told])
         for point in again:
             study.enqueue_trial(searching.params(search, point))
-        for index in indices:
+        left = deque(indices)
+        study.stop = left.clear  # type: ignore[method-assign]  # a sampler that has proposed all calls it
+        done = 0
+        while left:
+            index = left.popleft()
             asked = study.ask(searching.space(search))
             pack = point_pack(recipe, index, searching.values(search, asked.params))
             yield Started(pack.id, len(pack.trials))
@@ -116,7 +127,10 @@ class Serial:
                 study.tell(asked, objective)
             else:
                 study.tell(asked, state=optuna.trial.TrialState.FAIL)
+            done += 1
             yield Done(pack.id)
+        if done < len(indices):
+            yield Exhausted(len(indices) - done)
 
     def combine(self, group: Group, pack_of: dict[str, str]) -> None:
         self._combined.append(Combined(group.id, combine_group(self._context, group.id, group.key, pack_of)))

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import optuna
 from optuna.trial import TrialState
 from ray.tune import Callback, Stopper
 from ray.tune.search import Searcher
@@ -36,7 +35,6 @@ class PointSearch(OptunaSearch):  # type: ignore[misc]
         told: Sequence[Told],
         again: Sequence[Mapping[str, Any]],
     ) -> None:
-        optuna.logging.set_verbosity(optuna.logging.WARNING)  # the progress display says it all
         super().__init__(
             space=searching.space(search),
             metric=search.objective.metric,
@@ -47,23 +45,29 @@ class PointSearch(OptunaSearch):  # type: ignore[misc]
         for point in again:
             self._ot_study.enqueue_trial(searching.params(search, point))
         self._indices = list(indices)
+        self._ot_study.stop = self._indices.clear  # a sampler that has proposed all it has calls it
 
     def suggest(self, trial_id: str) -> Any:
         if not self._indices:
             return Searcher.FINISHED
         return {"index": self._indices.pop(0), "params": super().suggest(trial_id)}
 
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        if "step" in result:
+            self._ot_trials[trial_id].report(result[self._metric], result["step"])
+
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         asked = self._ot_trials[trial_id]
-        value = math.nan if error or not result else result[self._metric]
+        result = result or {}
+        value = math.nan if error else result.get(self._metric, math.nan)
         if math.isnan(value):
             self._ot_study.tell(asked, state=TrialState.FAIL)
-        elif result and result.get("finished"):
+        elif result.get("finished"):
             self._ot_study.tell(asked, value)
         else:
-            asked.report(value, result["training_iteration"] if result else 0)
+            asked.report(value, result["step"])
             self._ot_study.tell(asked, state=TrialState.PRUNED)
         self._completed_trials.add(trial_id)
 
@@ -100,7 +104,8 @@ class Listener(Callback):  # type: ignore[misc]
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         raised = trial.get_pickled_error()
         if isinstance(raised, OSError):  # the pack could not be written: no use to go on with the others
-            raise raised
+            self._launcher.broken(getattr(raised, "cause", raised))  # Ray puts what was raised there
+            return
         first = str(raised).strip().splitlines()
         reason = f"its worker failed twice: {type(raised).__name__}: {first[0] if first else ''}"
         self._launcher.lost(self._pack(trial), reason, str(raised))

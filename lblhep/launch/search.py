@@ -80,8 +80,10 @@ def sampler(recipe: Recipe, search: Search, told: int = 0) -> BaseSampler:
         told: points already run, of a resumed search: they go into the seed, or the sampler's first, random
             proposals would be those it made before.
     """
+    from optuna import logging
     from optuna.samplers import BaseSampler, TPESampler
 
+    logging.set_verbosity(logging.WARNING)  # the progress display says it all
     if search.sampler is None:
         return TPESampler(seed=recipe.seed + told)
     built = components.build(search.sampler, seed=recipe.seed + told)
@@ -96,11 +98,16 @@ def scheduler(component: Component) -> Any:
     It stops points because they are worse than others, not because they have reached its ``max_t``: how long
     a good point trains is the task's affair, and one that is stopped counts as pruned.
     """
-    from ray.tune.schedulers import TrialScheduler
+    from ray.tune.schedulers import PopulationBasedTraining, PopulationBasedTrainingReplay, TrialScheduler
 
     built = components.build(component, stop_last_trials=False)
     if not isinstance(built, TrialScheduler):
         raise ComponentError(f"trials.scheduler: {component.use} is not a Ray Tune scheduler")
+    if isinstance(built, PopulationBasedTraining | PopulationBasedTrainingReplay):
+        raise ComponentError(
+            f"trials.scheduler: {component.use} changes a point's values while it trains, so that its rows "
+            "would not be those of its recipe; take one that only stops points, such as ASHAScheduler"
+        )
     return built
 
 

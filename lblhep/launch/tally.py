@@ -52,6 +52,10 @@ class Tally:
         if self._best is None or sign * value > sign * self._best[1]:
             self._best = (self._metric, float(value), name)
 
+    def fewer(self, trials: int) -> None:
+        """That many trials will never be."""
+        self._total -= trials
+
     @property
     def failed(self) -> int:
         """Trials that failed."""

@@ -8,13 +8,13 @@ import queue
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from lblhep.errors import LaunchError
 from lblhep.launch import search as searching
 from lblhep.launch.execute import Context, combine_group, record_lost, record_pruned
-from lblhep.launch.launchers import Combined, Done, Event, Started
+from lblhep.launch.launchers import Combined, Done, Event, Exhausted, Started
 from lblhep.launch.search import Told
 from lblhep.local_ray import start_ray
 from lblhep.recipe import Recipe, Search
@@ -82,7 +82,6 @@ class RayTune:
             self._check_resources(ray.cluster_resources())
         for name in ("ray.tune", "ray.train"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
-        self._shared = ray.put(self._context)
         return self
 
     def _check_resources(self, available: dict[str, float]) -> None:
@@ -138,7 +137,8 @@ class RayTune:
         if not indices:
             return
         scheduler = None if search.scheduler is None else searching.scheduler(search.scheduler)
-        yield from self._run(
+        done = 0
+        for event in self._run(
             {},
             {},
             num_samples=len(indices),
@@ -146,7 +146,11 @@ class RayTune:
             scheduler=scheduler,
             metric=search.objective.metric,
             mode={"maximize": "max", "minimize": "min"}[search.objective.goal],
-        )
+        ):
+            done += isinstance(event, Done)
+            yield event
+        if done < len(indices):
+            yield Exhausted(len(indices) - done)
 
     def _run(
         self, packs: dict[str, Pack], param_space: dict[str, Any], **tune_config: Any
@@ -225,13 +229,24 @@ class RayTune:
     def pruned(self, pack: Pack, curve: dict[int, float]) -> None:
         """Called from Tune's thread: the scheduler stopped the point, or the launch is stopped altogether."""
         if not self._stop.is_set():
-            record_pruned(self._context, pack, curve)
-            self._events.put(Done(pack.id))
+            self._record(pack, lambda: record_pruned(self._context, pack, curve))
 
     def lost(self, pack: Pack, error: str, trace: str) -> None:
         """Called from Tune's thread: the worker died, twice."""
-        record_lost(self._context, pack, error, trace)
-        self._events.put(Done(pack.id))
+        self._record(pack, lambda: record_lost(self._context, pack, error, trace))
+
+    def _record(self, pack: Pack, commit: Callable[[], None]) -> None:
+        try:
+            commit()
+        except OSError as error:
+            self.broken(error)
+        else:
+            self._events.put(Done(pack.id))
+
+    def broken(self, error: BaseException) -> None:
+        """Called from Tune's thread: nothing can be written.  Raised there, it would be Tune's own fault."""
+        self._stop.set()
+        self._events.put(error)
 
     def combine(self, group: Group, pack_of: dict[str, str]) -> None:
         self._waiting.append((group, pack_of))
@@ -247,7 +262,7 @@ class RayTune:
 
         if self._waiting and self._combiner is None:
             actor = ray.remote(num_cpus=0, max_restarts=-1)(Combiner)
-            # By value, not as the shared object: a restarted actor must find its argument again.
+            # By value, not as an object of Ray's: a restarted actor must find its argument again.
             self._combiner = actor.remote(self._context)
         while self._waiting and len(self._combining) < COMBINING:
             group, pack_of = self._waiting.popleft()

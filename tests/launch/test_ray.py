@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import optuna
 import pandas as pd
 import pytest
 
+from lblhep.errors import LaunchError
 from lblhep.launch import LaunchView, Progress, launch, packs
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
+
+
+GRID = "{use: 'optuna.samplers:GridSampler', search_space: {rate: [0.01, 0.1], window: [0, 1]}}"
 
 
 def test_ray_and_serial_give_the_same_bits(toy):
@@ -76,3 +81,50 @@ def test_a_worker_that_always_dies_costs_its_pack(toy):
     assert rows.loc["000002", "status"] == "failed"
     assert np.isfinite(rows["score"].drop("000002")).all()
     assert "worker failed twice" in packs.read_failures(outcome.directory, "000002")[0].error
+
+
+def test_a_pack_that_cannot_be_written_says_so(toy):
+    """The worker's OSError ends the launch as the driver's own would: file, reason, how to go on."""
+
+    def spoil(progress: Progress) -> None:
+        folders = list((recipe.workspace / "mlruns" / "launches").glob("*/packs"))
+        if progress.message.startswith("the first packs") and folders[0].is_dir():
+            folders[0].rmdir()
+            folders[0].write_text("a file where the folder should be")
+
+    recipe = toy("scan")
+    with pytest.raises(LaunchError, match=r"/packs.*: (Not a directory|File exists).*--resume"):
+        launch(recipe, observe=spoil)
+
+
+def test_a_grid_that_is_through_ends_the_search(toy):
+    outcome = launch(toy("search", "trials.scheduler=null", f"trials.sampler={GRID}"))
+    assert outcome.state == "finished"
+    assert 4 <= len(LaunchView(outcome.directory).groups) <= 5  # one may be under way when the last ends
+    assert outcome.progress.done == outcome.progress.total
+
+
+def test_a_scheduler_that_pauses_points(toy):
+    """HyperBand stops none while it fills a bracket; a point that went on after a pause is as any other."""
+    use = "{use: 'ray.tune.schedulers:HyperBandScheduler', max_t: 4, reduction_factor: 2}"
+    outcome = launch(toy("search", f"trials.scheduler={use}"))
+    assert outcome.state == "finished"
+    view = LaunchView(outcome.directory)
+    assert len(view.rows) == 24
+    finished = view.rows[view.rows["status"] == "finished"]
+    steps = view.curves[view.curves["trial"].isin(finished["trial"])].groupby("trial")["step"].apply(tuple)
+    assert set(steps) == {tuple(range(6))}
+
+
+def test_optuna_sees_a_point_at_the_tasks_own_steps(toy, monkeypatch: pytest.MonkeyPatch):
+    """As a resumed search tells it."""
+    steps: list[int] = []
+    monkeypatch.setattr(optuna.trial.Trial, "report", lambda self, value, step: steps.append(step))
+    recipe = toy("search", "trials.points=8")
+    source = recipe.workspace / "experiments" / "toy" / "tasks.py"
+    source.write_text(source.read_text().replace("(epoch + 1)}, epoch)", "(epoch + 1)}, 100 * epoch)"))
+    outcome = launch(recipe)
+    abouts = [packs.read_about(outcome.directory, pack) for pack in packs.committed(outcome.directory)]
+    ends = [about["curve"][-1][0] for about in abouts if about.get("pruned")]
+    assert ends
+    assert set(ends) <= set(steps) <= set(range(0, 600, 100))

@@ -14,7 +14,7 @@ from lblhep.errors import ComponentError
 from lblhep.launch import LaunchView, Progress, commit, launch, packs
 from lblhep.launch import search as searching
 from lblhep.launch.intermediate import Intermediate
-from lblhep.recipe import Recipe
+from lblhep.recipe import Component, Recipe
 from lblhep.tracking.store import connect
 
 FRAIL = '''
@@ -169,6 +169,40 @@ def test_a_sampler_that_is_none(toy):
     recipe = toy("search", "trials.sampler={use: 'fractions:Fraction'}")
     with pytest.raises(ComponentError, match="not an Optuna sampler"):
         searching.sampler(recipe, recipe.trials)
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        "{use: 'optuna.samplers:GridSampler', search_space: {rate: [0.01, 0.1], window: [0, 1]}}",
+        "{use: 'optuna.samplers:BruteForceSampler'}",
+    ],
+)
+def test_a_sampler_that_has_no_more_points_ends_the_search(toy, capfd, sampler: str):
+    told: list[Progress] = []
+    recipe = toy(
+        "search",
+        f"trials.sampler={sampler}",
+        "trials.space.rate={path: task.rate, choices: [0.01, 0.1]}"
+        if "Brute" in sampler
+        else "trials.space.rate={path: task.rate, uniform: [0.0, 1.0]}",
+    )
+    outcome = launch(recipe, serial=True, observe=told.append)
+    assert outcome.state == "finished"
+    assert (outcome.progress.done, outcome.progress.total) == (8, 8)
+    assert "the sampler has no more points: 8 fewer than trials.points=12" in [p.message for p in told]
+    assert "A new study created" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["PopulationBasedTraining", "pb2:PB2"])
+def test_a_scheduler_that_changes_points_is_refused(toy, name: str):
+    use = f"ray.tune.schedulers.{name}" if ":" in name else f"ray.tune.schedulers:{name}"
+    component = Component(use=use, hyperparam_mutations={"rate": [0.1, 0.2]})
+    if ":" in name:
+        component = Component(use=use, hyperparam_bounds={"rate": [0.1, 0.2]})
+    with pytest.raises(ComponentError, match="changes a point's values while it trains"):
+        searching.scheduler(component)
 
 
 class TestIntermediate:
