@@ -58,7 +58,8 @@ class Ending:
         artifacts = [*written, *([] if page is None else [page.parent])]
         self._ledger.finish(state, numbers | counts, artifacts)
         self._deafen()
-        self._settle("failed" if self._ledger.broken else state, ended=time.time())
+        state = "failed" if self._ledger.broken else state
+        self._settle(state, ended=time.time())
         self._announce(state, headline)
         if self._ledger.broken is not None:
             missing = f"then log what is missing: the same command with --resume {self._directory.id}"
