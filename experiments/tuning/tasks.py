@@ -14,7 +14,7 @@ from experiments.tuning.metrics import chi2_terms, difference
 from experiments.tuning.uncertainty import Uncertainty
 from experiments.tuning.weights import Weighting, build_weighting
 from lblhep.recipe import Component
-from lblhep.surrogates import Chi2, Surrogate, Tune, fit_polynomials, fit_rationals, hold_out, tune
+from lblhep.surrogates import Chi2, HoldOut, Surrogate, Tune, fit_polynomials, fit_rationals, hold_out, tune
 from lblhep.tasks import Bench
 from lblhep.trials import Trial
 
@@ -34,6 +34,16 @@ class FitSurrogates:
             return fit_polynomials(grid, self.order)
         numerator, denominator = self.order
         return fit_rationals(grid, (numerator, denominator))
+
+
+class LeaveOut:
+    """How well the surrogates predict points left out, in ``folds`` random parts: rationals are refitted."""
+
+    def __init__(self, *, folds: int = 8) -> None:
+        self.folds = folds
+
+    def __call__(self, surrogates: Surrogate) -> HoldOut:
+        return hold_out(surrogates, self.folds)
 
 
 class TuneTo:
@@ -122,6 +132,7 @@ class Judge:
         bench: Bench,
         trial: Trial,
         surrogates: Surrogate,
+        left_out: HoldOut,
         tuned: Tune,
         uncertainty: Uncertainty,
         run: Prediction,
@@ -147,7 +158,6 @@ class Judge:
                 f"{name}_gain": gain,
                 f"{name}_gain_error": error,
             }
-        held = hold_out(surrogates)
         bench.save(
             trial,
             "bins",
@@ -158,7 +168,7 @@ class Judge:
                 "monash_error": monash.errors,
                 "surrogate": surrogates.values(tuned.values),
                 "surrogate_error": np.sqrt(np.diag(surrogates.covariance(tuned.values))),
-                "hold_out": held.relative_rms,
+                "hold_out": left_out.relative_rms,
             },
         )
         bench.save(
