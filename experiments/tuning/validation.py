@@ -16,6 +16,7 @@ from lblhep.report import COLOURS, Launched, Page, new_figure
 from lblhep.surrogates import ONE_SIGMA
 
 Headline = Mapping[str, str | float]
+A_ROW = 3  # panels
 LABELS = {
     "plain": "data's errors alone",
     "log_det": "surrogates' covariance, ln det",
@@ -73,23 +74,28 @@ class CoverageReport:
         }
 
     def _distributions(self, launch: Launched, groups: pd.DataFrame) -> Figure:
+        rows = -(-len(groups) // A_ROW)
         figure, axes = new_figure(
-            1, len(groups), width=4.2 * len(groups), height=4.2, squeeze=False, sharey=True
+            rows, A_ROW, width=13, height=4 * rows, squeeze=False, sharex=True, sharey=True
         )
-        for panel, (_, g) in zip(axes[0], groups.iterrows(), strict=True):
+        for panel in axes.flat[len(groups) :]:
+            panel.set_visible(False)
+        for panel, (_, g) in zip(axes.flat, groups.iterrows(), strict=False):
             arrays = launch.group_arrays(g["group"])
             ndf = int(g["ndf"])
             edges = np.linspace(*(chi2(ndf).ppf([1e-5, 1 - 1e-7]) / ndf), 50)
             for colour, form, values in zip(COLOURS, FORMS, arrays["chi2"].T, strict=False):
+                # Normalised to all of them, of which some may lie beyond the frame.
+                share = np.full(len(values), 1 / (len(values) * (edges[1] - edges[0])))
                 panel.hist(
-                    values / ndf, edges, density=True, histtype="step", color=colour, label=LABELS[form]
+                    values / ndf, edges, weights=share, histtype="step", color=colour, label=LABELS[form]
                 )
             panel.plot(
                 edges, ndf * chi2(ndf).pdf(ndf * edges), color="black", lw=1, label=f"chi2, {ndf} d.o.f."
             )
             panel.set(xlabel=r"$\chi^2$ / ndf", title=f"noise {g['noise']:.3g}")
-        axes[0, 0].set_ylabel("Density")
-        axes[0, -1].legend(fontsize=8)
+            panel.set_ylabel("Density")
+        axes[0, 0].legend(fontsize=8)
         return figure
 
 
