@@ -24,13 +24,6 @@ def chi2_terms(bins: pd.DataFrame, prediction: Prediction) -> Floats:
     return np.asarray((prediction.values - bins["value"].to_numpy()) ** 2 / variance)
 
 
-def chi2_by_observable(bins: pd.DataFrame, prediction: Prediction) -> pd.DataFrame:
-    """A row for each table: experiment, table, observable, ``bins``, ``chi2``."""
-    terms = bins.assign(chi2=chi2_terms(bins, prediction))
-    tables = terms.groupby(["experiment", "table", "observable"], sort=False)["chi2"]
-    return tables.agg(bins="size", chi2="sum").reset_index()
-
-
 def difference(bins: pd.DataFrame, first: Prediction, second: Prediction) -> tuple[float, float]:
     """chi2 of ``first`` less that of ``second`` and its Monte Carlo error, from both samples' covariances.
 

@@ -128,11 +128,10 @@ def judge(objective: Chi2, truth: Floats) -> Judged:
     held = np.eye(len(truth), dtype=np.bool_)
     starts = np.where(held, truth, best.values)
     refitted = descend(objective, starts, box.low, box.high, ~held).values
-    with np.errstate(divide="ignore", invalid="ignore"):
-        variance, hessian = (
-            np.where(best.inside, np.diag(matrix), np.nan)
-            for matrix in (best.covariance, best.hessian_covariance)
-        )
-        pulls, hessian_pulls = ((best.values - truth) / np.sqrt(v) for v in (variance, hessian))
-        stretch = np.where(best.inside, variance / hessian, 1.0)
+    errors, by_hessian = (
+        np.sqrt(np.where(best.inside, np.diag(matrix), np.nan))
+        for matrix in (best.covariance, best.hessian_covariance)
+    )
+    pulls, hessian_pulls = (best.values - truth) / errors, (best.values - truth) / by_hessian
+    stretch = np.where(best.inside, (errors / by_hessian) ** 2, 1.0)
     return Judged(best.chi2, pulls, hessian_pulls, (refitted - best.minimum) / stretch)

@@ -13,6 +13,7 @@ than 1 makes this no chi2 variable and 2 H^-1 no covariance; bins of weight 0 ar
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -126,11 +127,12 @@ class Chi2:
         """r (..., B) at points (..., d) and its derivatives (..., B, d)."""
         return self._residuals(points), self._root_weights[:, None] * self.surrogate.gradients(points)
 
-    def solve(self, point: Floats, columns: Floats) -> Floats:
-        """Sigma(p)^-1 times columns (B, c), at a point (d,)."""
+    def solver(self, point: Floats) -> Callable[[Floats], Floats]:
+        """What multiplies columns (B, c) by Sigma(p)^-1 at a point (d,), which is factorised once."""
         if self.sigma.constant:
-            return self._precisely(columns)
-        return np.asarray(cho_solve(_factor(self.sigma(point)), columns))
+            return self._precisely
+        factor = _factor(self.sigma(point))
+        return lambda columns: np.asarray(cho_solve(factor, columns))
 
     def expand(self, points: Floats) -> Expansion:
         """Value, gradient and Gauss-Newton curvature at points (S, d)."""

@@ -58,15 +58,14 @@ def score(objective: Chi2, point: ArrayLike) -> Score:
         raise ValueError("the score is that of chi2 without ln det Sigma: Chi2(..., log_det=False)")
     p = np.asarray(point, dtype=np.float64)
     residuals, slopes = objective.residuals(p)
-    solved = objective.solve(p, np.column_stack([residuals, slopes]))
+    solve = objective.solver(p)
+    z = solve(residuals[:, None])[:, 0]
     if objective.sigma.fit_covariance:
         values, derivatives = objective.surrogate.loadings(p)  # U (B, N), dU (B, N, d)
-        z = solved[:, 0]
         # A_j z = (C * dU_j U^T) z, of which no (B, B) matrix but C is needed for each parameter.
         shared = np.einsum("bij,ci->bcj", derivatives, values, optimize=True)
         slopes = slopes - np.einsum("bc,bcj,c->bj", objective.sigma.correlation, shared, z, optimize=True)
-        solved = np.column_stack([z, objective.solve(p, slopes)])
-    return Score(slopes.T @ solved[:, 0], slopes.T @ solved[:, 1:])
+    return Score(slopes.T @ z, slopes.T @ solve(slopes))
 
 
 def slope_noise(objective: Chi2, point: ArrayLike) -> Floats:
@@ -79,7 +78,7 @@ def slope_noise(objective: Chi2, point: ArrayLike) -> Floats:
     p = np.asarray(point, dtype=np.float64)
     _, slopes = objective.residuals(p)
     _, derivatives = objective.surrogate.loadings(p)
-    precision = objective.solve(p, np.eye(len(slopes)))
+    precision = objective.solver(p)(np.eye(len(slopes)))
     correlated = precision * objective.sigma.correlation
     noise = np.einsum("bc,bij,cij->j", correlated, derivatives, derivatives, optimize=True)
     return np.asarray(noise / np.einsum("bj,bc,cj->j", slopes, precision, slopes, optimize=True))
