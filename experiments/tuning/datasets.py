@@ -23,8 +23,8 @@ PLACE = ("experiment", "table", "observable", "x_low", "x_high")
 class Measured:
     """Published distributions, a row a bin in ``bins``: ``PLACE``, ``value`` and ``error``.
 
-    Of asymmetric errors the larger one counts.  ``experiments`` (default all) and ``leave_out`` (names of
-    observables) choose among the tables.  With ``rates_once`` the spectra that integrate to the mean
+    Of asymmetric errors the larger one counts.  ``experiments`` and ``observables`` choose among the tables
+    (default all).  With ``rates_once`` the spectra that integrate to the mean
     multiplicity are divided by their integral: with diagonal errors that one number would otherwise count
     thirteen times.
     """
@@ -34,22 +34,22 @@ class Measured:
         data: Any,
         *,
         experiments: Sequence[str] = (),
-        leave_out: Sequence[str] = (),
+        observables: Sequence[str] = (),
         rates_once: bool = True,
     ) -> None:
         columns = data.columns([*PLACE, "value", "error_down", "error_up"])
         bins = pd.DataFrame({name: columns[name] for name in PLACE})
         bins["value"] = columns["value"]
         bins["error"] = np.maximum(columns["error_down"], columns["error_up"])
-        for name, chosen in (("experiment", experiments), ("observable", leave_out)):
+        kept = np.ones(len(bins), dtype=np.bool_)
+        for name, chosen in (("experiment", experiments), ("observable", observables)):
             unknown = sorted(set(chosen) - set(bins[name]))
             if unknown:
                 raise ValueError(
                     f"{unknown[0]!r} is no {name}; there are {', '.join(sorted(set(bins[name])))}"
                 )
-        kept = ~bins["observable"].isin(leave_out)
-        if experiments:
-            kept &= bins["experiment"].isin(experiments)
+            if chosen:
+                kept &= bins[name].isin(chosen).to_numpy()
         self.rates_once = rates_once
         self.bins = bins[kept].reset_index(drop=True)
         if rates_once:

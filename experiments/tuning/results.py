@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,19 @@ import pandas as pd
 from experiments.tuning.datasets import Measured
 from lblhep.report import Launched
 
-PREDICTIONS = ("run", "monash", "surrogate")
+EXPERIMENT_AXIS = "experiment"
+
+
+class Key(NamedTuple):
+    """What tells a tune from the others: the experiment that it was fitted to, and its other axes' values."""
+
+    experiment: str
+    variant: str
+
+    @property
+    def label(self) -> str:
+        """Both, as a legend shows them."""
+        return ", ".join(filter(None, [self.experiment.split("_")[0], self.variant]))
 
 
 class Results:
@@ -21,12 +34,18 @@ class Results:
         arguments = launch.recipe.datasets["measured"].arguments
         self.bins = Measured(launch.sample("measured"), **arguments).bins
         rows = launch.rows
-        self.rows = rows[rows["status"] == "finished"].reset_index(drop=True)
+        rows = rows[rows["status"] == "finished"]
+        self.rows: dict[Key, pd.Series] = {self._key(row): row for _, row in rows.iterrows()}
         box = launch.sample("grid").card.sources.produce[0].arguments["box"]
         self.box: dict[str, tuple[float, float]] = {name: (low, high) for name, (low, high) in box.items()}
 
+    def _key(self, row: pd.Series) -> Key:
+        others = [axis for axis in self.launch.recipe.trials.axes_of_trial if axis != EXPERIMENT_AXIS]
+        fitted = self.predictions(row["trial"])["fitted"]
+        return Key(self.bins["experiment"][fitted].iloc[0], ", ".join(str(row[axis]) for axis in others))
+
     def predictions(self, trial: str) -> pd.DataFrame:
-        """The bins with the trial's predictions and their errors beside the data."""
+        """The bins with the trial's predictions, their errors and chi2 beside the data (``tasks.Judge``)."""
         return self.bins.assign(**self.launch.arrays(trial, "bins"))
 
     def tune(self, trial: str) -> Mapping[str, np.ndarray]:
@@ -37,26 +56,17 @@ class Results:
         """The 68 % contour (n, 2) of each pair of parameters, "first-second"."""
         return self.launch.arrays(trial, "contours")
 
-    def label(self, row: pd.Series) -> str:
-        """What tells a trial from the others: its values of the axes."""
-        return ", ".join(str(row[axis]) for axis in self.launch.recipe.trials.axes_of_trial) or "tune"
-
-    def one_for_each_experiment(self) -> pd.DataFrame:
-        """The first tune to each experiment: of many that differ little a reader wants to see one."""
-        axes = self.launch.recipe.trials.axes_of_trial
-        return self.rows.drop_duplicates("experiment") if "experiment" in axes else self.rows.head(1)
+    def first_of_each_experiment(self) -> list[Key]:
+        """Of many tunes to an experiment that differ little a reader wants to see one."""
+        return list({key.experiment: key for key in reversed(self.rows)}.values())[::-1]
 
     def observables(self, trial: str) -> pd.DataFrame:
         """A row a table: chi2 of Pythia at the tuned point and at Monash, bins, worst hold-out."""
-        bins = self.predictions(trial)
-        data, error = bins["value"], bins["error"]
-        for name in ("run", "monash"):
-            variance = error**2 + bins[f"{name}_error"] ** 2
-            bins[f"chi2_{name}"] = (bins[name] - data) ** 2 / variance
-        tables = bins.groupby(["experiment", "table", "observable"], sort=False)
+        tables = self.predictions(trial).groupby(["experiment", "table", "observable"], sort=False)
         return tables.agg(
             bins=("value", "size"),
             tuned=("chi2_run", "sum"),
             monash=("chi2_monash", "sum"),
             hold_out=("hold_out", "max"),
+            fitted=("fitted", "first"),
         ).reset_index()

@@ -169,6 +169,9 @@ class Judge:
                 "surrogate": surrogates.values(tuned.values),
                 "surrogate_error": np.sqrt(np.diag(surrogates.covariance(tuned.values))),
                 "hold_out": left_out.relative_rms,
+                "chi2_run": chi2_terms(bins, run),
+                "chi2_monash": chi2_terms(bins, monash),
+                "fitted": fitted,
             },
         )
         bench.save(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -40,8 +41,9 @@ class WeightsReport:
 
 
 def as_yaml(weights: Mapping[str, float]) -> str:
-    """The mapping as it stands in a recipe."""
-    return "\n".join(["weights:", *(f"  {table}: {weight:.3g}" for table, weight in weights.items())])
+    """The mapping as it stands in a recipe, on lines that fit there."""
+    entries = ", ".join(f"{table}: {weight:.2g}" for table, weight in weights.items())
+    return textwrap.fill(f"weights: {{{entries}}}", 110, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _spread(launch: Launched) -> pd.DataFrame:
