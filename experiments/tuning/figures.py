@@ -40,8 +40,8 @@ def cumulative(tunes: Mapping[Key, pd.DataFrame]) -> Figure:
             for key, part in parts.items():
                 label = key.variant or "tuned"
                 _share_below(panel, part["tuned"] / part["bins"], label=label, **styles[key])
-            part_name = "its own" if fitted else "held-out"
-            panel.set_title(f"Tuned to {experiment}: {len(first)} {part_name} observables", fontsize=11)
+            which = f"its own {len(first)}" if fitted else f"{len(first)} held-out"
+            panel.set_title(f"Tuned to {experiment}: {which} observables", fontsize=11)
             panel.axvline(1, color="grey", lw=0.8, ls=":")
             panel.set(xscale="log", ylim=(0, 1.05))
         row[0].set_ylabel("Share of observables below")

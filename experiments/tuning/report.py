@@ -54,7 +54,9 @@ class TuneReport:
         page.heading("Pythia run again at the tuned points")
         page.text(
             "chi2 = sum of (MC - data)^2 / (data error^2 + MC error^2) over bins, from new events: "
-            "no surrogate is in it. *Gain* is Monash's chi2 less the tune's, with its Monte Carlo error."
+            "no surrogate is in it. *Gain* is Monash's chi2 less the tune's, with its Monte Carlo error. "
+            "*Each predicted*: every observable of the fitted experiment by a tune to its others "
+            "(surrogates, data errors alone). Choose among tunes by it; the held-out experiment then judges."
         )
         page.table(
             tables.judgement(results), "On the experiment that was fitted, and on the one that was not."

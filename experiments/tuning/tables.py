@@ -67,6 +67,7 @@ def judgement(results: Results) -> pd.DataFrame:
             "bins": "fitted" if part == "tuned" else "held out",
             "number": int(row[f"{part}_bins"]),
             "chi2": row[f"{part}_chi2"],
+            "each predicted": f"{row['predicted_chi2']:.0f}" if part == "tuned" else "",
             "chi2, Monash": row[f"{part}_chi2_monash"],
             "gain": f"{row[f'{part}_gain']:.0f} +- {row[f'{part}_gain_error']:.0f}",
         }

@@ -19,7 +19,6 @@ from lblhep.tasks import Bench
 from lblhep.trials import Trial
 
 Floats = NDArray[np.float64]
-FROM_THE_PLAIN_FIT = 3  # starts of a fit with covariance: the plain fit has looked everywhere
 
 
 class FitSurrogates:
@@ -84,12 +83,8 @@ class TuneTo:
         weights = np.zeros(len(bins))
         weights[fitted] = self.weighting(bins[fitted], surrogates.only(fitted))
         errors = np.hypot(bins["error"], self.model_error * bins["value"])
-        data = {"data": bins["value"], "errors": errors, "weights": weights}
-        plain = tune(Chi2(surrogates, **data), starts=self.starts)
-        if not self.form:
-            return plain
-        near = plain.values + np.linspace(0, 0.02, FROM_THE_PLAIN_FIT)[:, None] * (plain.low - plain.values)
-        return tune(Chi2(surrogates, **data, **self.form), starts=near)
+        chi2 = Chi2(surrogates, bins["value"], errors=errors, weights=weights, **self.form)
+        return tune(chi2, starts=self.starts)
 
 
 class RunPythia:
@@ -123,8 +118,9 @@ def _run(
 class Judge:
     """What the tune is worth: parameters, and chi2 of Pythia run again against the data, beside Monash's.
 
-    ``tuned_chi2`` and ``held_out_chi2`` are of the experiment that was fitted and of the other; ``gain`` is
-    Monash's chi2 less the tune's, with its Monte Carlo error.
+    ``predicted_chi2`` is that of ``PredictObservables``.  ``tuned_chi2`` and ``held_out_chi2`` are of the
+    experiment that was fitted and of the other; ``gain`` is Monash's chi2 less the tune's, with its Monte
+    Carlo error.
     """
 
     def __call__(
@@ -135,6 +131,7 @@ class Judge:
         left_out: HoldOut,
         tuned: Tune,
         uncertainty: Uncertainty,
+        predicted: float,
         run: Prediction,
         monash: Prediction,
     ) -> Mapping[str, float]:
@@ -148,6 +145,7 @@ class Judge:
             row |= {name: float(value), f"{name}_error": float(error), f"{name}_at_bound": float(bound)}
         row |= {"minimum_chi2": tuned.chi2, "ndf": float(tuned.ndf), "reached": tuned.reached / tuned.starts}
         row["slope_noise"] = float(uncertainty.slope_noise.max())
+        row["predicted_chi2"] = predicted
         for name, rows in (("tuned", fitted), ("held_out", ~fitted)):
             part = bins[rows]
             gain, error = difference(part, monash.of(rows), run.of(rows))
