@@ -12,7 +12,7 @@ coordinates are, the event has every particle on its mass shell with E > 0 and c
 generative model that fills the unit cube cannot violate either.  In the last step nothing but one particle is
 left and the mass says nothing; the first azimuth is that of the event as a whole.
 
-(Phase space as such a chain: F. James, CERN 68-15 (1968).)  Momenta are (E, px, py, pz), GeV, float64.
+(Phase space as such a chain: F. James, CERN 68-15 (1968).)  Momenta are (px, py, pz, E), GeV, float64.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def coordinates(step: Step, particle: Tensor) -> Tensor:
     energy, rest_mass = invariant_mass(step.system), invariant_mass(step.system - particle)
     room = energy - step.mass - step.left
     mass = torch.where(step.last | (room <= 0), 0.5, (rest_mass - step.left) / room)
-    momentum = _boost(particle[:, 1:], step.mass, step.system * particle.new_tensor([1, -1, -1, -1]))
+    momentum = _boost(particle[:, :3], step.mass, step.system * particle.new_tensor([-1, -1, -1, 1]))
     polar = (1 + momentum[:, 2] / momentum.norm(dim=1).clamp_min(1e-300)) / 2
     turned = torch.atan2(momentum[:, 1], momentum[:, 0]) - _azimuth(step.system)
     return torch.stack([mass, polar, (turned / (2 * torch.pi)) % 1], dim=1).clamp(0, 1)
@@ -69,18 +69,18 @@ def two_body_momentum(energy: Tensor, first: Tensor, second: Tensor) -> Tensor:
 
 def invariant_mass(momenta: Tensor) -> Tensor:
     """sqrt(E^2 - p^2), 0 where round-off makes it negative."""
-    return (momenta[..., 0] ** 2 - (momenta[..., 1:] ** 2).sum(-1)).clamp_min(0).sqrt()
+    return (momenta[..., 3] ** 2 - (momenta[..., :3] ** 2).sum(-1)).clamp_min(0).sqrt()
 
 
 def on_shell(momentum: Tensor, mass: Tensor) -> Tensor:
     """(N, 4) from three-momenta (N, 3) and masses (N,)."""
     energy = ((momentum**2).sum(-1) + mass**2).sqrt()
-    return torch.cat([energy[..., None], momentum], dim=-1)
+    return torch.cat([momentum, energy[..., None]], dim=-1)
 
 
 def _azimuth(system: Tensor) -> Tensor:
     """The azimuth of the system's transverse momentum; 0 for one at rest."""
-    x, y = system[:, 1], system[:, 2]
+    x, y = system[:, 0], system[:, 1]
     at_rest = (x == 0) & (y == 0)
     return torch.where(at_rest, 0.0, torch.atan2(y, torch.where(at_rest, 1.0, x)))
 
@@ -88,7 +88,7 @@ def _azimuth(system: Tensor) -> Tensor:
 def _boost(momentum: Tensor, mass: Tensor, system: Tensor) -> Tensor:
     """Three-momenta (N, 3), given in the rest frame of ``system`` (N, 4), where that moves as it does."""
     energy = ((momentum**2).sum(-1) + mass**2).sqrt()
-    velocity, system_mass = system[:, 1:], invariant_mass(system)
-    along = (momentum * velocity).sum(-1)
-    factor = (along / (system[:, 0] + system_mass) + energy) / system_mass
-    return momentum + factor[:, None] * velocity
+    direction, system_mass = system[:, :3], invariant_mass(system)
+    along = (momentum * direction).sum(-1)
+    factor = (along / (system[:, 3] + system_mass) + energy) / system_mass
+    return momentum + factor[:, None] * direction
