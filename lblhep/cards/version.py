@@ -133,11 +133,16 @@ def _without_docstrings(tree: ast.Module) -> ast.Module:
 
 
 def _foreign(package: str, own: set[str]) -> bool:
-    """Whether a top-level package is Python's or pip's, so that its version says what it is."""
+    """Whether a top-level package is Python's or pip's, so that its version says what it is.
+
+    So is one that is not installed: a producer may import an optional package, and the card is still read.
+    """
     if package in own:
         return False
     spec = _spec(package)
-    places = [spec.origin or "", *(spec.submodule_search_locations or ())] if spec else []
+    if spec is None:
+        return True
+    places = [spec.origin or "", *(spec.submodule_search_locations or ())]
     return package in sys.stdlib_module_names or any(_SITE & set(Path(place).parts) for place in places)
 
 

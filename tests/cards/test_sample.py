@@ -6,9 +6,10 @@ import errno
 import hashlib
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from lblhep.cards import fingerprint, forget, open_sample, sample, verify
+from lblhep.cards import content_digest, fingerprint, forget, open_sample, sample, verify
 from lblhep.errors import CardError
 
 
@@ -113,3 +114,46 @@ def test_data_outlive_their_source(write_card, workspace):
     open_sample(workspace, "tiny")
     file.unlink()
     assert len(open_sample(workspace, "tiny")) == 1
+
+
+RAGGED = """
+import numpy as np
+import pyarrow as pa
+
+def tracks(events):
+    count = np.arange(events.start, events.stop) % 3
+    offsets = np.concatenate([[0], np.cumsum(count)]).astype(np.int32)
+    pt = events.generator().exponential(size=offsets[-1])
+    return pa.table({"event": np.arange(events.start, events.stop),
+                     "pt": pa.ListArray.from_arrays(offsets, pt)})
+"""
+
+
+def test_lists_of_any_length(write_card, workspace):
+    """Made in ranges, written, read and verified like numbers; an event may have none."""
+    (workspace / "tiny_producer.py").write_text(RAGGED)
+    head = """\
+schema: lblhep/card@1
+name: tiny
+title: Tracks
+licence: CC0-1.0
+citation: none
+columns:
+  event: {unit: "1", role: id, description: number}
+  pt: {unit: GeV, role: observable, description: each track's}
+"""
+    card = write_card(
+        "sources:\n  produce:\n    - {use: 'tiny_producer:tracks', events: 25, range: 10, seed: 1}\n",
+        head=head,
+    )
+    made = open_sample(workspace, "tiny")
+    pt = made.table(["pt"])["pt"].combine_chunks()
+    assert np.diff(pt.offsets.to_numpy()).tolist() == [i % 3 for i in range(25)]
+    import tiny_producer
+
+    ranges = [tiny_producer.tracks(events) for events in card.sources.produce[0].ranges()]
+    assert made.content == content_digest(pa.concat_tables(ranges))
+    expected = [row for table in ranges for row in table["pt"].to_pylist()]
+    assert pt.to_pylist() == expected
+    assert [row.tolist() for row in made.columns(["pt"])["pt"]] == expected
+    assert [finding.verdict for finding in verify(card)] == ["ok"]

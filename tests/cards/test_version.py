@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 
 import pytest
 
@@ -82,6 +83,25 @@ def test_a_producer_that_is_not_there(write_card):
     )
     with pytest.raises(ComponentError, match="no module tiny_produce"):
         fingerprint(card)
+
+
+def test_an_optional_package_that_is_not_installed(write_card, workspace):
+    """Its card can be read; once the package is there, the data are others."""
+    producer = workspace / "tiny_producer.py"
+    producer.write_text(producer.read_text() + "\ndef more():\n    from tiny_option.deep import f\n")
+    card = write_card()
+    before = fingerprint(card)
+    assert code_version("tiny_producer:numbers")["tiny_option"] == "absent"
+    installed = workspace / "site-packages"
+    (installed / "tiny_option").mkdir(parents=True)
+    (installed / "tiny_option" / "__init__.py").touch()
+    (installed / "tiny_option-1.5.dist-info").mkdir()
+    (installed / "tiny_option-1.5.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: tiny_option\nVersion: 1.5\n"
+    )
+    sys.path.append(str(installed))
+    assert code_version("tiny_producer:numbers")["tiny_option"] == "1.5"
+    assert fingerprint(card) != before
 
 
 def test_an_unchecked_local_file_is_known_by_its_bytes(write_card, workspace):
