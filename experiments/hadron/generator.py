@@ -1,0 +1,89 @@
+"""Pion-proton collisions from the low-energy hadronic interactions of Pythia 8 (arXiv:2005.05658)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pythia8mc
+
+from experiments.hadron.species import PROTON
+
+LARGEST_SEED = 900_000_000
+# At 0.35 GeV one collision of pi+ p in a thousand is inelastic, at 0.5 GeV one in thirty.
+MAX_COLLISIONS = 200_000
+
+Particle = tuple[int, float, float, float, float]  # PDG code, px, py, pz, E in GeV
+
+PROCESS = (
+    f"Beams:idB = {PROTON}",
+    "Beams:eCM = 5.",
+    "Beams:allowVariableEnergy = on",
+    "LowEnergyQCD:all = on",
+    # c tau in mm: pi0 (2.6e-5) is stable; eta, Sigma0 and all that decays by the strong force are not.
+    "ParticleDecays:limitTau0 = on",
+    "ParticleDecays:tau0Max = 1e-5",
+    "311:mayDecay = off",
+)
+DECAYS = PROCESS[-3:]
+
+
+def start(commands: tuple[str, ...], seed: int) -> Any:
+    """A Pythia with ``commands``, whose decays leave K0 and its antiparticle, never K0S or K0L."""
+    pythia = pythia8mc.Pythia("", False)
+    for command in ("Print:quiet = on", "Random:setSeed = on", f"Random:seed = {seed}", *commands):
+        if not pythia.readString(command):
+            raise ValueError(f"Pythia does not understand {command!r}")
+    for command in flavoured_kaons(pythia.particleData):
+        pythia.readString(command)
+    if not pythia.init():
+        raise RuntimeError(f"Pythia failed to initialise with {', '.join(commands)}")
+    return pythia
+
+
+def flavoured_kaons(data: Any) -> Iterator[str]:
+    """Commands that make a meson's decay to K0S K0L, 2 K0S or 2 K0L (phi, f0, a0, ...) one to K0 and anti-K0.
+
+    The pair is the same state in another basis, and in this one each particle has its strangeness.
+    """
+    code = data.nextId(1)
+    while code:
+        entry = data.findParticle(code)
+        for number in range(entry.sizeChannels()):
+            channel = entry.channel(number)
+            products = [channel.product(i) for i in range(channel.multiplicity())]
+            if len(products) == 2 and set(products) <= {130, 310}:
+                yield f"{code}:{number}:products = 311 -311"
+        code = data.nextId(code)
+
+
+def final_particles(event: Any) -> list[Particle]:
+    """What is left in a Pythia event, in its order."""
+    return [(p.id(), p.px(), p.py(), p.pz(), p.e()) for p in event if p.status() > 0]
+
+
+class Collider:
+    """Pions of one charge on protons, in their centre of mass."""
+
+    def __init__(self, beam: int, seed: int) -> None:
+        self.pythia = start((*PROCESS, f"Beams:idA = {beam}"), seed)
+        self.elastic = {beam, PROTON}
+
+    def collide(self, sqrt_s: float) -> bool:
+        """Make one collision at ``sqrt_s`` (GeV); False if Pythia gives it up (none of two million)."""
+        self.pythia.setKinematics(sqrt_s)
+        collided: bool = self.pythia.next()
+        return collided
+
+    def is_elastic(self) -> bool:
+        """Whether the collision left the pion and the proton that came in, and nothing else."""
+        event = self.pythia.event
+        # Of two particles that are left, the last two entries are the ones.
+        return event.nFinal() == 2 and {event.back().id(), event[event.size() - 2].id()} == self.elastic
+
+    def inelastic(self, sqrt_s: float) -> list[Particle]:
+        """What the next inelastic collision at ``sqrt_s`` (GeV) leaves."""
+        for _ in range(MAX_COLLISIONS):
+            if self.collide(sqrt_s) and not self.is_elastic():
+                return final_particles(self.pythia.event)
+        raise RuntimeError(f"no inelastic collision in {MAX_COLLISIONS} at sqrt(s) = {sqrt_s} GeV")
