@@ -1,0 +1,60 @@
+"""Pythia's cross-sections of pi+ p and pi- p against the pion's kinetic energy, by class of collision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from experiments.hadron.generator import LARGEST_SEED, Collider
+from experiments.hadron.kinematics import PION_MASS, PROTON_MASS, centre_of_mass_energy
+from experiments.hadron.species import PI_MINUS, PI_PLUS, PROTON
+from lblhep.cards.ranges import EventRange
+
+# Pythia's numbers of the classes that pi p has; X is what a hadron is excited to.
+CLASSES = {
+    "nondiffractive": 1,
+    "elastic": 2,
+    "pion_dissociation": 3,  # pi p -> X p
+    "proton_dissociation": 4,  # pi p -> pi X
+    "double_dissociation": 5,
+    "resonant": 9,  # s-channel; decays back to pi p among them
+}
+DIGITS = 6  # of a cross-section in mb
+
+
+def pion_proton_sigma(
+    events: EventRange, *, energy: Sequence[float], points: int, collisions: int
+) -> pa.Table:
+    """One row a pion and energy: ``points`` energies (GeV, equal steps of the logarithm) of pi+, then of pi-.
+
+    ``inelastic`` is the total times the fraction of ``collisions`` that were inelastic in the sample's sense;
+    its error is the square root of the fraction's variance if every fraction was as likely beforehand.
+    """
+    rng = events.generator()
+    rows = np.arange(events.start, events.stop)
+    beam = np.where(rows < points, PI_PLUS, PI_MINUS)
+    kinetic_energy = np.geomspace(*energy, points)[rows % points]
+    sqrt_s = centre_of_mass_energy(kinetic_energy).tolist()
+    colliders = {pion: Collider(pion, int(rng.integers(1, LARGEST_SEED))) for pion in (PI_PLUS, PI_MINUS)}
+    columns: dict[str, list[float]] = {name: [] for name in ("total", *CLASSES)}
+    inelastic = []
+    for pion, e in zip(beam.tolist(), sqrt_s, strict=True):
+        at = (pion, PROTON, e, PION_MASS, PROTON_MASS)
+        pythia = colliders[pion].pythia
+        columns["total"].append(pythia.getSigmaTotal(*at))
+        for name, number in CLASSES.items():
+            columns[name].append(pythia.getSigmaPartial(*at, number))
+        inelastic.append(_count_inelastic(colliders[pion], e, collisions))
+    total, k = np.array(columns["total"]), np.array(inelastic)
+    variance = (k + 1) * (collisions - k + 1) / ((collisions + 2) ** 2 * (collisions + 3))
+    sigma = columns | {"inelastic": total * k / collisions, "inelastic_error": total * np.sqrt(variance)}
+    return pa.table(
+        {"event": rows, "beam": beam, "kinetic_energy": kinetic_energy}
+        | {name: np.round(values, DIGITS) for name, values in sigma.items()}
+    )
+
+
+def _count_inelastic(collider: Collider, sqrt_s: float, collisions: int) -> int:
+    return sum(collider.collide(sqrt_s) and not collider.is_elastic() for _ in range(collisions))
