@@ -1,0 +1,37 @@
+"""The cards of the study: their columns, and samples that have no seed in common."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from experiments.hadron.events import COLUMNS
+from lblhep.cards import read_card
+
+REPOSITORY = Path(__file__).parents[3]
+GENERATORS = ("pion-proton-pythia8", "pion-proton-pythia8-test", "pion-proton-urqmd")
+
+
+@pytest.mark.parametrize("name", [*GENERATORS, "pion-proton-geant4"])
+def test_columns(name):
+    assert tuple(read_card(REPOSITORY, name).columns) == COLUMNS
+
+
+def test_no_two_samples_share_a_seed():
+    seeds = [
+        events.seed
+        for name in GENERATORS
+        for source in read_card(REPOSITORY, name).sources.produce
+        for events in source.ranges()
+    ]
+    assert len(seeds) == len(set(seeds)) == 30 + 3 * 40 + 4
+
+
+def test_the_test_card_has_forty_samples_of_ten_thousand_at_each_energy():
+    sources = read_card(REPOSITORY, "pion-proton-pythia8-test").sources.produce
+    assert [source.arguments for source in sources] == [{"energy": 0.7}, {"energy": 3.0}, {"energy": 12.0}]
+    for source, first in zip(sources, (0, 1_000_000, 2_000_000), strict=True):
+        ranges = list(source.ranges())
+        assert [len(events) for events in ranges] == [10_000] * 40
+        assert ranges[0].start == first
