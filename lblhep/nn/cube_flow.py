@@ -50,11 +50,16 @@ class CubeFlow(nn.Module):
             parts.append(log_slope)
         return torch.stack(parts, dim=1)
 
-    def sample(self, uniform: Tensor, context: Tensor) -> Tensor:
-        """Points (N, dimensions) from even random numbers of the same shape."""
+    def sample(self, uniform: Tensor, context: Tensor, meant: Tensor | None = None) -> Tensor:
+        """Points (N, dimensions) from even random numbers of the same shape.
+
+        Where ``meant`` (N, dimensions) is false, a coordinate is the even random number itself.
+        """
         u = uniform[:, :0]
         for i in range(self.dimensions):
             new, _ = self._spline(i, uniform[:, i], u, context, inverse=True)
+            if meant is not None:
+                new = torch.where(meant[:, i], new, uniform[:, i])
             u = torch.cat([u, new[:, None].clamp(0, 1)], dim=1)
         return u
 

@@ -3,9 +3,9 @@
 A system of mass W decays into one particle and the system of all others, that one into the next particle and
 the rest, and so on.  A step has three coordinates:
 
-    mass       (W' - sum of the masses left) / (W - m - sum of the masses left), W' the mass of what is left;
     polar      (1 + cos theta) / 2 of the particle in the system's rest frame, against the beam's axis;
-    azimuth    phi / 2 pi there, counted from the transverse momentum of the system.
+    azimuth    phi / 2 pi there, counted from the transverse momentum of the system;
+    mass       (W' - sum of the masses left) / (W - m - sum of the masses left), W' the mass of what is left.
 
 Rest frames are reached by one boost without rotation, so the beam's axis is the same in all.  Whatever the
 coordinates are, the event has every particle on its mass shell with E > 0 and conserves four-momentum: a
@@ -39,14 +39,14 @@ def split(step: Step, coordinates: Tensor) -> tuple[Tensor, Tensor]:
     """The particle (N, 4) and what is left of the system (N, 4), from coordinates (N, 3) in [0, 1]."""
     energy = invariant_mass(step.system)
     room = (energy - step.mass - step.left).clamp_min(0)
-    rest_mass = torch.where(step.last, step.left, step.left + coordinates[:, 0] * room)
+    rest_mass = torch.where(step.last, step.left, step.left + coordinates[:, 2] * room)
     size = two_body_momentum(energy, step.mass, rest_mass)
-    cosine = 2 * coordinates[:, 1] - 1
+    cosine = 2 * coordinates[:, 0] - 1
     sine = ((1 - cosine) * (1 + cosine)).clamp_min(0).sqrt()
-    azimuth = 2 * torch.pi * coordinates[:, 2] + _azimuth(step.system)
+    azimuth = 2 * torch.pi * coordinates[:, 1] + _azimuth(step.system)
     direction = torch.stack([sine * azimuth.cos(), sine * azimuth.sin(), cosine], dim=1)
-    momentum = _boost(size[:, None] * direction, step.mass, step.system)
-    particle = on_shell(momentum, step.mass)
+    in_rest_frame = on_shell(size[:, None] * direction, step.mass)
+    particle = on_shell(_boosted(in_rest_frame, step.system, step.system[:, :3]), step.mass)
     return particle, step.system - particle
 
 
@@ -55,10 +55,10 @@ def coordinates(step: Step, particle: Tensor) -> Tensor:
     energy, rest_mass = invariant_mass(step.system), invariant_mass(step.system - particle)
     room = energy - step.mass - step.left
     mass = torch.where(step.last | (room <= 0), 0.5, (rest_mass - step.left) / room)
-    momentum = _boost(particle[:, :3], step.mass, step.system * particle.new_tensor([-1, -1, -1, 1]))
+    momentum = to_rest_frame(particle, step.system)[:, :3]
     polar = (1 + momentum[:, 2] / momentum.norm(dim=1).clamp_min(1e-300)) / 2
     turned = torch.atan2(momentum[:, 1], momentum[:, 0]) - _azimuth(step.system)
-    return torch.stack([mass, polar, (turned / (2 * torch.pi)) % 1], dim=1).clamp(0, 1)
+    return torch.stack([polar, (turned / (2 * torch.pi)) % 1, mass], dim=1).clamp(0, 1)
 
 
 def two_body_momentum(energy: Tensor, first: Tensor, second: Tensor) -> Tensor:
@@ -85,10 +85,17 @@ def _azimuth(system: Tensor) -> Tensor:
     return torch.where(at_rest, 0.0, torch.atan2(y, torch.where(at_rest, 1.0, x)))
 
 
-def _boost(momentum: Tensor, mass: Tensor, system: Tensor) -> Tensor:
-    """Three-momenta (N, 3), given in the rest frame of ``system`` (N, 4), where that moves as it does."""
-    energy = ((momentum**2).sum(-1) + mass**2).sqrt()
-    direction, system_mass = system[:, :3], invariant_mass(system)
-    along = (momentum * direction).sum(-1)
-    factor = (along / (system[:, 3] + system_mass) + energy) / system_mass
-    return momentum + factor[:, None] * direction
+def to_rest_frame(momenta: Tensor, system: Tensor) -> Tensor:
+    """Four-momenta (..., 4) in the rest frame of ``system`` (..., 4), by one boost without rotation."""
+    mass = invariant_mass(system)
+    energy = system[..., 3] * momenta[..., 3] - (system[..., :3] * momenta[..., :3]).sum(-1)
+    return torch.cat([_boosted(momenta, system, -system[..., :3]), (energy / mass)[..., None]], dim=-1)
+
+
+def _boosted(momenta: Tensor, system: Tensor, direction: Tensor) -> Tensor:
+    """The three-momenta (..., 3) of ``momenta`` (..., 4) after the boost from rest to ``direction`` (..., 3),
+    the system's three-momentum or its opposite."""
+    mass = invariant_mass(system)
+    along = (momenta[..., :3] * direction).sum(-1)
+    factor = (along / (system[..., 3] + mass) + momenta[..., 3]) / mass
+    return momenta[..., :3] + factor[..., None] * direction
