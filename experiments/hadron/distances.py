@@ -1,0 +1,56 @@
+"""How far a sample of events is from the generator's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import wasserstein_distance
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import roc_auc_score
+
+from experiments.hadron.events import Floats
+
+
+def wasserstein(
+    sample: Mapping[str, NDArray[Any]], reference: Mapping[str, NDArray[Any]]
+) -> dict[str, float]:
+    """W1 of each variable in units of the reference's standard deviation."""
+    return {
+        name: float(wasserstein_distance(sample[name], values) / values.std())
+        for name, values in reference.items()
+    }
+
+
+def sliced_wasserstein(sample: Floats, reference: Floats, directions: int, rng: np.random.Generator) -> float:
+    """Mean W1 of projections of (N, V) on random directions, in standard deviations of ``reference``: it sees
+    correlations that W1 of one variable does not."""
+    centre, scale = reference.mean(axis=0), reference.std(axis=0)
+    axes = rng.normal(size=(directions, reference.shape[1]))
+    axes /= np.linalg.norm(axes, axis=1)[:, None]
+    one, other = ((x - centre) / scale @ axes.T for x in (sample, reference))
+    return float(np.mean([wasserstein_distance(a, b) for a, b in zip(one.T, other.T, strict=True)]))
+
+
+def total_variation(sample: NDArray[Any], reference: NDArray[Any]) -> float:
+    """Half the sum of |p - q| over the values (numbers, or rows) that occur."""
+    values, number = np.unique(np.concatenate([sample, reference]), axis=0, return_inverse=True)
+    number = number.ravel()
+    p = np.bincount(number[: len(sample)], minlength=len(values)) / len(sample)
+    q = np.bincount(number[len(sample) :], minlength=len(values)) / len(reference)
+    return float(abs(p - q).sum() / 2)
+
+
+def classifier_auc(sample: Floats, reference: Floats, seed: int) -> float:
+    """AUC of boosted trees that learn to tell ``sample`` from ``reference`` (N, F), on the half that they
+    have not seen: 0.5 is a perfect sample."""
+    x = np.concatenate([sample, reference])
+    y = np.concatenate([np.ones(len(sample)), np.zeros(len(reference))])
+    seen = np.random.default_rng(seed).permutation(len(x)) < len(x) // 2
+    trees = HistGradientBoostingClassifier(
+        max_iter=200, learning_rate=0.1, early_stopping=True, random_state=seed
+    )
+    trees.fit(x[seen], y[seen])
+    return float(roc_auc_score(y[~seen], trees.predict_proba(x[~seen])[:, 1]))

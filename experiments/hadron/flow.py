@@ -1,0 +1,138 @@
+"""Whole events of a pion and a proton: a channel, then its chain of decays, spline after spline.
+
+The channel is drawn from those that the generator made in training and that have room at this energy, which
+conserves charge, baryon number and strangeness.  Each decay of the chain (``lblhep.physics.decay_chain``)
+is a ``CubeFlow`` in three coordinates, given what has left already and what is to come; the chain conserves
+four-momentum with every particle on its mass shell.  Two-body final states are chains of one decay, of
+which cos(theta*) alone is learned.  The azimuth of an event is random.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from experiments.hadron.channels import NONE, Channels
+from experiments.hadron.species import SPECIES
+from experiments.hadron.steps import Decays, Given, before, collision, meaningful, step_at
+from lblhep.nn.cube_flow import CubeFlow
+from lblhep.physics.decay_chain import split
+
+COLLISION, SYSTEM, MOMENTUM = 2, 6, 5  # numbers in ``steps.Given``
+
+
+def perceptron(widths: Sequence[int]) -> nn.Sequential:
+    """Linear layers with GELU between them."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(widths):
+        layers += [nn.Linear(inputs, outputs), nn.GELU()]
+    return nn.Sequential(*layers[:-1])
+
+
+class ChannelModel(nn.Module):
+    """The probability of each of C channels, given energy and charge of the pion."""
+
+    def __init__(self, channels: Channels, hidden: Sequence[int]) -> None:
+        super().__init__()
+        self.network = perceptron([COLLISION, *hidden, len(channels)])
+        self.register_buffer("mass", torch.tensor(channels.mass))
+        self.register_buffer("beam", torch.tensor(channels.beam))
+
+    def forward(self, known: Tensor, beam: Tensor, sqrt_s: Tensor) -> Tensor:
+        """Log probabilities (N, C): -inf where charge or energy forbid a channel."""
+        is_open = (self.beam == beam[:, None]) & (self.mass < sqrt_s[:, None])
+        return self.network(known.float()).masked_fill(~is_open, -torch.inf).log_softmax(dim=1)
+
+
+class DecayFlow(nn.Module):
+    """The density of a decay's coordinates in the unit cube, given what is known before it."""
+
+    def __init__(
+        self, *, embedding: int, history: int, hidden: Sequence[int], context: int, bins: int
+    ) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(len(SPECIES) + 1, embedding, padding_idx=len(SPECIES))
+        self.earlier = perceptron([embedding + MOMENTUM, history, history])
+        inputs = COLLISION + SYSTEM + 2 * embedding + 1 + history
+        self.context = perceptron([inputs, *hidden, context])
+        self.cube = CubeFlow(3, context, hidden=(context,), bins=bins, periodic=(1,))
+
+    def given(self, given: Given) -> Tensor:
+        """What is known as the ``CubeFlow``'s context, (N, context)."""
+        leaving, staying, left = (self._embed(s) for s in (given.leaving, given.staying, given.left))
+        number = (given.staying != NONE).sum(dim=1, keepdim=True) / 8
+        history = self.earlier(torch.cat([left, given.momenta], dim=2)).sum(dim=1)
+        known = [given.collision, given.system, leaving, staying.sum(dim=1), number, history]
+        return self.context(torch.cat(known, dim=1))
+
+    def _embed(self, species: Tensor) -> Tensor:
+        return self.embedding(torch.where(species == NONE, len(SPECIES), species))
+
+    def log_prob(self, decays: Decays) -> Tensor:
+        """Log density (N,) of the coordinates that mean something."""
+        parts = self.cube.log_prob(decays.coordinates.clamp(0, 1), self.given(decays.given))
+        return (parts * decays.meant).sum(dim=1)
+
+
+class InteractionFlow(nn.Module):
+    """The generator's stand-in: events of pions of any energy on protons."""
+
+    def __init__(
+        self,
+        channels: Channels,
+        *,
+        channel_hidden: Sequence[int] = (64, 64),
+        embedding: int = 8,
+        history: int = 32,
+        hidden: Sequence[int] = (128, 128),
+        context: int = 64,
+        bins: int = 16,
+    ) -> None:
+        super().__init__()
+        self.channel = ChannelModel(channels, channel_hidden)
+        self.decay = DecayFlow(
+            embedding=embedding, history=history, hidden=hidden, context=context, bins=bins
+        )
+        self.register_buffer("species", torch.tensor(channels.species))
+
+    def sample(
+        self, kinetic_energy: Tensor, beam: Tensor, sqrt_s: Tensor, random: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Species (N, n) as in ``channels.FinalStates`` and momenta (N, n, 4) in the centre of mass, GeV.
+
+        ``kinetic_energy`` and ``sqrt_s`` (N,) in GeV, float64; ``beam`` (N,), the pions' PDG codes.
+        """
+        known = collision(kinetic_energy, beam)
+        probability = self.channel(known, beam, sqrt_s).exp()
+        chosen = torch.multinomial(probability, 1, generator=random)[:, 0]
+        species = self.species[chosen]
+        return species, self.momenta(known, sqrt_s, species, random)
+
+    def momenta(
+        self, known: Tensor, sqrt_s: Tensor, species: Tensor, random: torch.Generator | None
+    ) -> Tensor:
+        """Momenta (N, n, 4) of particles of these species (N, n)."""
+        n = species.shape[1]
+        system = torch.zeros(len(species), 4, dtype=torch.float64)
+        system = torch.cat([system[:, :3], sqrt_s[:, None]], dim=1)
+        particles = torch.zeros(len(species), n, 4, dtype=torch.float64)
+        for k in range(n):
+            decaying = (
+                (species[:, k + 1] != NONE) if k + 1 < n else torch.zeros(len(species), dtype=torch.bool)
+            )
+            ending = (species[:, k] != NONE) & ~decaying
+            new = torch.where(ending[:, None], system, torch.zeros_like(system))
+            if decaying.any():
+                now, here = system[decaying], species[decaying]
+                step = step_at(now, here, k)
+                given = before(step, k, known[decaying], here, particles[decaying, :k])
+                even = torch.rand(len(here), 3, generator=random, dtype=torch.float64)
+                coordinates = self.decay.cube.sample(even, self.decay.given(given), meaningful(step, k))
+                particle, rest = split(step, coordinates)
+                new = new.index_put((decaying,), particle)
+                system = system.index_put((decaying,), rest)
+            particles = torch.cat([particles[:, :k], new[:, None], particles[:, k + 1 :]], dim=1)
+        return particles

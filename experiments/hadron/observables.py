@@ -1,0 +1,114 @@
+"""What events are compared by: numbers that a physicist would plot, and all that a classifier gets.
+
+Events are ``FinalStates`` in the laboratory; particles are ranked by momentum, photons and leptons last.  (By
+energy a slow nucleon would lead at low T, for its mass.)  Momenta in units of the beam's where a name has x.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.hadron.channels import HADRONS, NONE, FinalStates
+from experiments.hadron.events import Floats, Integers
+from experiments.hadron.species import CONSERVED, SPECIES
+
+RANKED = 6  # particles that a classifier sees one by one
+BLANK = -2.0  # below every value
+SMALLEST = 1e-12  # GeV
+BARYON = CONSERVED[:, 1] != 0
+CHARGED = CONSERVED[:, 0] != 0
+
+
+def ranked(states: FinalStates) -> FinalStates:
+    """The particles of each event from the largest momentum to the smallest; hadrons first."""
+    size = np.linalg.norm(states.momenta[..., :3], axis=-1)
+    size = np.where(states.species == NONE, -np.inf, np.where(HADRONS[states.species], size, size - 1e3))
+    order = np.argsort(-size, axis=1, kind="stable")
+    return FinalStates(
+        np.take_along_axis(states.species, order, axis=1),
+        np.take_along_axis(states.momenta, order[..., None], axis=1),
+        states.multiplicity,
+    )
+
+
+def variables(states: FinalStates, beam_momentum: Floats) -> dict[str, Floats]:
+    """Numbers (N,) of events with two hadrons or more; ``beam_momentum`` (N,) in GeV.
+
+    ``x1``, ``pt1``, ``x2``, ``pt2`` and ``delta_phi`` of the two leading hadrons are the five of
+    arXiv:2310.07553's reduced form; the others see more of the event.
+    """
+    states = ranked(states)
+    p, species = states.momenta, states.species
+    there = species != NONE
+    x, pt = p[..., 2] / beam_momentum[:, None], np.hypot(p[..., 0], p[..., 1])
+    baryon = there & BARYON[species]
+    first_baryon = baryon.argmax(axis=1)
+    row = np.arange(len(p))
+    mesons = (there & HADRONS[species] & ~BARYON[species])[..., None] * p
+    return {
+        "x1": x[:, 0],
+        "pt1": pt[:, 0],
+        "x2": x[:, 1],
+        "pt2": pt[:, 1],
+        "delta_phi": azimuth_between(p[:, 0], p[:, 1]),
+        "m12": invariant_mass(p[:, 0] + p[:, 1]),
+        "m_baryon_1": invariant_mass(p[row, first_baryon] + p[row, np.where(first_baryon == 0, 1, 0)]),
+        "x_baryon": x[row, first_baryon],
+        "pt_baryon": pt[row, first_baryon],
+        "m_mesons": invariant_mass(mesons.sum(axis=1)),
+        "pt_charged": (pt * (there & CHARGED[species])).sum(axis=1),
+        "pt_largest": (pt * there).max(axis=1),
+    }
+
+
+def features(states: FinalStates) -> Floats:
+    """All that a classifier gets of whole events, (N, F): numbers of each species; species, momentum,
+    transverse momentum, angle and relative azimuth of the leading particles, and masses of their pairs.
+    ``BLANK`` where there is no such particle."""
+    states = ranked(states)
+    p, species = _leading(states.momenta, RANKED), _leading(states.species, RANKED, NONE)
+    size, pt = np.linalg.norm(p[..., :3], axis=-1), np.hypot(p[..., 0], p[..., 1])
+    pairs = [(i, j) for j in range(1, RANKED) for i in range(j)]
+    blank = species == NONE
+    return np.concatenate(
+        [
+            numbers_of_species(states.species),
+            np.where(blank, BLANK, species),
+            np.where(blank, BLANK, size),
+            np.where(blank, BLANK, pt),
+            np.where(blank, BLANK, p[..., 2] / np.maximum(size, SMALLEST)),
+            np.where(blank[:, 1:], BLANK, azimuth_between(p[:, :1], p[:, 1:])),
+            np.stack(
+                [np.where(blank[:, j], BLANK, invariant_mass(p[:, i] + p[:, j])) for i, j in pairs], axis=1
+            ),
+        ],
+        axis=1,
+    )
+
+
+def numbers_of_species(species: Integers) -> Integers:
+    """How many of each of ``SPECIES`` an event has, (N, S), from padded places (N, n)."""
+    return np.stack([(species == place).sum(axis=1) for place in range(len(SPECIES))], axis=1)
+
+
+def invariant_mass(momenta: NDArray[Any]) -> Floats:
+    """GeV, of four-momenta (..., 4); 0 where round-off makes its square negative."""
+    m2 = momenta[..., 3] ** 2 - (momenta[..., :3] ** 2).sum(axis=-1)
+    return np.asarray(np.sqrt(np.maximum(m2, 0)))
+
+
+def azimuth_between(first: Floats, second: Floats) -> Floats:
+    """Unsigned angle in the transverse plane, 0 to pi: collisions that are not polarised have no sign."""
+    across = first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0]
+    along = first[..., 0] * second[..., 0] + first[..., 1] * second[..., 1]
+    return np.asarray(np.arctan2(abs(across), along))
+
+
+def _leading(values: NDArray[Any], n: int, fill: float = 0) -> NDArray[Any]:
+    """The first ``n`` of axis 1, filled up if there are fewer."""
+    missing = max(n - values.shape[1], 0)
+    width = [(0, 0), (0, missing), *[(0, 0)] * (values.ndim - 2)]
+    return np.pad(values, width, constant_values=fill)[:, :n]

@@ -1,0 +1,122 @@
+"""What a network is told before each decay of the chain, in training and in sampling alike.
+
+All of it is invariant under rotations about the beam, so events are.  Momenta of particles that have left
+already are given in the rest frame of the system that decays next, azimuths counted from its transverse
+momentum: the frame of the coordinates that are predicted, in which a resonance of the next particle with an
+earlier one is a place.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from experiments.hadron.channels import NONE
+from experiments.hadron.species import MASSES
+from lblhep.physics.decay_chain import Step, coordinates, invariant_mass, to_rest_frame
+
+SPECIES_MASSES = torch.tensor(MASSES)
+SMALL = 1e-3  # GeV, below which a logarithm of a momentum says nothing
+
+
+class Given(NamedTuple):
+    """Before decay k of N events: ``collision`` and ``system``, numbers (N, .) of order 1; ``leaving`` (N,),
+    the species of the next particle; ``staying`` (N, n), those after it (``NONE``: no particle); ``left``
+    (N, k), those before it, and their ``momenta`` (N, k, 5)."""
+
+    collision: Tensor
+    system: Tensor
+    leaving: Tensor
+    staying: Tensor
+    left: Tensor
+    momenta: Tensor
+
+
+class Decays(NamedTuple):
+    """Decay k of all events that have one: what is given, the ``coordinates`` (N, 3) to predict, and which of
+    them mean something (N, 3)."""
+
+    given: Given
+    coordinates: Tensor
+    meant: Tensor
+
+
+def collision(kinetic_energy: Tensor, beam: Tensor) -> Tensor:
+    """ln T in units of its range, and the pion's charge, (N, 2)."""
+    return torch.stack([kinetic_energy.log() / 2, torch.sign(beam).to(kinetic_energy)], dim=1)
+
+
+def masses_of(species: Tensor) -> Tensor:
+    """GeV, 0 for ``NONE``."""
+    return torch.where(species == NONE, 0.0, SPECIES_MASSES[species.clamp_min(0)])
+
+
+def step_at(system: Tensor, species: Tensor, k: int) -> Step:
+    """Decay k of events with these species (N, n), of which at least two are left."""
+    mass = masses_of(species[:, k:])
+    return Step(system, mass[:, 0], mass[:, 1:].sum(dim=1), (species[:, k + 1 :] != NONE).sum(dim=1) == 1)
+
+
+def before(step: Step, k: int, known: Tensor, species: Tensor, particles: Tensor) -> Given:
+    """What is given before decay k; ``known`` is ``collision``'s, ``particles`` (N, k, 4) have left."""
+    mass = invariant_mass(step.system)
+    transverse = step.system[:, :2].norm(dim=1)
+    about_system = [
+        mass.log(),
+        (mass - step.mass - step.left) / mass,
+        step.mass / mass,
+        step.left / mass,
+        step.system[:, 2] / mass,
+        transverse / mass,
+    ]
+    momenta = to_rest_frame(particles, step.system[:, None])
+    along, size = _turned(momenta, step.system), momenta[..., :3].norm(dim=-1, keepdim=True)
+    return Given(
+        known.float(),
+        torch.stack(about_system, dim=1).float(),
+        species[:, k],
+        species[:, k + 1 :],
+        species[:, :k],
+        torch.cat([along / size.clamp_min(SMALL), (size + SMALL).log(), momenta[..., 3:]], dim=-1).float(),
+    )
+
+
+def meaningful(step: Step, k: int) -> Tensor:
+    """Which coordinates of decay k mean something, (N, 3): the azimuth of a whole event is random, and where
+    one particle is left it has its own mass."""
+    meant = torch.ones(len(step.system), 3, dtype=torch.bool)
+    meant[:, 1] = k > 0
+    meant[:, 2] = ~step.last
+    return meant
+
+
+def decays(known: Tensor, sqrt_s: Tensor, species: Tensor, momenta: Tensor) -> list[Decays]:
+    """Every decay of events in their centre of mass: ``species`` (N, n), ``momenta`` (N, n, 4), GeV.
+
+    The list is by the decay's number in its chain.
+    """
+    system = torch.zeros_like(momenta[:, 0])
+    system[:, 3] = sqrt_s
+    found = []
+    for k in range(species.shape[1] - 1):
+        there = species[:, k + 1] != NONE
+        if not there.any():
+            break
+        known, species, momenta, system = (x[there] for x in (known, species, momenta, system))
+        step, particle = step_at(system, species, k), momenta[:, k]
+        given = before(step, k, known, species, momenta[:, :k])
+        found.append(Decays(given, coordinates(step, particle).float(), meaningful(step, k)))
+        system = system - particle
+    return found
+
+
+def _turned(momenta: Tensor, system: Tensor) -> Tensor:
+    """Three-momenta (N, k, 3), turned about the beam so that the system's transverse momentum is along x."""
+    x, y = system[:, None, 0], system[:, None, 1]
+    size = torch.hypot(x, y)
+    cosine = torch.where(size > 0, x / size.clamp_min(1e-300), 1.0)
+    sine = torch.where(size > 0, y / size.clamp_min(1e-300), 0.0)
+    px, py, pz = momenta[..., 0], momenta[..., 1], momenta[..., 2]
+    return torch.stack([cosine * px + sine * py, cosine * py - sine * px, pz], dim=-1)

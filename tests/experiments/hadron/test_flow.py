@@ -1,0 +1,134 @@
+"""Whole events: what the chain of decays knows of them, and what even an untrained flow cannot violate."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import kstest
+
+from experiments.hadron.channels import NONE, FinalStates, final_states, find_channels
+from experiments.hadron.events import Events, read_events
+from experiments.hadron.flow import InteractionFlow
+from experiments.hadron.kinematics import centre_of_mass_energy, to_centre_of_mass
+from experiments.hadron.producers import pion_proton
+from experiments.hadron.species import CONSERVED, MASSES, PROTON, conserved
+from experiments.hadron.steps import collision, decays
+from lblhep.cards.ranges import EventRange
+
+
+@pytest.fixture(scope="module")
+def events() -> Events:
+    """400 events in their centre of mass."""
+    events = read_events(pion_proton(EventRange(0, 400, 3), energy=[0.5, 26]))
+    energy = events.of_particles(events.kinetic_energy)
+    return dataclasses.replace(events, momenta=to_centre_of_mass(events.momenta, energy))
+
+
+@pytest.fixture(scope="module")
+def states(events) -> FinalStates:
+    return final_states(events, np.random.default_rng(1))
+
+
+@pytest.fixture(scope="module")
+def flow(states) -> InteractionFlow:
+    """Random weights also where training would begin with none."""
+    torch.manual_seed(2)
+    flow = InteractionFlow(find_channels(states.species)[0], hidden=(16,), context=8, history=8, bins=4)
+    for network in flow.decay.cube.conditioners:
+        torch.nn.init.normal_(network[-1].weight, std=0.3)
+    return flow
+
+
+def known_of(events: Events) -> tuple[torch.Tensor, torch.Tensor]:
+    energy = torch.tensor(events.kinetic_energy)
+    sqrt_s = torch.tensor(centre_of_mass_energy(events.kinetic_energy))
+    return collision(energy, torch.tensor(events.beam)), sqrt_s
+
+
+def rotated(momenta: np.ndarray, angle: float) -> np.ndarray:
+    cosine, sine = np.cos(angle), np.sin(angle)
+    x, y, z, energy = np.moveaxis(momenta, -1, 0)
+    return np.stack([cosine * x - sine * y, sine * x + cosine * y, z, energy], axis=-1)
+
+
+def test_final_states_keep_every_particle_and_baryons_leave_first(events, states):
+    total = states.momenta.sum(axis=1)
+    np.testing.assert_allclose(total, events.sums(events.momenta), atol=1e-12)
+    baryon = np.where(states.species == NONE, 0, CONSERVED[states.species, 1])
+    assert (abs(baryon[:, 0]) == 1).all()
+    np.testing.assert_array_equal((states.species != NONE).sum(axis=1), events.multiplicity)
+
+
+def test_the_channels_of_a_sample_conserve_what_the_beam_brought(events, states):
+    channels, number = find_channels(states.species)
+    np.testing.assert_array_equal(channels.species[number], states.species)
+    np.testing.assert_array_equal(channels.beam[number], events.beam)
+    there = channels.species != NONE
+    sums = np.where(there[..., None], CONSERVED[channels.species], 0).sum(axis=1)
+    np.testing.assert_array_equal(sums, conserved(channels.beam) + conserved(np.array(PROTON)))
+
+
+def test_what_is_given_and_predicted_is_the_same_after_a_rotation_about_the_beam(events, states):
+    known, sqrt_s = known_of(events)
+    species = torch.tensor(states.species)
+    one, other = (
+        decays(known, sqrt_s, species, torch.tensor(momenta))
+        for momenta in (states.momenta, rotated(states.momenta, 1.0))
+    )
+    for k, (a, b) in enumerate(zip(one, other, strict=True)):
+        for x, y in zip(a.given, b.given, strict=True):
+            torch.testing.assert_close(x, y, rtol=0, atol=1e-4)
+        difference = (a.coordinates - b.coordinates).abs()
+        difference[:, 1] = torch.minimum(difference[:, 1], 1 - difference[:, 1])
+        # The one azimuth that turns is not predicted.
+        assert not (a.meant[:, 1].any() and k == 0)
+        # Counted from a transverse momentum, an azimuth means nothing where that is round-off.
+        assert (difference * a.meant).quantile(0.99) < 1e-4
+
+
+def test_every_decay_of_every_event_is_there_once(events, states):
+    found = decays(*known_of(events), torch.tensor(states.species), torch.tensor(states.momenta))
+    assert sum(len(d.meant) for d in found) == (events.multiplicity - 1).sum()
+    two_body = int((events.multiplicity == 2).sum())
+    # Of two particles cos(theta*) alone is to be learned.
+    assert int((found[0].meant == torch.tensor([True, False, False])).all(dim=1).sum()) == two_body > 0
+
+
+def test_an_untrained_flow_conserves_everything(flow):
+    """As no network can: four-momentum, mass shells, charge, baryon number, strangeness."""
+    n = 3000
+    energy = torch.logspace(np.log10(0.5), np.log10(26), n, dtype=torch.float64)
+    beam = torch.tensor(np.resize([211, -211], n))
+    sqrt_s = torch.tensor(centre_of_mass_energy(energy.numpy()))
+    with torch.no_grad():
+        species, momenta = flow.sample(energy, beam, sqrt_s, torch.Generator().manual_seed(1))
+    there = (species != NONE).numpy()
+    place, p = species.numpy(), momenta.numpy()
+    total = p.sum(axis=1)
+    assert abs(total[:, :3]).max() < 1e-6
+    assert abs(total[:, 3] - sqrt_s.numpy()).max() < 1e-6
+    m2 = p[..., 3] ** 2 - (p[..., :3] ** 2).sum(axis=-1)
+    assert abs(m2 - np.where(there, MASSES[place], 0) ** 2).max() < 1e-9
+    assert (p[..., 3][there] >= 0).all()
+    sums = np.where(there[..., None], CONSERVED[place], 0).sum(axis=1)
+    np.testing.assert_array_equal(sums, conserved(beam.numpy()) + conserved(np.array(PROTON)))
+
+
+def test_an_event_reads_back_as_the_coordinates_that_it_was_drawn_with(flow):
+    """The probability integrals of its own events are even numbers, also in the last decay of a chain."""
+    n = 4000
+    energy = torch.full((n,), 5.0, dtype=torch.float64)
+    beam = torch.full((n,), 211)
+    sqrt_s = torch.tensor(centre_of_mass_energy(energy.numpy()))
+    with torch.no_grad():
+        species, momenta = flow.sample(energy, beam, sqrt_s, torch.Generator().manual_seed(4))
+        for decay in decays(collision(energy, beam), sqrt_s, species, momenta)[:3]:
+            context = flow.decay.given(decay.given)
+            for i in range(3):
+                u, meant = decay.coordinates, decay.meant[:, i]
+                integral, _ = flow.decay.cube._spline(i, u[:, i], u[:, :i], context, inverse=False)
+                if meant.any():
+                    assert kstest(integral[meant].numpy(), "uniform").pvalue > 1e-3
