@@ -112,11 +112,13 @@ def test_same_range_same_table(table):
     assert pion_proton(RANGE, energy=ENERGY).equals(table)
 
 
-def test_other_seed_other_events(events):
-    other = EventRange(RANGE.start, RANGE.start + 500, RANGE.seed + 1)
-    different = read_events(pion_proton(other, energy=ENERGY))
+def test_other_seed_other_events(events, slow):
+    """Other energies, and at the same energy other momenta."""
+    other = EventRange(0, 200, range_seed(12, 0) + 1)
+    different = read_events(pion_proton(other, energy=(10.0, 26.0)))
     assert not set(different.kinetic_energy.tolist()) & set(events.kinetic_energy.tolist())
-    assert not set(different.momenta[:, 0].tolist()) & set(events.momenta[:, 0].tolist())
+    different = read_events(pion_proton(other, energy=0.7))
+    assert not set(different.momenta[:, 0].tolist()) & set(slow.momenta[:, 0].tolist())
 
 
 def test_charge_exchange_is_isotropic(slow):
