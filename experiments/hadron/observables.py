@@ -1,7 +1,7 @@
 """What events are compared by: numbers that a physicist would plot, and all that a classifier gets.
 
-Events are ``FinalStates`` in the laboratory; particles are ranked by momentum, photons and leptons last.  (By
-energy a slow nucleon would lead at low T, for its mass.)  Momenta in units of the beam's where a name has x.
+Particles are ranked by momentum in the laboratory, photons and leptons last.  (By energy a slow nucleon would
+lead at low T, for its mass.)  Where a name has x, momenta along the beam are in units of the beam's.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from experiments.hadron.channels import HADRONS, NONE, FinalStates
 from experiments.hadron.events import Floats, Integers
+from experiments.hadron.interactions import Interactions
 from experiments.hadron.species import CONSERVED, SPECIES
 
+REDUCED = ("x1", "pt1", "x2", "pt2", "delta_phi")
 RANKED = 6  # particles that a classifier sees one by one
 BLANK = -2.0  # below every value
 SMALLEST = 1e-12  # GeV
@@ -34,14 +36,14 @@ def ranked(states: FinalStates) -> FinalStates:
     )
 
 
-def variables(states: FinalStates, beam_momentum: Floats) -> dict[str, Floats]:
-    """Numbers (N,) of events with two hadrons or more; ``beam_momentum`` (N,) in GeV.
+def variables(sample: Interactions) -> dict[str, Floats]:
+    """Numbers (N,) of events with two hadrons or more.
 
-    ``x1``, ``pt1``, ``x2``, ``pt2`` and ``delta_phi`` of the two leading hadrons are the five of
-    arXiv:2310.07553's reduced form; the others see more of the event.
+    ``REDUCED`` are the five of the leading two hadrons, to which the literature reduces an event; the others
+    see more of it.
     """
-    states = ranked(states)
-    p, species = states.momenta, states.species
+    states = ranked(sample.laboratory())
+    p, species, beam_momentum = states.momenta, states.species, sample.beam_momentum
     there = species != NONE
     x, pt = p[..., 2] / beam_momentum[:, None], np.hypot(p[..., 0], p[..., 1])
     baryon = there & BARYON[species]
@@ -64,11 +66,11 @@ def variables(states: FinalStates, beam_momentum: Floats) -> dict[str, Floats]:
     }
 
 
-def features(states: FinalStates) -> Floats:
+def features(sample: Interactions) -> Floats:
     """All that a classifier gets of whole events, (N, F): numbers of each species; species, momentum,
     transverse momentum, angle and relative azimuth of the leading particles, and masses of their pairs.
     ``BLANK`` where there is no such particle."""
-    states = ranked(states)
+    states = ranked(sample.laboratory())
     p, species = _leading(states.momenta, RANKED), _leading(states.species, RANKED, NONE)
     size, pt = np.linalg.norm(p[..., :3], axis=-1), np.hypot(p[..., 0], p[..., 1])
     pairs = [(i, j) for j in range(1, RANKED) for i in range(j)]

@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
 
 import numpy as np
-from numpy.typing import NDArray
 
+from experiments.hadron.channels import NONE
 from experiments.hadron.events import Floats
+from experiments.hadron.interactions import Interactions
+from experiments.hadron.kinematics import centre_of_mass_energy
+from experiments.hadron.species import MASSES, PI_MINUS, PI_PLUS
 
 NEWTON_STEPS = 50
 PRECISION = 1e-13  # relative, of the energy
 
 
-def nearest(
-    kinetic_energy: NDArray[Any], beam: NDArray[Any], at: float, n: int, pion: int
-) -> NDArray[np.intp]:
-    """The ``n`` events of this pion that are nearest in ln T to the kinetic energy ``at`` (GeV)."""
-    candidates = np.flatnonzero(beam == pion)
-    if len(candidates) < n:
-        raise ValueError(f"{n} events of pion {pion} to replay, but there are {len(candidates)}")
-    distance = abs(np.log(kinetic_energy[candidates] / at))
-    return candidates[np.argsort(distance, kind="stable")[:n]]
+def replay(training: Interactions, kinetic_energy: float, n: int) -> Interactions:
+    """The ``n`` events nearest in ln T to ``kinetic_energy`` (GeV), half of each pion, at that energy.
+
+    Events whose masses exceed the new energy are passed over.  Raises ValueError if there are too few.
+    """
+    sqrt_s = float(centre_of_mass_energy(np.array(kinetic_energy)))
+    mass = np.where(training.states.species == NONE, 0.0, MASSES[training.states.species])
+    possible = mass.sum(axis=1) < sqrt_s
+    distance = abs(np.log(training.kinetic_energy / kinetic_energy))
+    chosen = []
+    for pion, number in ((PI_PLUS, (n + 1) // 2), (PI_MINUS, n // 2)):
+        candidates = np.flatnonzero(possible & (training.beam == pion))
+        if len(candidates) < number:
+            raise ValueError(f"{number} events of pion {pion} to replay, but there are {len(candidates)}")
+        chosen.append(candidates[np.argsort(distance[candidates], kind="stable")[:number]])
+    rows = np.concatenate(chosen)
+    old = training.of(rows)
+    momenta = rescaled(old.states.momenta, mass[rows], np.full(len(rows), sqrt_s))
+    return Interactions(
+        np.full(len(rows), float(kinetic_energy)), old.beam, dataclasses.replace(old.states, momenta=momenta)
+    )
 
 
 def rescaled(momenta: Floats, mass: Floats, sqrt_s: Floats) -> Floats:
@@ -41,11 +56,7 @@ def rescaled(momenta: Floats, mass: Floats, sqrt_s: Floats) -> Floats:
         if (abs(excess) < PRECISION * sqrt_s).all():
             break
         slope = x * np.divide(p2, energy, out=np.zeros_like(p2), where=energy > 0).sum(axis=1)
-        x = np.where(slope > 0, np.maximum(x - excess / np.where(slope > 0, slope, 1), x / 2), x)
+        # From below Newton overshoots, then comes down; from above it could step to a negative factor.
+        x = np.maximum(x - excess / slope, x / 2)
     energy = np.sqrt(mass**2 + x[:, None] ** 2 * p2)
     return np.concatenate([x[:, None, None] * momenta[..., :3], energy[..., None]], axis=-1)
-
-
-def openable(mass_sum: Floats, sqrt_s: Floats) -> NDArray[np.bool_]:
-    """Which events can be replayed at the new energy at all."""
-    return np.asarray(mass_sum < sqrt_s)

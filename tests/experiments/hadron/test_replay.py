@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from experiments.hadron.replay import nearest, rescaled
+from experiments.hadron.channels import FinalStates
+from experiments.hadron.interactions import Interactions
+from experiments.hadron.replay import replay, rescaled
+from experiments.hadron.species import index
 
 MASS = np.array([[0.938, 0.140, 0.135], [0.938, 0.140, 0.0]])
 
@@ -42,8 +45,29 @@ def test_too_little_energy_is_refused(momenta):
         rescaled(momenta, MASS, np.array([1.0, 5.0]))
 
 
-def test_the_nearest_in_ln_t_are_those_of_the_same_pion():
-    energy, beam = np.array([1.0, 1.1, 2.0, 4.0, 1.9]), np.array([211, -211, 211, 211, 211])
-    np.testing.assert_array_equal(nearest(energy, beam, 2.0, 2, 211), [2, 4])
-    with pytest.raises(ValueError, match="there are 1"):
-        nearest(energy, beam, 2.0, 2, -211)
+@pytest.fixture
+def training(momenta) -> Interactions:
+    """Events p pi+ pi0 of several energies and both pions; only the energies and pions differ."""
+    species = np.tile(index(np.array([2212, 211, 111])), (6, 1))
+    states = FinalStates(species, np.repeat(momenta[:1], 6, axis=0), np.full(6, 3))
+    energy = np.array([1.0, 2.1, 1.9, 5.0, 2.0, 2.2])
+    return Interactions(energy, np.array([211, 211, 211, 211, -211, -211]), states)
+
+
+def test_the_nearest_events_of_each_pion_are_replayed_at_the_new_energy(training):
+    new = replay(training, 2.0, 4)
+    np.testing.assert_array_equal(new.beam, [211, 211, -211, -211])
+    np.testing.assert_array_equal(new.kinetic_energy, 2.0)
+    np.testing.assert_allclose(new.states.momenta[..., 3].sum(axis=1), new.sqrt_s, rtol=1e-12)
+    # Of pi+ the events at 2.1 and 1.9 GeV: their ratio of momenta is the same, since they were the same.
+    np.testing.assert_allclose(new.states.momenta[0], new.states.momenta[1])
+
+
+def test_events_too_heavy_for_the_energy_are_passed_over(training):
+    with pytest.raises(ValueError, match="there are 0"):
+        replay(training, 0.01, 4)
+
+
+def test_more_events_than_there_are_cannot_be_replayed(training):
+    with pytest.raises(ValueError, match="3 events of pion -211 to replay, but there are 2"):
+        replay(training, 2.0, 6)

@@ -1,0 +1,120 @@
+"""Adversarial models of the reduced form: a Wasserstein GAN with gradient penalty, and the group's first GAN.
+
+``WassersteinGan``: arXiv:1704.00028.  ``Gan``: the plain adversarial loss, in which the generator makes the
+discriminator call its events true (arXiv:1406.2661); gan4hep's had ten layers of 256 for either network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from experiments.hadron.observables import REDUCED
+from experiments.hadron.reduced import ReducedModel
+
+COLLISION = 2
+
+
+class Adversarial(ReducedModel):
+    """A generator and its opponent, trained in turns; ``opponent_steps`` for each step of the generator."""
+
+    def __init__(
+        self,
+        *,
+        quantiles: Tensor,
+        hidden: Sequence[int],
+        noise: int = 8,
+        rate: float = 2e-4,
+        betas: Sequence[float] = (0.5, 0.9),
+        opponent_steps: int = 1,
+        epochs: int = 40,
+    ) -> None:
+        super().__init__(quantiles)
+        self.automatic_optimization = False
+        self.noise, self.rate, self.betas, self.epochs = noise, rate, tuple(betas), epochs
+        self.opponent_steps = opponent_steps
+        self.generator = network(COLLISION + noise, hidden, len(REDUCED))
+        self.opponent = network(COLLISION + len(REDUCED), hidden, 1)
+
+    def cube(self, known: Tensor, random: torch.Generator | None = None) -> Tensor:
+        noise = torch.randn(len(known), self.noise, generator=random)
+        return torch.sigmoid(self.generator(torch.cat([known, noise], dim=1)))
+
+    def judged(self, known: Tensor, even: Tensor) -> Tensor:
+        """The opponent's verdict (N, 1)."""
+        return self.opponent(torch.cat([known, 2 * even - 1], dim=1))
+
+    def opponent_loss(self, known: Tensor, true: Tensor, made: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def generator_loss(self, known: Tensor, made: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
+        known, true = batch
+        generator, opponent = self.optimizers()
+        step(opponent, self, self.opponent_loss(known, true, self.cube(known).detach()))
+        if index % self.opponent_steps == 0:
+            step(generator, self, self.generator_loss(known, self.cube(known)))
+
+    def on_train_epoch_end(self) -> None:
+        for schedule in self.lr_schedulers():
+            schedule.step()
+
+    def configure_optimizers(self) -> Any:
+        optimizers = [
+            torch.optim.Adam(part.parameters(), lr=self.rate, betas=self.betas)
+            for part in (self.generator, self.opponent)
+        ]
+        cosine = torch.optim.lr_scheduler.CosineAnnealingLR
+        return optimizers, [cosine(optimizer, self.epochs) for optimizer in optimizers]
+
+
+class WassersteinGan(Adversarial):
+    """The opponent estimates W1; a penalty on its gradient between true and made events bounds its slope."""
+
+    def __init__(self, *, penalty: float = 10.0, opponent_steps: int = 5, **arguments: Any) -> None:
+        super().__init__(opponent_steps=opponent_steps, **arguments)
+        self.penalty = penalty
+
+    def opponent_loss(self, known: Tensor, true: Tensor, made: Tensor) -> Tensor:
+        between = torch.lerp(true, made, torch.rand(len(true), 1)).requires_grad_()
+        (slope,) = torch.autograd.grad(self.judged(known, between).sum(), between, create_graph=True)
+        excess = ((slope.norm(dim=1) - 1) ** 2).mean()
+        return self.judged(known, made).mean() - self.judged(known, true).mean() + self.penalty * excess
+
+    def generator_loss(self, known: Tensor, made: Tensor) -> Tensor:
+        return -self.judged(known, made).mean()
+
+
+class Gan(Adversarial):
+    """The opponent tells true from made events."""
+
+    def opponent_loss(self, known: Tensor, true: Tensor, made: Tensor) -> Tensor:
+        verdicts = torch.cat([self.judged(known, true), self.judged(known, made)])
+        labels = torch.cat([torch.ones(len(true), 1), torch.zeros(len(made), 1)])
+        return binary_cross_entropy_with_logits(verdicts, labels)
+
+    def generator_loss(self, known: Tensor, made: Tensor) -> Tensor:
+        verdicts = self.judged(known, made)
+        return binary_cross_entropy_with_logits(verdicts, torch.ones_like(verdicts))
+
+
+def network(inputs: int, hidden: Sequence[int], outputs: int) -> nn.Sequential:
+    """Linear layers with leaky ReLU between them."""
+    layers: list[nn.Module] = []
+    for width in hidden:
+        layers += [nn.Linear(inputs, width), nn.LeakyReLU(0.2)]
+        inputs = width
+    return nn.Sequential(*layers, nn.Linear(inputs, outputs))
+
+
+def step(optimizer: Any, module: ReducedModel, loss: Tensor) -> None:
+    """One step of one of the two optimizers."""
+    optimizer.zero_grad()
+    module.manual_backward(loss)
+    optimizer.step()

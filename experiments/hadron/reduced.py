@@ -1,0 +1,108 @@
+"""The reduced form of an event: five variables of its two leading hadrons, which flow and GANs learn alike.
+
+Each variable is first made even on [0, 1] by the quantiles of the training sample, a monotonic map that can
+be undone: sharp edges and long tails are then the same to all models, and none has to learn a scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from experiments.hadron.datasets import PionProton
+from experiments.hadron.events import Floats, Integers
+from experiments.hadron.models import FEWEST, CollisionModel, leading_hadrons
+from experiments.hadron.observables import REDUCED
+from experiments.hadron.steps import collision
+from lblhep.nn.cube_flow import CubeFlow
+
+KNOTS = 513
+
+
+class LeadingHadrons(PionProton):
+    """Training data in the reduced form: batches of collision (N, 2) and even variables (N, 5)."""
+
+    def __init__(self, data: Any, rng: np.random.Generator, **windows: Any) -> None:
+        super().__init__(data, rng, **windows)
+        self.training, self.validation = (
+            part.of(part.states.multiplicity >= FEWEST) for part in (self.training, self.validation)
+        )
+        values = np.stack([*leading_hadrons(self.training).values()], axis=1)
+        self.quantiles = torch.tensor(np.quantile(values, np.linspace(0, 1, KNOTS), axis=0).T.copy())
+        self.offers = {"quantiles": self.quantiles}
+        known = collision(torch.tensor(self.training.kinetic_energy), torch.tensor(self.training.beam))
+        even = Quantiles(self.quantiles).to_cube(torch.tensor(values))
+        self._pairs = TensorDataset(known.float(), even.float())
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        return DataLoader(self._pairs, batch_size=self.batch_size, shuffle=True)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        return DataLoader([self.validation], batch_size=None, collate_fn=lambda x: x)
+
+
+class Quantiles(nn.Module):
+    """Variables (N, V) to the unit cube and back, linear between ``knots`` (V, K) of equal probability."""
+
+    def __init__(self, knots: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("knots", knots)
+
+    def to_cube(self, values: Tensor) -> Tensor:
+        upper = torch.searchsorted(self.knots, values.T.contiguous()).clamp(1, self.knots.shape[1] - 1)
+        low, high = self.knots.gather(1, upper - 1), self.knots.gather(1, upper)
+        share = ((values.T - low) / (high - low).clamp_min(1e-300)).clamp(0, 1)
+        return ((upper - 1 + share) / (self.knots.shape[1] - 1)).T
+
+    def from_cube(self, even: Tensor) -> Tensor:
+        place = (even.T.to(self.knots) * (self.knots.shape[1] - 1)).contiguous()
+        lower = place.floor().long().clamp(0, self.knots.shape[1] - 2)
+        low, high = self.knots.gather(1, lower), self.knots.gather(1, lower + 1)
+        return (low + (place - lower) * (high - low)).T
+
+
+class ReducedModel(CollisionModel):
+    """What flow and GANs have in common: how they are asked for events."""
+
+    def __init__(self, quantiles: Tensor) -> None:
+        super().__init__()
+        self.quantiles = Quantiles(quantiles)
+
+    def cube(self, known: Tensor, random: torch.Generator) -> Tensor:
+        """Points (N, 5) in the unit cube for collisions (N, 2)."""
+        raise NotImplementedError
+
+    def leading(self, kinetic_energy: Floats, beam: Integers, *, seed: int) -> dict[str, Floats]:
+        known = collision(torch.tensor(kinetic_energy), torch.tensor(beam)).float()
+        with torch.no_grad():
+            even = self.cube(known, torch.Generator().manual_seed(seed))
+            values = self.quantiles.from_cube(even)
+        return dict(zip(REDUCED, values.numpy().T, strict=True))
+
+
+class ReducedFlow(ReducedModel):
+    """Five conditional splines, by maximum likelihood."""
+
+    def __init__(
+        self,
+        *,
+        quantiles: Tensor,
+        hidden: Sequence[int] = (128, 128),
+        bins: int = 16,
+        rate: float = 2e-3,
+        epochs: int = 40,
+    ) -> None:
+        super().__init__(quantiles)
+        self.flow, self.rate, self.epochs = CubeFlow(len(REDUCED), 2, hidden=hidden, bins=bins), rate, epochs
+
+    def cube(self, known: Tensor, random: torch.Generator) -> Tensor:
+        return self.flow.sample(torch.rand(len(known), len(REDUCED), generator=random), known)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+        known, even = batch
+        return -self.flow.log_prob(even, known).sum(dim=1).mean()

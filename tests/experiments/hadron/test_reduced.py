@@ -1,0 +1,118 @@
+"""The reduced form, and that each model of it learns something that can be seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from lightning import Trainer
+
+from experiments.hadron.datasets import WholeEvents
+from experiments.hadron.gan import Gan, WassersteinGan
+from experiments.hadron.models import WholeEventFlow, leading_hadrons
+from experiments.hadron.observables import REDUCED
+from experiments.hadron.producers import pion_proton
+from experiments.hadron.reduced import LeadingHadrons, Quantiles, ReducedFlow
+from lblhep.cards.ranges import EventRange
+
+WINDOWS = {"held_out": [3.0], "half_width": 0.35, "validation": [6.0], "validation_half_width": 0.3}
+LIGHTNING = (
+    "ignore:.*:DeprecationWarning",
+    "ignore:.*LeafSpec.*",
+    "ignore:.*num_workers.*",
+    "ignore:.*many workers.*",
+)
+
+
+class Sample:
+    """As an opened card."""
+
+    def __init__(self, events: int) -> None:
+        self._table = pion_proton(EventRange(0, events, 7), energy=[1.0, 20.0])
+
+    def table(self, columns):
+        return self._table.select(columns)
+
+
+@pytest.fixture(scope="module")
+def sample() -> Sample:
+    return Sample(4000)
+
+
+@pytest.fixture(scope="module")
+def leading(sample) -> LeadingHadrons:
+    return LeadingHadrons(sample, np.random.default_rng(1), batch_size=256, **WINDOWS)
+
+
+def test_quantiles_make_the_training_sample_even_and_can_be_undone(leading):
+    values = torch.tensor(np.stack([*leading_hadrons(leading.training).values()], axis=1))
+    quantiles = Quantiles(leading.quantiles)
+    even = quantiles.to_cube(values)
+    assert ((even >= 0) & (even <= 1)).all()
+    torch.testing.assert_close(
+        even.mean(dim=0), torch.full((5,), 0.5, dtype=torch.float64), atol=0.01, rtol=0
+    )
+    torch.testing.assert_close(quantiles.from_cube(even), values, atol=1e-9, rtol=0)
+
+
+def test_nobody_trains_on_a_window_that_is_held_out_or_validates(leading):
+    train, validation = (np.log(part.kinetic_energy) for part in (leading.training, leading.validation))
+    assert abs(train - np.log(3)).min() >= 0.35
+    assert abs(train - np.log(6)).min() >= 0.3
+    assert abs(validation - np.log(6)).max() < 0.3
+
+
+def test_windows_that_overlap_are_refused(sample):
+    with pytest.raises(ValueError, match="overlaps"):
+        LeadingHadrons(sample, np.random.default_rng(1), **{**WINDOWS, "validation": [4.0]})
+
+
+def trained(model, data, epochs):
+    """The validation distance before and after some epochs."""
+    trainer = Trainer(
+        max_epochs=epochs, accelerator="cpu", logger=False, enable_progress_bar=False,
+        enable_model_summary=False, enable_checkpointing=False, num_sanity_val_steps=0,
+    )  # fmt: skip
+    before = trainer.validate(model, data.val_dataloader(), verbose=False)[0]["validation_w1"]
+    trainer.fit(model, data.train_dataloader(), data.val_dataloader())
+    return before, float(trainer.callback_metrics["validation_w1"])
+
+
+@pytest.mark.filterwarnings(*LIGHTNING)
+@pytest.mark.parametrize(
+    ("kind", "arguments", "epochs"),
+    [
+        (ReducedFlow, {"hidden": [32], "bins": 8, "rate": 1e-2}, 6),
+        (WassersteinGan, {"hidden": [32, 32], "rate": 1e-3}, 12),
+        (Gan, {"hidden": [32, 32], "rate": 1e-3}, 12),
+    ],
+)
+def test_every_model_comes_closer_to_events_that_it_has_not_seen(leading, kind, arguments, epochs):
+    torch.manual_seed(1)
+    model = kind(**arguments, epochs=epochs, **leading.offers)
+    before, after = trained(model, leading, epochs)
+    assert after < before
+    generated = model.leading(np.full(10, 3.0), np.full(10, 211), seed=1)
+    assert set(generated) == set(REDUCED)
+    assert all(len(values) == 10 for values in generated.values())
+
+
+@pytest.mark.filterwarnings(*LIGHTNING)
+def test_a_reduced_flow_learns_what_goes_with_what(leading):
+    """The variables are even one by one; that log p grows beyond 0 is their dependence, and the energy's."""
+    torch.manual_seed(1)
+    model = ReducedFlow(hidden=[32], bins=8, rate=1e-2, epochs=6, **leading.offers)
+    trained(model, leading, 6)
+    known, even = next(iter(leading.train_dataloader()))
+    assert model.flow.log_prob(even, known).sum(dim=1).mean() > 0.5
+
+
+@pytest.mark.filterwarnings(*LIGHTNING)
+def test_the_flow_of_whole_events_comes_closer_too(sample):
+    torch.manual_seed(1)
+    data = WholeEvents(sample, np.random.default_rng(1), batch_size=256, **WINDOWS)
+    model = WholeEventFlow(
+        **data.offers, rate=1e-2, epochs=3, hidden=(32,), context=16, history=16, bins=8, channel_hidden=(16,)
+    )
+    before, after = trained(model, data, 3)
+    assert after < 0.8 * before
