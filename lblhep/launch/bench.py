@@ -76,8 +76,8 @@ class PackBench:
     def __init__(self, worker: Worker, checkpoint: Path) -> None:
         self._worker = worker
         self._checkpoint = checkpoint
-        self.listen: Callable[[str, Mapping[str, float], int], None] | None = None
-        """Called with (trial id, metrics, step) at every `log`, before it returns."""
+        self.listeners: list[Callable[[str, Mapping[str, float], int], None]] = []
+        """Each called with (trial id, metrics, step) at every `log`, before it returns."""
         self.curves: list[dict[str, Any]] = []
         self.arrays: ArrayMap = {}
 
@@ -121,8 +121,8 @@ class PackBench:
         tables.check_names(metrics, {})
         values = {name: float(value) for name, value in metrics.items()}
         self.curves.append({"trial": trial.id, "step": int(step)} | values)
-        if self.listen is not None:
-            self.listen(trial.id, values, int(step))
+        for listen in self.listeners:
+            listen(trial.id, values, int(step))
 
     def save(self, trial: Trial, name: str, arrays: Mapping[str, np.ndarray]) -> None:
         import numpy as np

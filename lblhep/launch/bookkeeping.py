@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lblhep.launch import packs, tables
 from lblhep.launch.launchers import Combined, Done, Exhausted, Started
+from lblhep.launch.live import Spectator
 from lblhep.recipe import Search
 from lblhep.trials import Group, Pack, point_group, point_pack
 
@@ -39,6 +40,7 @@ class Books:
         ledger: Ledger,
     ) -> None:
         self._recipe, self._path, self.tally, self.ledger = recipe, path, tally, ledger
+        self.spectator = Spectator(path, ledger)
         self._packs = cut
         self._pack_of = {trial.id: pack.id for pack in cut.values() for trial in pack.trials}
         self._groups = {group.id: group for group in groups}
@@ -53,8 +55,10 @@ class Books:
     def event(self, event: Event, launcher: Launcher) -> str:
         """Take up what the launcher says.  Returns what there is to tell of it, mostly nothing."""
         if isinstance(event, Started):
-            self.tally.started(event.pack, event.trials)
+            self.tally.started(event.pack)
+            self.spectator.started(event.pack, self._groups_of(event.pack))
         elif isinstance(event, Done):
+            self.spectator.done(event.pack)
             return self.pack(event.pack, launcher, here=True)
         elif isinstance(event, Combined):
             return self._combined(event.group, event.error)
@@ -74,15 +78,13 @@ class Books:
         rows, about = tables.read_rows(self._path, pack_id), packs.read_about(self._path, pack_id)
         if isinstance(self._recipe.trials, Search):
             pack = point_pack(self._recipe, int(pack_id), about["point"])
-            point = point_group(pack)
-            group_of = dict.fromkeys(point.trials, point)
         else:
-            pack, point = self._packs[pack_id], None
-            group_of = {t.id: self._group_of[t.id] for t in pack.trials if t.id in self._group_of}
+            pack = self._packs[pack_id]
+        group_of = self._groups_of(pack)
         self.tally.committed(pack, rows, about, here)
         self.ledger.pack(pack, rows, group_of)
-        if point is not None:
-            self._log_point(point, about)
+        if isinstance(self._recipe.trials, Search):
+            self._log_point(point_group(pack), about)
         for trial, group in group_of.items():
             self._strike(trial, group, launcher, here)
         failures = packs.read_failures(self._path, pack_id)
@@ -92,6 +94,13 @@ class Books:
         if here and math.isnan(about.get("objective", 0)):
             return f"point {pack_id} has no objective: that of a replicate is not a number"
         return ""
+
+    def _groups_of(self, pack: Pack) -> dict[str, Group]:
+        """Trial id -> its group; a search's point is one."""
+        if isinstance(self._recipe.trials, Search):
+            point = point_group(pack)
+            return dict.fromkeys(point.trials, point)
+        return {t.id: self._group_of[t.id] for t in pack.trials if t.id in self._group_of}
 
     def _log_point(self, point: Group, about: Mapping[str, Any]) -> None:
         """A search's point is its group, combined by the worker already."""

@@ -117,7 +117,7 @@ class Driver:
             if warning := announce(self._recipe, self._directory.id, "started", self._tally.snapshot()):
                 self._tell(warning)
             self._tell("starting" if serial else "starting Ray")
-            with self._launcher(serial) as launcher:
+            with self._launcher(serial, books) as launcher:
                 signals.listen()
                 self._run_packs(launcher, books, resumed)
             return ending.finished()
@@ -132,10 +132,10 @@ class Driver:
                 shutil.rmtree(self._directory.path)
             raise
 
-    def _launcher(self, serial: bool) -> Launcher:
+    def _launcher(self, serial: bool, books: Books) -> Launcher:
         context = Context(self._recipe, self._directory.path)
         if serial:
-            return Serial(context)
+            return Serial(context, written=books.spectator.look)
         from lblhep.launch.tune import RayTune
 
         return RayTune(context)
@@ -155,6 +155,7 @@ class Driver:
             for stream in (events, launcher.combining()):
                 for event in stream:
                     self._tell(books.event(event, launcher))
+                    books.spectator.glance()
                     if self._tally.hopeless and not resumed:
                         return
         except KeyboardInterrupt:

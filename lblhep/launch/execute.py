@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from lblhep import components
 from lblhep.errors import LaunchError, LblhepError
-from lblhep.launch import commit, tables
+from lblhep.launch import commit, live, tables
 from lblhep.launch.arrays import Arrays
 from lblhep.launch.bench import PackBench, Worker
 from lblhep.launch.code import code_digest, code_digests
@@ -91,11 +91,13 @@ def run_pack(
     worker: Worker,
     pack: Pack,
     report: Callable[[int, float], None] = lambda step, value: None,
+    written: Callable[[], None] = lambda: None,
 ) -> PackResult:
     """Run a pack and commit its results.
 
     Args:
         report: called with (step, value) of a search point's objective while it trains; may raise Pruned.
+        written: called after some of the pack's curves have been written down for the driver.
 
     Raises:
         Pruned: as `report` raised it; nothing is committed.
@@ -104,10 +106,12 @@ def run_pack(
     begin = time.perf_counter()
     checkpoint = context.directory / "checkpoints" / f"{pack.id}-{_matter(context, pack)}"
     bench = PackBench(worker, checkpoint)
+    if len(pack.trials) <= live.MOST:
+        bench.listeners.append(live.LiveWriter(live.live_file(context.directory, pack.id), written))
     search = context.recipe.trials
     if isinstance(search, Search):
         trials = tuple(trial.id for trial in pack.trials)
-        bench.listen = Intermediate(search.objective.metric, trials, report)
+        bench.listeners.append(Intermediate(search.objective.metric, trials, report))
     finished, failures = _execute(context.recipe, pack.trials, bench)
     result = PackResult(
         rows=tables.rows_table(pack.trials, finished),
@@ -119,9 +123,13 @@ def run_pack(
         _judge(context, search, pack, result)
     result.about["seconds"] = round(time.perf_counter() - begin, 3)
     commit.commit_pack(context.directory, pack.id, result)
-    for old in checkpoint.parent.glob(f"{pack.id}-*"):
-        shutil.rmtree(old, ignore_errors=True)
+    _drop_checkpoints(context, pack)
     return result
+
+
+def _drop_checkpoints(context: Context, pack: Pack) -> None:
+    for old in (context.directory / "checkpoints").glob(f"{pack.id}-*"):
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _matter(context: Context, pack: Pack) -> str:
@@ -273,3 +281,4 @@ def record_pruned(context: Context, pack: Pack, curve: Mapping[int, float]) -> N
     }
     result = PackResult(rows=tables.rows_table(pack.trials, {}, otherwise="pruned"), about=about)
     commit.commit_pack(context.directory, pack.id, result)
+    _drop_checkpoints(context, pack)

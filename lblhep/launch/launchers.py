@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,10 +16,9 @@ from lblhep.trials import Group, Pack, point_pack
 
 @dataclass(frozen=True)
 class Started:
-    """A pack began to run."""
+    """A pack began to run (again, perhaps, after its worker died or its point was paused)."""
 
-    pack: str
-    trials: int
+    pack: Pack
 
 
 @dataclass(frozen=True)
@@ -77,10 +76,14 @@ class Launcher(Protocol):
 
 
 class Serial:
-    """Everything in the calling process, one pack after another: for debuggers, and where Ray cannot run."""
+    """Everything in the calling process, one pack after another: for debuggers, and where Ray cannot run.
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    Args:
+        written: called after the running pack has written down some of its curves.
+    """
+
+    def __init__(self, context: Context, written: Callable[[], None]) -> None:
+        self._context, self._written = context, written
         self._worker = prepare(context)
         self._combined: deque[Combined] = deque()
         searching_ = context.recipe.trials
@@ -95,8 +98,8 @@ class Serial:
 
     def scan(self, packs: Sequence[Pack]) -> Iterator[Event]:
         for pack in packs:
-            yield Started(pack.id, len(pack.trials))
-            run_pack(self._context, self._worker, pack)
+            yield Started(pack)
+            run_pack(self._context, self._worker, pack, written=self._written)
             yield Done(pack.id)
             yield from self.combining()
 
@@ -120,8 +123,8 @@ class Serial:
             index = left.popleft()
             asked = study.ask(searching.space(search))
             pack = point_pack(recipe, index, searching.values(search, asked.params))
-            yield Started(pack.id, len(pack.trials))
-            result = run_pack(self._context, self._worker, pack)
+            yield Started(pack)
+            result = run_pack(self._context, self._worker, pack, written=self._written)
             objective = result.about["objective"]
             if objective == objective:
                 study.tell(asked, objective)

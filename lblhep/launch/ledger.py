@@ -7,15 +7,16 @@ of a launch does not stop it: logging ends, the launch goes on, and a later ``--
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lblhep.errors import TrackingError
-from lblhep.launch import packs
+from lblhep.launch import packs, tables
 from lblhep.launch.data import cards
 from lblhep.recipe import Recipe, cells
-from lblhep.tracking import About, DataInput, Tracker, TrialRecord, is_locked
+from lblhep.tracking import About, CurvePoint, DataInput, Tracker, TrialRecord, is_locked
 from lblhep.trials import Group, Pack
 
 if TYPE_CHECKING:
@@ -47,10 +48,34 @@ class Ledger:
         Args:
             group_of: trial id -> its group; trials without one stand below the launch itself.
         """
-        for group in group_of.values():
-            self._names[group.id] = group.name
+        self._name(group_of)
         records = _records(self._directory, pack, rows, group_of)
-        self._attempt(lambda: self._tracker.trials(records, self._names))
+
+        def curve(trial: str) -> list[CurvePoint]:
+            return _curve(self._directory, pack.id, trial, records[0].ended)
+
+        self._attempt(lambda: self._tracker.trials(records, self._names, curve))
+
+    def curves(
+        self, pack: Pack, points: Mapping[str, Sequence[CurvePoint]], group_of: Mapping[str, Group]
+    ) -> None:
+        """Log points (trial id -> points) of a pack that is running.  `group_of` as for `pack`."""
+        self._name(group_of)
+        for trial in pack.trials:
+            if trial.id in points:
+                record = TrialRecord(
+                    id=trial.id,
+                    name=trial.name,
+                    group=group_of[trial.id].id if trial.id in group_of else None,
+                    point=cells(trial.point),
+                    metrics={},
+                    status="running",
+                    ended=points[trial.id][0].at,
+                )
+                self._attempt(partial(self._tracker.curve, record, points[trial.id], self._names))
+
+    def _name(self, group_of: Mapping[str, Group]) -> None:
+        self._names |= {group.id: group.name for group in group_of.values()}
 
     def group(self, group: Group, error: str | None) -> None:
         """Log a group that was combined, or could not be."""
@@ -94,6 +119,20 @@ def _records(
             error=errors.get(row["trial"], ""),
         )
         for row in rows.to_dict("records")
+    ]
+
+
+def _curve(directory: Path, pack: str, trial: str, at: float) -> list[CurvePoint]:
+    """The curve of a trial of a committed pack, without NaNs: in the table they also mean that there is none.
+
+    Args:
+        at: given to all points, since the table does not say when they were logged.
+    """
+    table = tables.read_tables(directory, "curves", only=[pack])
+    metrics = [str(name) for name in table if name not in ("trial", "step")]
+    return [
+        CurvePoint(int(row["step"]), {name: row[name] for name in metrics if row[name] == row[name]}, at)
+        for row in table[table["trial"] == trial].to_dict("records")
     ]
 
 

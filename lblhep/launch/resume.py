@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,6 +102,7 @@ def kept_partition(planned: Plan, directory: LaunchDirectory) -> dict[str, Pack]
 def clear(found: LaunchDirectory) -> None:
     """Before the launch goes on: what its end had written, and what failed, is made again."""
     commit.sweep(found.path)
+    shutil.rmtree(found.path / "live", ignore_errors=True)
     for name in ("rows", "curves", "groups"):
         (found.path / f"{name}.parquet").unlink(missing_ok=True)
     found.forget_failures()

@@ -27,10 +27,10 @@ class Tally:
         self._counts = {"finished": 0, "failed": 0, "pruned": 0}
         self._best: tuple[str, float, str] | None = None
 
-    def started(self, pack: str, trials: int) -> None:
+    def started(self, pack: Pack) -> None:
         """A pack began to run (again, perhaps, after its worker died)."""
         self._first_start = self._first_start or time.monotonic()
-        self._running[pack] = trials
+        self._running[pack.id] = len(pack.trials)
 
     def committed(self, pack: Pack, rows: pd.DataFrame, about: Mapping[str, Any], here: bool) -> None:
         """A pack's rows are there; `here`: run by this driver, not found on resuming."""

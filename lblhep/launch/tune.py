@@ -220,7 +220,7 @@ class RayTune:
 
     def started(self, pack: Pack) -> None:
         """Called from Tune's thread."""
-        self._events.put(Started(pack.id, len(pack.trials)))
+        self._events.put(Started(pack))
 
     def done(self, pack: Pack) -> None:
         """Called from Tune's thread: the worker has committed the pack."""

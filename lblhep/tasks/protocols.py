@@ -45,7 +45,11 @@ class Bench(Protocol):
 
     @property
     def checkpoint(self) -> Path:
-        """A directory of this pack that survives when its worker dies and the pack is tried again."""
+        """A directory of this pack that survives when its worker, or the launch, dies.
+
+        The pack is tried again, with a new bench: a task that goes on from here logs and saves again what it
+        had logged and saved.  The directory is removed when the pack is committed.
+        """
 
     def dataset(self, trial: Trial, name: str | None = None) -> Any:
         """The trial's data set; `name` defaults to the only one.
@@ -64,7 +68,10 @@ class Bench(Protocol):
         """The random stream of the component at `address` (``"models.classifier"``), never of the pack."""
 
     def log(self, trial: Trial, metrics: Mapping[str, float], step: int) -> None:
-        """One point of the trial's curves.  In a search the objective's curve is what the scheduler sees."""
+        """One point of the trial's curves.  In a search the objective's curve is what the scheduler sees.
+
+        Of a pack of few trials that lasts longer than some seconds, MLflow has the curves while it trains.
+        """
 
     def save(self, trial: Trial, name: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Keep arrays (scores, spectra) for the group's Combine and for the report."""

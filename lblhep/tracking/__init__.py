@@ -4,12 +4,13 @@ Importing this package loads no mlflow; the functions do.
 """
 
 from lblhep.tracking.reading import find_run, forget_launch
-from lblhep.tracking.records import About, DataInput, TrialRecord
+from lblhep.tracking.records import About, CurvePoint, DataInput, TrialRecord
 from lblhep.tracking.store import connect, is_locked, tracking_uri
 from lblhep.tracking.tracker import Tracker
 
 __all__ = [
     "About",
+    "CurvePoint",
     "DataInput",
     "Tracker",
     "TrialRecord",

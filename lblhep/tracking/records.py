@@ -41,7 +41,17 @@ class TrialRecord:
     point: Mapping[str, Any]
     metrics: Mapping[str, float]
     status: str
-    """``finished``, ``failed`` or ``pruned``."""
+    """``finished``, ``failed`` or ``pruned``; ``running`` while its curve grows."""
     ended: float
     """Seconds since the epoch, the same at every attempt: that makes logging it twice the same as once."""
     error: str = ""
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """What a trial logged at one step."""
+
+    step: int
+    metrics: Mapping[str, float]
+    at: float
+    """Seconds since the epoch."""

@@ -18,6 +18,8 @@ V = TypeVar("V")
 PARENT = "mlflow.parentRunId"
 NAME = "mlflow.runName"
 STATUS = {"finished": "FINISHED", "failed": "FAILED", "pruned": "KILLED", "interrupted": "KILLED"}
+CURVE = "curve/"
+"""Before the names of metrics that are curves, not results."""
 BATCH = 100
 """The most params that MLflow takes at once."""
 
@@ -80,13 +82,20 @@ def storable(values: Mapping[str, V]) -> dict[str, V]:
 
 
 def holds(run: Run, status: str, metrics: Mapping[str, float]) -> bool:
-    """Whether the run, as read from the store, ended like this with these metrics."""
-    logged, wanted = run.data.metrics, storable(metrics)
+    """Whether the run, as read from the store, ended like this with these metrics; it may have curves too."""
+    wanted = storable(metrics)
+    logged = {n: v for n, v in run.data.metrics.items() if n in wanted or not n.startswith(CURVE)}
     same = logged.keys() == wanted.keys() and all(
         logged[name] == value or (math.isnan(logged[name]) and math.isnan(value))
         for name, value in wanted.items()
     )
     return run.info.status == STATUS[status] and same
+
+
+def is_of(run: Run, point: Mapping[str, Any]) -> bool:
+    """Whether the run, as read from the store, has the axis values of `point` or none yet."""
+    wanted = {name: _text(value) for name, value in storable(point).items()}
+    return not run.data.params or run.data.params == wanted
 
 
 def _text(value: Any) -> str:

@@ -2,17 +2,18 @@
 
 Everything here may be called again after a crash or for a resumed launch: runs are found by their tags
 (``lblhep.launch``, ``lblhep.group``, ``lblhep.trial``), finished ones are left alone, others are completed.
+So is the curve of a trial that was logged while it grew: no step of it is logged twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lblhep.tracking.group_runs import GroupRuns
 from lblhep.tracking.launch_run import close_launch_run, open_launch_run
-from lblhep.tracking.records import About, TrialRecord
+from lblhep.tracking.records import About, CurvePoint, TrialRecord
 from lblhep.tracking.runs import Runs
 from lblhep.tracking.store import analyze, artifact_root, connect, explained, tracking_uri
 from lblhep.tracking.trial_runs import TrialRuns
@@ -39,15 +40,28 @@ class Tracker:
             self._groups = GroupRuns(self._runs, self.run_id, known)
             self._trials = TrialRuns(self._runs, self.run_id, self._groups, known)
 
-    def trials(self, records: Iterable[TrialRecord], group_names: Mapping[str, str]) -> None:
+    def trials(
+        self,
+        records: Iterable[TrialRecord],
+        group_names: Mapping[str, str],
+        curve: Callable[[str], Iterable[CurvePoint]],
+    ) -> None:
         """Log finished, failed or pruned trials; those logged before cost nothing.
 
         Args:
             group_names: group id -> the name that its run gets.
+            curve: trial id -> its whole curve; asked for if some of it was logged while it grew.
         """
         with explained(self._workspace):
             for record in records:
-                self._trials.log(record, group_names)
+                self._trials.log(record, group_names, curve)
+
+    def curve(
+        self, record: TrialRecord, points: Iterable[CurvePoint], group_names: Mapping[str, str]
+    ) -> None:
+        """Log points of a trial's curve while it is still running; those logged before cost nothing."""
+        with explained(self._workspace):
+            self._trials.curve(record, points, group_names)
 
     def group(
         self, group: str, name: str, key: Mapping[str, Any], metrics: Mapping[str, float], status: str
@@ -57,8 +71,12 @@ class Tracker:
             self._groups.log(group, name, key, metrics, status)
 
     def finish(self, status: str, metrics: Mapping[str, float], artifacts: Iterable[Path]) -> None:
-        """Close the parent run: summary metrics, tables and report; make later searches quick."""
+        """Close the parent run: summary metrics, tables and report; make later searches quick.
+
+        Trials that were running when the launch was stopped are closed as interrupted.
+        """
         with explained(self._workspace):
+            self._trials.interrupt()
             close_launch_run(self._runs, self.run_id, status, metrics, artifacts)
             analyze(self._workspace)
 

@@ -141,7 +141,7 @@ def test_packs_that_still_run_may_be_well(toy: Toy, running: int, hopeless: bool
     recipe = toy("scan", "trials.pack=1")
     tally, (first, second, *others) = Tally(recipe), plan(recipe, ()).packs
     for pack in others[:running]:
-        tally.started(pack.id, 1)
+        tally.started(pack)
     for pack in (first, second):
         assert not tally.hopeless
         tally.committed(pack, tables.rows_table(pack.trials, {}), {}, here=True)

@@ -9,7 +9,9 @@ import pytest
 from lblhep.errors import LaunchError
 from lblhep.launch import Launch, LaunchView, execute, launch, packs
 from lblhep.launch import search as searching
+from lblhep.launch.directory import create
 from lblhep.recipe import Recipe
+from lblhep.trials import point_pack
 
 Toy = Callable[..., Recipe]
 
@@ -147,6 +149,14 @@ class TestCheckpoint:
         monkeypatch.setattr(searching, "sampler", lambda recipe, search, told=0: real(recipe, search, 99))
         again = self.recipe(toy, "search")
         assert self.first_score(launch(again, serial=True, resume=True)) == 0
+
+    def test_is_dropped_with_a_point_that_is_pruned(self, toy: Toy) -> None:
+        recipe = toy("search")
+        directory = create(recipe, None).path
+        (directory / "checkpoints" / "000000-of-this-point").mkdir(parents=True)
+        pack = point_pack(recipe, 0, {"rate": 0.1, "window": 0})
+        execute.record_pruned(execute.Context(recipe, directory), pack, {0: 0.5})
+        assert not list((directory / "checkpoints").iterdir())
 
     @pytest.mark.parametrize("what", ["code", "recipe"])
     def test_is_not_another_codes_or_recipes(self, toy: Toy, what: str) -> None:
