@@ -6,8 +6,9 @@ import logging
 import signal
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lblhep.tasks.protocols import Bench, Failure, Row
@@ -15,6 +16,7 @@ from lblhep.tasks.protocols import Bench, Failure, Row
 if TYPE_CHECKING:
     from lightning import Callback, LightningModule, Trainer
 
+    from lblhep.tasks.callbacks import Best
     from lblhep.trials import Trial
 
 
@@ -24,6 +26,11 @@ class FitLightning:
     The model is built with what the data set offers in its attribute ``offers`` (a mapping, such as
     ``{"n_features": 6}``).  The best weights by `monitor` are kept; the row holds that epoch's logged metrics
     and, if the data has a ``test_dataloader``, those of a single pass over it, beside ``epochs_trained``.
+
+    A fit that breaks off (its worker dies, the launch is stopped or killed) goes on from its last finished
+    epoch when its pack is tried again, to the numbers that it would have come to.  A module that keeps more
+    than parameters and buffers saves it in its own ``on_save_checkpoint``; a DataLoader's own ``generator``
+    starts anew.
 
     Args:
         model, dataset: names in the recipe; the only ones if not given.
@@ -70,12 +77,14 @@ class FitLightning:
         # Lightning's own code and torch's default initialisation draw from the global stream.
         torch.manual_seed(int(bench.generator(trial, f"models.{name}").integers(2**63)))
         model: LightningModule = bench.model(trial, name, **getattr(data, "offers", {}))
-        trainer, best = self._trainer(trial, bench)
+        unfinished = bench.checkpoint / f"{trial.id}.ckpt"
+        trainer, best = self._trainer(trial, bench, unfinished)
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-            warnings.filterwarnings("ignore", message=".*number of training batches.*")
+            for known in ("does not have many workers", "number of training batches", "and is not empty"):
+                warnings.filterwarnings("ignore", message=f".*{known}.*")
             with _interruptible():
-                trainer.fit(model, **_loaders(data))
+                begun = unfinished if unfinished.is_file() else None
+                trainer.fit(model, **_loaders(data), ckpt_path=begun, weights_only=False)
             metrics = {**best.best_metrics, "epochs_trained": float(trainer.current_epoch)}
             if hasattr(data, "test_dataloader"):
                 with _interruptible():
@@ -85,14 +94,16 @@ class FitLightning:
                 metrics |= {key: float(value) for result in tested for key, value in result.items()}
         return Row(trial.id, metrics)
 
-    def _trainer(self, trial: Trial, bench: Bench) -> tuple[Trainer, Any]:
+    def _trainer(self, trial: Trial, bench: Bench, unfinished: Path) -> tuple[Trainer, Best]:
         from lightning import Trainer
         from lightning.pytorch.callbacks import EarlyStopping
 
+        from lblhep.tasks.callbacks import Best, Continuation, Curves
+
         for name in ("lightning.pytorch", "lightning.fabric"):
             logging.getLogger(name).setLevel(logging.ERROR)
-        best = _best_checkpoint(self.monitor, self.mode, str(bench.checkpoint / trial.id))
-        callbacks: list[Callback] = [_curves(trial, bench), best]
+        best = Best(bench.checkpoint / trial.id, self.monitor, self.mode)
+        callbacks: list[Callback] = [Curves(trial, bench), best, Continuation(unfinished, best)]
         if self.patience is not None:
             callbacks.append(EarlyStopping(self.monitor, patience=self.patience, mode=self.mode))
         settings: dict[str, Any] = {
@@ -124,33 +135,3 @@ def _loaders(data: Any) -> dict[str, Any]:
     if isinstance(data, LightningDataModule):
         return {"datamodule": data}
     return {"train_dataloaders": data.train_dataloader(), "val_dataloaders": data.val_dataloader()}
-
-
-def _best_checkpoint(monitor: str, mode: str, directory: str) -> Any:
-    from lightning.pytorch.callbacks import ModelCheckpoint
-
-    class Best(ModelCheckpoint):  # type: ignore[misc]
-        """Keeps the best weights, and what was logged when they were the best."""
-
-        best_metrics: Mapping[str, float] = {}
-
-        def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
-            super()._save_checkpoint(trainer, filepath)
-            if filepath == self.best_model_path:
-                self.best_metrics = {k: float(v) for k, v in trainer.callback_metrics.items()}
-
-    return Best(directory, monitor=monitor, mode=mode, save_top_k=1, save_weights_only=True)
-
-
-def _curves(trial: Trial, bench: Bench) -> Any:
-    from lightning import Callback
-
-    class Curves(Callback):  # type: ignore[misc]
-        """Each epoch's logged metrics become a point of the trial's curves."""
-
-        def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-            bench.log(
-                trial, {k: float(v) for k, v in trainer.callback_metrics.items()}, trainer.current_epoch
-            )
-
-    return Curves()
