@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lblhep.tasks.protocols import Bench, Failure, Row
 
 if TYPE_CHECKING:
+    import numpy as np
     from lightning import Callback, LightningModule, Trainer
 
     from lblhep.tasks.callbacks import Best
@@ -64,19 +65,25 @@ class FitLightning:
         return [self._attempt(trial, bench) for trial in trials]
 
     def _attempt(self, trial: Trial, bench: Bench) -> Row | Failure:
+        name = self.model or next(iter(trial.recipe.models))
         try:
-            return self._fit(trial, bench)
+            return Row(trial.id, self.fit(trial, bench, bench.generator(trial, f"models.{name}"))[1])
         except Exception as error:  # anything a user's module raises
             return Failure(trial.id, f"{type(error).__name__}: {error}", traceback.format_exc())
 
-    def _fit(self, trial: Trial, bench: Bench) -> Row:
+    def fit(
+        self, trial: Trial, bench: Bench, rng: np.random.Generator
+    ) -> tuple[LightningModule, dict[str, float]]:
+        """The trial's model with its best weights, and what `run` puts into its row.
+
+        Args:
+            rng: gives torch's global stream its seed, from which Lightning and initial weights draw.
+        """
         import torch
 
         data = bench.dataset(trial, self.dataset)
-        name = self.model or next(iter(trial.recipe.models))
-        # Lightning's own code and torch's default initialisation draw from the global stream.
-        torch.manual_seed(int(bench.generator(trial, f"models.{name}").integers(2**63)))
-        model: LightningModule = bench.model(trial, name, **getattr(data, "offers", {}))
+        torch.manual_seed(int(rng.integers(2**63)))
+        model: LightningModule = bench.model(trial, self.model, **getattr(data, "offers", {}))
         unfinished = bench.checkpoint / f"{trial.id}.ckpt"
         trainer, best = self._trainer(trial, bench, unfinished)
         with warnings.catch_warnings():
@@ -86,13 +93,12 @@ class FitLightning:
                 begun = unfinished if unfinished.is_file() else None
                 trainer.fit(model, **_loaders(data), ckpt_path=begun, weights_only=False)
             metrics = {**best.best_metrics, "epochs_trained": float(trainer.current_epoch)}
+            model.load_state_dict(torch.load(best.best_model_path, weights_only=True)["state_dict"])
             if hasattr(data, "test_dataloader"):
                 with _interruptible():
-                    tested = trainer.test(
-                        model, data.test_dataloader(), ckpt_path=best.best_model_path, verbose=False
-                    )
+                    tested = trainer.test(model, data.test_dataloader(), verbose=False)
                 metrics |= {key: float(value) for result in tested for key, value in result.items()}
-        return Row(trial.id, metrics)
+        return model, metrics
 
     def _trainer(self, trial: Trial, bench: Bench, unfinished: Path) -> tuple[Trainer, Best]:
         from lightning import Trainer
