@@ -48,6 +48,21 @@ class PionProton:
         self.batch_size = batch_size
 
 
+class HeldOut:
+    """Events of the generator at the test ``energies``, in GeV, which no model has seen."""
+
+    def __init__(self, data: Any, rng: np.random.Generator, *, energies: Sequence[float]) -> None:
+        self._every = interactions(read_events(data.table(COLUMNS)), rng)
+        self.energies = [float(energy) for energy in energies]
+
+    def at(self, energy: float) -> Interactions:
+        """Raises ValueError if there are none."""
+        there = self._every.kinetic_energy == energy
+        if not there.any():
+            raise ValueError(f"the sample has no events at {energy} GeV")
+        return self._every.of(there)
+
+
 class WholeEvents(PionProton):
     """For models of whole events: batches are decays of one place in their chains, or channels."""
 

@@ -77,8 +77,10 @@ class Adversarial(ReducedModel):
 class WassersteinGan(Adversarial):
     """The opponent estimates W1; a penalty on its gradient between true and made events bounds its slope."""
 
-    def __init__(self, *, penalty: float = 10.0, opponent_steps: int = 5, **arguments: Any) -> None:
-        super().__init__(opponent_steps=opponent_steps, **arguments)
+    def __init__(
+        self, *, quantiles: Tensor, penalty: float = 10.0, opponent_steps: int = 5, **arguments: Any
+    ) -> None:
+        super().__init__(quantiles=quantiles, opponent_steps=opponent_steps, **arguments)
         self.penalty = penalty
 
     def opponent_loss(self, known: Tensor, true: Tensor, made: Tensor) -> Tensor:

@@ -17,6 +17,9 @@ from experiments.hadron.interactions import Interactions
 from experiments.hadron.species import CONSERVED, SPECIES
 
 REDUCED = ("x1", "pt1", "x2", "pt2", "delta_phi")
+VARIABLES = (
+    *REDUCED, "m12", "m_baryon_1", "x_baryon", "pt_baryon", "m_mesons", "pt_charged", "pt_largest",
+)  # fmt: skip
 RANKED = 6  # particles that a classifier sees one by one
 BLANK = -2.0  # below every value
 SMALLEST = 1e-12  # GeV

@@ -109,8 +109,9 @@ class Sample:
         """The data set, or some of its columns, as an Arrow table; parts in their order."""
         for name in columns or ():
             self._known(name)
+        chosen = None if columns is None else list(columns)
         return pa.concat_tables(
-            explained(path, "parquet", partial(pq.read_table, path, columns=columns, partitioning=None))
+            explained(path, "parquet", partial(pq.read_table, path, columns=chosen, partitioning=None))
             for path in self.paths()
         )
 
