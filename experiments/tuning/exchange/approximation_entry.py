@@ -32,11 +32,9 @@ def layout_of(path: Path | str, name: str, entry: Any) -> Layout:
     """The layout of bin ``name``; FormatError names the key that is missing or wrong."""
     scaler = _get(path, name, entry, "scaler")
     low, high = (_numbers(path, name, scaler, key) for key in ("Xmin", "Xmax"))
-    names = scaler.get("pnames")
-    if not (
-        isinstance(names, list) and len(names) == len(low) == len(high) == _get(path, name, entry, "dim")
-    ):
-        problem = f"{entry['dim']} parameters, but pnames {names}, {len(low)} Xmin and {len(high)} Xmax"
+    names, dimension = scaler.get("pnames"), _get(path, name, entry, "dim")
+    if not (isinstance(names, list) and len(names) == len(low) == len(high) == dimension):
+        problem = f"{dimension} parameters, but pnames {names}, {len(low)} Xmin and {len(high)} Xmax"
         raise FormatError(path, f"{name}: scaler", problem, "build it again with the names of the parameters")
     _check_scale(path, name, scaler, low, high)
     orders = [_get(path, name, entry, "m"), entry.get("n")]

@@ -78,8 +78,8 @@ def read_approximations(path: Path | str, ids: Collection[str] | None = None) ->
         surrogates=surrogate_of(path, layouts[0], dict(zip(chosen, entries, strict=True))),
         x_low=edges["xmin"][positions],
         x_high=edges["xmax"][positions],
-        v_min=np.array([entry.get("vmin", np.nan) for entry in entries], dtype=np.float64),
-        v_max=np.array([entry.get("vmax", np.nan) for entry in entries], dtype=np.float64),
+        v_min=np.array([_value(path, name, content[name], "vmin") for name in chosen]),
+        v_max=np.array([_value(path, name, content[name], "vmax") for name in chosen]),
     )
 
 
@@ -112,6 +112,15 @@ def write_approximations(
         raise FormatError(
             path, "", f"a number is not finite: {error}", "leave out bins that are not"
         ) from None
+
+
+def _value(path: Path | str, name: str, entry: Mapping[str, Any], key: str) -> float:
+    """The number ``key`` of a bin; NaN if it is not there."""
+    given = entry.get(key)
+    try:
+        return np.nan if given is None else float(given)
+    except (TypeError, ValueError):
+        raise FormatError(path, f"{name}: {key}", f"{given!r:.60} is no number", "build it again") from None
 
 
 def _edges(path: Path | str, content: Mapping[str, Any], key: str, names: Sequence[str]) -> Floats:

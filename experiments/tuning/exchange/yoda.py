@@ -113,7 +113,7 @@ def _points(path: Path | str, block: Block) -> Iterator[tuple[float, ...]]:
 
 def _estimates(path: Path | str, block: Block) -> Iterator[tuple[float, ...]]:
     discrete = "BINNED" in block.kind
-    edges = [float(edge) for edge in _list(path, block, "Edges(A1)")]
+    edges = [_edge(path, block, edge) for edge in _list(path, block, "Edges(A1)")]
     labels = _list(path, block, "ErrorLabels") if "ErrorLabels" in block.headers else []
     masked = _list(path, block, "MaskedBins") if "MaskedBins" in block.headers else []
     expected = len(edges) + 1
@@ -146,6 +146,14 @@ def _list(path: Path | str, block: Block, header: str) -> list[Any]:
     if not isinstance(content, list):
         raise FormatError(path, place, f"{header} of {block.path} is no list", "expected [..., ...]")
     return content
+
+
+def _edge(path: Path | str, block: Block, edge: Any) -> float:
+    try:
+        return float(edge)
+    except (TypeError, ValueError):
+        problem = f"{edge!r:.60} among Edges(A1) of {block.path} is no number"
+        raise FormatError(path, f"line {block.line}", problem, "leave out tables whose bins are words") from None
 
 
 def _number(path: Path | str, line: int, word: str) -> float:

@@ -148,6 +148,10 @@ FIRST = ids(1)[0]
         (lambda bins: bins[FIRST]["scaler"].update(scaleTerm=[1, 1, 1]), "scaleTerm: it is not 2 /"),
         (lambda bins: bins[FIRST]["scaler"].update(pnames=None), "scaler: 3 parameters, but pnames None"),
         (lambda bins: bins[FIRST]["scaler"].update(Xmin="0"), f"{FIRST}: Xmin: '0' is no list of finite"),
+        (lambda bins: (bins[FIRST].pop("dim"), bins[FIRST]["scaler"].pop("pnames")),
+         f"{FIRST}: 'dim' is missing"),
+        (lambda bins: bins[FIRST].update(vmin="low"), f"{FIRST}: vmin: 'low' is no number; build it again"),
+        (lambda bins: bins[FIRST].update(vmax=[1]), rf"{FIRST}: vmax: \[1\] is no number"),
         (lambda bins: bins[FIRST]["scaler"].update(pnames=["a", "b", "c"]), "which 1 of 12 bins share"),
         (lambda bins: [entry["scaler"].update(pnames=["a", "a", "b"]) for entry in bins.values()
                        if isinstance(entry, dict)], "different names of parameters"),

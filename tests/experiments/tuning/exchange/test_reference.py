@@ -171,6 +171,8 @@ def swapped(text: str, old: str, new: str) -> str:
         ("", "holds nothing"),
         (swapped(YODA2, ", 5.000000e+00]", "]"), "line 1: 6 rows for 4 edges"),
         (swapped(YODA2, "Edges(A1)", "Edges(B1)"), "has no Edges(A1)"),
+        (swapped(YODA2, "[2, 4]", '["two", 4]'), "line 19: 'two' among Edges(A1) of"),
+        (swapped(YODA2, "[2, 4]", "[null, 4]"), "line 19: None among Edges(A1) of"),
         (swapped(YODA2, '["stat", "sys"]', "stat"), "line 1: ErrorLabels of .* is no list"),
         (swapped(YODA2, '["stat", "sys"]', '["stat"]'), "line 12: 5 columns for 1 sources"),
     ],
