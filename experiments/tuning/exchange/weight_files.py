@@ -9,8 +9,8 @@
 
 A path is a regular expression that must match at the start of a bin's path, so ``/ALEPH`` means all of ALEPH.
 The last line that matches a bin wins; a bin that none matches has weight 0.  apprentice (weights.py of 1.1)
-multiplies a bin's term in its objective by the *square* of its weight, so a fit with ``Chi2(..., weights=w)``
-that shall agree takes ``match_weights(...) ** 2``.
+multiplies a bin's term in its objective by the *square* of its weight: the weight w of ``Chi2(..., weights=w)``
+stands in a file as sqrt(w).  ``weight_rules`` writes w so; ``match_weights(...) ** 2`` reads it back.
 """
 
 from __future__ import annotations
@@ -115,12 +115,14 @@ def match_weights(
 
 
 def weight_rules(ids: Sequence[str], weights: ArrayLike) -> list[WeightRule]:
-    """Rules that give these bins these weights (B,): one a distribution where it is uniform, else by numbers.
+    """Rules of files that give these bins the weights (B,) of a chi2: one a distribution where it is uniform,
+    else by numbers.
 
     Bins that are not among ``ids`` may get any weight.  ValueError for a path with signs that a regular
     expression reads otherwise.
     """
-    place = [(*_split(name), float(w)) for name, w in zip(ids, np.asarray(weights, float), strict=True)]
+    roots = np.sqrt(np.asarray(weights, float))
+    place = [(*_split(name), float(root)) for name, root in zip(ids, roots, strict=True)]
     rules: list[WeightRule] = []
     # Sorted, a path that begins with another path comes after it, and the last rule that matches wins.
     for path, group in groupby(sorted(place), key=lambda entry: entry[0]):
