@@ -76,7 +76,7 @@ class GeneratorGrid:
     """The generator's bins at the points of a design, with their Monte Carlo errors and correlation.
 
     ``events`` (N,) is the number of events at each point; ``of`` gives the grid of a table of measured bins.
-    A bin that no event filled at a point has the error of one event there.
+    A bin that no event filled at a point has the error of one event with a fill of 1 there.
     """
 
     def __init__(self, data: Any) -> None:
@@ -122,7 +122,7 @@ class GeneratorGrid:
         """Published values (N, B), their errors and correlation from sums over ``events`` (N, 1)."""
         rows = self._rows(measured)
         mean = total / events
-        variance = np.maximum(squares / events - mean**2, 1 / events)  # at least that of one event
+        variance = np.where(squares > 0, squares / events - mean**2, 1 / events)
         values, errors = (self.scale * mean)[:, rows], (self.scale * np.sqrt(variance / events))[:, rows]
         chosen = correlation[np.ix_(rows, rows)]
         return (
@@ -133,7 +133,7 @@ class GeneratorGrid:
 
     def _rows(self, measured: Measured) -> NDArray[np.intp]:
         """The grid's row of each measured bin."""
-        key = ["experiment", "table", "x_low"]
+        key = ["experiment", "table", "x_low", "x_high"]
         rows = pd.MultiIndex.from_frame(self.place[key]).get_indexer(
             pd.MultiIndex.from_frame(measured.bins[key])
         )

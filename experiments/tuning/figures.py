@@ -116,6 +116,21 @@ def hold_out(relative_rms: Floats) -> Figure:
     return figure
 
 
+def pulls(of_tunes: Mapping[Key, pd.Series]) -> Figure:
+    """Pulls of the surrogates at each tuned point, beside the unit Gaussian that they should be."""
+    figure, axes = new_figure()
+    edges = np.linspace(-5, 5, 41)
+    styles = _styles(list(of_tunes), by_experiment=True)
+    for key, values in of_tunes.items():
+        label = f"{key.label}: width {values.std():.2f}"
+        axes.hist(values, edges, histtype="step", density=True, label=label, **styles[key])
+    x = np.linspace(-5, 5, 200)
+    axes.plot(x, np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi), color="grey", lw=0.8, ls=":")
+    axes.set(xlabel="(surrogate - Pythia) / error", ylabel="Density of bins", xlim=(-5, 5))
+    axes.legend(fontsize=8)
+    return figure
+
+
 def with_unit(name: str) -> str:
     """The label of an observable or a parameter."""
     return name.removesuffix("_gev") + (" [GeV]" if name.startswith(IN_GEV) else "")

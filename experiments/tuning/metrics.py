@@ -13,7 +13,7 @@ from scipy.stats import kstest
 
 from experiments.tuning.datasets import Prediction
 from experiments.tuning.forms import FORMS
-from lblhep.surrogates import ONE_SIGMA
+from lblhep.surrogates import ONE_SIGMA, Surrogate, Tune, grid_noise
 
 Floats = NDArray[np.float64]
 
@@ -36,6 +36,20 @@ def difference(bins: pd.DataFrame, first: Prediction, second: Prediction) -> tup
         total += sign * float(chi2_terms(bins, prediction).sum())
         variance += float(slope @ prediction.correlation @ slope)
     return total, float(np.sqrt(variance))
+
+
+def grid_error(bins: pd.DataFrame, prediction: Prediction, surrogates: Surrogate, tuned: Tune) -> float:
+    """How much chi2 of ``prediction`` varies over grids that differ by their events alone.
+
+    Linear: chi2's slope there, by the surrogates of these bins, times the noise of the point.  NaN for a tune
+    with the surrogates' covariance.
+    """
+    if not tuned.objective.sigma.constant:
+        return float("nan")
+    variance = bins["error"].to_numpy() ** 2 + prediction.errors**2
+    slope = 2 * (prediction.values - bins["value"].to_numpy()) / variance @ surrogates.gradients(tuned.values)
+    noise = grid_noise(tuned.objective, tuned.values, tuned.hessian_covariance)
+    return float(np.sqrt(slope @ noise @ slope))
 
 
 class Coverage:

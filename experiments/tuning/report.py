@@ -6,6 +6,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
 from experiments.tuning import figures, tables
 from experiments.tuning.exchange.command_files import write_eigentunes, write_tune
 from experiments.tuning.results import Results
@@ -46,6 +49,10 @@ class TuneReport:
             ),
             "Contours of 68 % in two parameters, the others refitted; the box is the grid's.",
         )
+        page.table(
+            tables.intervals(results),
+            "Profile intervals: where chi2 has risen by 1 and by 3.84, all other parameters refitted.",
+        )
         _write_commands(results, out)
         page.text(
             "Each tune and its eigentunes (chi2 one higher along each principal direction) lie beside this "
@@ -55,8 +62,10 @@ class TuneReport:
         page.text(
             "chi2 = sum of (MC - data)^2 / (data error^2 + MC error^2) over bins, from new events: "
             "no surrogate is in it. *Gain* is Monash's chi2 less the tune's, with its Monte Carlo error. "
-            "*Each predicted*: every observable of the fitted experiment by a tune to its others "
-            "(surrogates, data errors alone). Choose among tunes by it; the held-out experiment then judges."
+            "*Grid*: what the noise of the grid adds to a held-out gain's error, by way of the tuned point. "
+            "All gains share one Monash run. *Families predicted*: every family of observables of the fitted "
+            "experiment by a tune to its others (surrogates, data errors alone). Choose among tunes by it; "
+            "the held-out experiment then judges."
         )
         page.table(
             tables.judgement(results), "On the experiment that was fitted, and on the one that was not."
@@ -66,8 +75,10 @@ class TuneReport:
         page.write(out)
         return {
             f"{key.label}: held-out gain over Monash": f"{row['held_out_gain']:.0f} +- "
-            f"{row['held_out_gain_error']:.0f} of {row['held_out_chi2_monash']:.0f}"
+            f"{row['held_out_gain_error']:.0f} (grid {row['held_out_gain_grid_error']:.0f}) "
+            f"of {row['held_out_chi2_monash']:.0f}"
             for key, row in results.rows.items()
+            if row["held_out_bins"]
         }
 
     def _observables(self, page: Page, results: Results) -> None:
@@ -78,11 +89,21 @@ class TuneReport:
             figures.cumulative(observables),
             "The share of observables that are described to chi2 per bin or better, by Pythia run again.",
         )
-        some = next(iter(results.rows.values()))["trial"]
+        some = results.predictions(next(iter(results.rows.values()))["trial"])
         page.figure(
             "hold-out",
-            figures.hold_out(results.predictions(some)["hold_out"].to_numpy()),
+            figures.hold_out(some["hold_out"].to_numpy()),
             "Surrogates against grid points that they were not fitted to.",
+        )
+        page.figure(
+            "at-the-tune",
+            figures.pulls(
+                {
+                    key: predictions_pull(results.predictions(row["trial"]))
+                    for key, row in results.rows.items()
+                }
+            ),
+            "Surrogates against Pythia run again at the tuned points, bin by bin.",
         )
         for experiment in dict.fromkeys(key.experiment for key in observables):
             variants = {key: table for key, table in observables.items() if key.experiment == experiment}
@@ -97,8 +118,15 @@ class TuneReport:
         }
         for number, sheet in enumerate(observable_sheets(predictions)):
             page.figure(
-                f"observables-{number + 1}", sheet, "Band: error of the data. Pulls beyond 5 are cut off."
+                f"observables-{number + 1}",
+                sheet,
+                "Band: error of the data. Ratios beyond 0.8 to 1.2 and pulls beyond 5 are cut off.",
             )
+
+
+def predictions_pull(bins: pd.DataFrame) -> pd.Series:
+    """(surrogate - run) / error of both, of each bin."""
+    return (bins["surrogate"] - bins["run"]) / np.hypot(bins["surrogate_error"], bins["run_error"])
 
 
 def _write_commands(results: Results, out: Path) -> None:
@@ -108,12 +136,21 @@ def _write_commands(results: Results, out: Path) -> None:
     for key, row in results.rows.items():
         saved, label = results.tune(row["trial"]), key.label
         file = re.sub(r"[^A-Za-z0-9]+", "-", label).strip("-").lower()
-        provenance = {"recipe": digest, "grid": results.launch.sample("grid").card.name}
+        fit = results.fit(row)
+        provenance = {
+            "recipe": digest,
+            "grid": results.launch.sample("grid").card.name,
+            "fitted to": key.experiment,
+            "form of chi2": fit["form"],
+            "model error": f"{fit['model_error']:.0%}",
+            "weighting": key.variant or "equal",
+            "at a bound": ", ".join(n for n in names if row[f"{n}_at_bound"]) or "no parameter",
+        }
         write_tune(
             out / f"{file}.cmnd",
             dict(zip(names, map(float, saved["values"]), strict=True)),
             title=f"Tune of Z -> hadrons: {label}",
-            errors=dict(zip(names, map(float, saved["errors"]), strict=True)),
+            errors={n: float(e) for n, e in zip(names, saved["errors"], strict=True) if e > 0},
             chi2=float(row["minimum_chi2"]),
             ndf=int(row["ndf"]),
             provenance=provenance,

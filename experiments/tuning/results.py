@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from experiments.tuning.datasets import Measured
+from experiments.tuning.tasks import TuneTo
 from lblhep.report import Launched
 
 EXPERIMENT_AXIS = "experiment"
@@ -47,6 +49,14 @@ class Results:
     def predictions(self, trial: str) -> pd.DataFrame:
         """The bins with the trial's predictions, their errors and chi2 beside the data (``tasks.Judge``)."""
         return self.bins.assign(**self.launch.arrays(trial, "bins"))
+
+    def fit(self, row: pd.Series) -> Mapping[str, Any]:
+        """The arguments of the trial's ``TuneTo``, those that the recipe leaves out too."""
+        recipe = self.launch.recipe
+        point = {axis: row[axis] for axis in recipe.trials.axes_of_trial}
+        stages = recipe.at(point).task.arguments["stages"]
+        defaults = inspect.signature(TuneTo).parameters
+        return {n: p.default for n, p in defaults.items()} | dict(stages["tuned"].arguments)
 
     def tune(self, trial: str) -> Mapping[str, np.ndarray]:
         """The tuned values and their uncertainty, as ``tasks.Judge`` saved them."""

@@ -8,7 +8,7 @@ import pandas as pd
 
 from experiments.tuning.lund import MONASH, b_of_mean_z, mean_z
 from experiments.tuning.results import Results
-from experiments.tuning.uncertainty import TOO_NOISY
+from experiments.tuning.uncertainty import LEVELS, TOO_NOISY
 
 
 def monash_point() -> dict[str, float]:
@@ -18,7 +18,7 @@ def monash_point() -> dict[str, float]:
 
 
 def warnings(results: Results) -> Iterator[str]:
-    """What a reader must not overlook: parameters at a bound, and errors that noise makes too short."""
+    """Parameters at a bound, and errors that noise makes too short."""
     for key, row in results.rows.items():
         bounded = [name for name in results.box if row[f"{name}_at_bound"]]
         if bounded:
@@ -30,12 +30,11 @@ def warnings(results: Results) -> Iterator[str]:
         noisy = [
             f"{name} {share:.0%}" for name, share in zip(results.box, noise, strict=True) if share > TOO_NOISY
         ]
-        if noisy:
+        if noisy and results.fit(row)["form"] == "plain":
             yield (
                 f"**{key.label}: noise of the grid makes up part of what seems to be known: "
-                f"{', '.join(noisy)}.** A fit that takes the surrogates for exact has errors that are too "
-                "short there, and is drawn to the middle of the box: generate more events, or use the form "
-                "`covariance` of chi2."
+                f"{', '.join(noisy)}.** This fit takes the surrogates for exact: its errors are too short "
+                "there, and it is drawn to the middle of the box. Generate more events a point."
             )
 
 
@@ -45,17 +44,34 @@ def parameters(results: Results) -> pd.DataFrame:
     for key, row in results.rows.items():
         line = {"tune": key.label}
         for name in results.box:
-            bound = {-1: " (at the lower bound)", 1: " (at the upper bound)"}.get(
-                int(row[f"{name}_at_bound"]), ""
-            )
-            line[name] = f"{row[name]:.4f} +- {row[f'{name}_error']:.4f}{bound}"
-        line["bLund"] = f"{b_of_mean_z(row['aLund'], row['avgZ'], row['sigma']):.3f}"
+            bound = int(row[f"{name}_at_bound"])
+            ends = {-1: "(lower bound)", 0: f"+- {row[f'{name}_error']:.4f}", 1: "(upper bound)"}
+            line[name] = f"{row[name]:.4f} {ends[bound]}"
+        point = MONASH | {name: row[name] for name in results.box}
+        line["bLund"] = f"{b_of_mean_z(point['aLund'], point['avgZ'], point['sigma']):.3f}"
         line["slope noise"] = f"{row['slope_noise']:.0%}"
-        line["chi2 / ndf of the fit"] = f"{row['minimum_chi2']:.0f} / {row['ndf']:.0f}"
-        line["starts that found it"] = f"{row['reached']:.0%}"
+        line["minimum / ndf"] = f"{row['minimum_chi2']:.0f} / {row['ndf']:.0f}"
+        line["model error"] = f"{results.fit(row)['model_error']:.0%}"
+        line["starts that found it"] = f"{row['reached']:.0%}" + ("" if row["valid"] else ", not valid")
         lines.append(line)
     monash = monash_point()
-    lines.append({"tune": "Monash", **{n: f"{monash[n]:.4f}" for n in [*results.box, "bLund"]}})
+    known = [name for name in (*results.box, "bLund") if name in monash]
+    lines.append({"tune": "Monash"} | {name: f"{monash[name]:.4f}" for name in known})
+    return pd.DataFrame(lines)
+
+
+def intervals(results: Results) -> pd.DataFrame:
+    """Where chi2, the other parameters refitted, has risen to each level: a line a tune and parameter."""
+    lines = []
+    for key, row in results.rows.items():
+        profile = results.tune(row["trial"])["profile"]
+        for name, ends in zip(results.box, profile, strict=True):
+            line = {"tune": key.label, "parameter": name, "value": f"{row[name]:.4f}"}
+            line |= {
+                f"{level:.0%}": f"{low:.4f} to {high:.4f}"
+                for level, (low, high) in zip(LEVELS, ends, strict=True)
+            }
+            lines.append(line)
     return pd.DataFrame(lines)
 
 
@@ -67,10 +83,12 @@ def judgement(results: Results) -> pd.DataFrame:
             "bins": "fitted" if part == "tuned" else "held out",
             "number": int(row[f"{part}_bins"]),
             "chi2": row[f"{part}_chi2"],
-            "each predicted": f"{row['predicted_chi2']:.0f}" if part == "tuned" else "",
+            "families predicted": f"{row['predicted_chi2']:.0f}" if part == "tuned" else "",
             "chi2, Monash": row[f"{part}_chi2_monash"],
             "gain": f"{row[f'{part}_gain']:.0f} +- {row[f'{part}_gain_error']:.0f}",
+            "grid": f"{row['held_out_gain_grid_error']:.0f}" if part == "held_out" else "",
         }
         for key, row in results.rows.items()
         for part in ("tuned", "held_out")
+        if row[f"{part}_bins"]
     )

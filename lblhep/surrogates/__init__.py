@@ -22,7 +22,7 @@ from lblhep.surrogates.intervals import (
 from lblhep.surrogates.objective import Chi2
 from lblhep.surrogates.polynomial import Polynomials, fit_polynomials
 from lblhep.surrogates.rational import Rationals, fit_rationals
-from lblhep.surrogates.score import Score, score, slope_noise
+from lblhep.surrogates.score import Score, grid_noise, score, slope_noise
 from lblhep.surrogates.surrogate import Surrogate
 from lblhep.surrogates.tune import Tune, tune
 
@@ -42,6 +42,7 @@ __all__ = [
     "eigentunes",
     "fit_polynomials",
     "fit_rationals",
+    "grid_noise",
     "hessian_interval",
     "hold_out",
     "profile_interval",

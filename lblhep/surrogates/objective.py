@@ -74,7 +74,7 @@ class Chi2:
         self.surrogate = surrogate.only(self.used)
         self.data = _vector(data, bins, "data")[self.used]
         self.log_det = log_det
-        self._root_weights = np.sqrt(given[self.used])
+        self.root_weights = np.sqrt(given[self.used])  # (len(used),), of which the residuals are multiples
         if correlation is not None:
             pooled = checked_correlation(correlation, bins)[np.ix_(self.used, self.used)]
         else:
@@ -123,28 +123,9 @@ class Chi2:
         p = np.asarray(point, dtype=np.float64)
         return float(self(p)) - (_log_det(_factor(self.sigma(p))) if self.log_det else 0.0)
 
-    def without(self, left_out: NDArray[np.bool_]) -> Chi2:
-        """The same chi2 without some of the bins: ``left_out`` has an entry for each of ``used``.
-
-        The new one's ``used`` and arrays are of the bins that were used here.
-        """
-        diagonal = self.sigma.data.ndim == 1
-        return Chi2(
-            self.surrogate,
-            self.data,
-            errors=np.sqrt(self.sigma.data) if diagonal else None,
-            covariance=None if diagonal else self.sigma.data,
-            weights=np.where(left_out, 0.0, self._root_weights**2),
-            variance=self.sigma.variance,
-            variance_floor=self.sigma.variance_floor,
-            correlation=self.sigma.correlation,
-            fit_covariance=self.sigma.fit_covariance,
-            log_det=self.log_det,
-        )
-
     def residuals(self, points: Floats) -> tuple[Floats, Floats]:
         """r (..., B) at points (..., d) and its derivatives (..., B, d)."""
-        return self._residuals(points), self._root_weights[:, None] * self.surrogate.gradients(points)
+        return self._residuals(points), self.root_weights[:, None] * self.surrogate.gradients(points)
 
     def solver(self, point: Floats) -> Callable[[Floats], Floats]:
         """What multiplies columns (B, c) by Sigma(p)^-1 at a point (d,), which is factorised once."""
@@ -165,7 +146,7 @@ class Chi2:
         return Expansion(value, products[..., 0], products[..., 1:])
 
     def _residuals(self, points: Floats) -> Floats:
-        return np.asarray(self._root_weights * (self.surrogate.values(points) - self.data))
+        return np.asarray(self.root_weights * (self.surrogate.values(points) - self.data))
 
     def _precisely(self, columns: Floats) -> Floats:
         """Sigma^-1 times columns (..., B, c) of the plain form."""

@@ -78,7 +78,28 @@ def slope_noise(objective: Chi2, point: ArrayLike) -> Floats:
     p = np.asarray(point, dtype=np.float64)
     _, slopes = objective.residuals(p)
     _, derivatives = objective.surrogate.loadings(p)
+    derivatives = objective.root_weights[:, None, None] * derivatives
     precision = objective.solver(p)(np.eye(len(slopes)))
     correlated = precision * objective.sigma.correlation
     noise = np.einsum("bc,bij,cij->j", correlated, derivatives, derivatives, optimize=True)
     return np.asarray(noise / np.einsum("bj,bc,cj->j", slopes, precision, slopes, optimize=True))
+
+
+def grid_noise(objective: Chi2, point: ArrayLike, hessian_covariance: Floats) -> Floats:
+    """Covariance (d, d) of the minimum at ``point`` (d,) over grids that differ by their events alone.
+
+    For a chi2 that takes the surrogates for exact.  A change of the grid moves values and slopes, the
+    gradient J^T Sigma^-1 r by J^T Sigma^-1 df + dJ^T Sigma^-1 r, and the minimum by H^-1 of that;
+    ``hessian_covariance`` (d, d) is H^-1 (``Tune.hessian_covariance``).  Linear in the noise.  Raises
+    ValueError for a chi2 with the surrogates' covariance: ``Tune.covariance`` holds it with the data's.
+    """
+    if not objective.sigma.constant:
+        raise ValueError("this chi2 counts the grid's noise already: see Tune.covariance")
+    p = np.asarray(point, dtype=np.float64)
+    residuals, slopes = objective.residuals(p)
+    solve, weights = objective.solver(p), objective.root_weights
+    values, derivatives = objective.surrogate.loadings(p)  # (B, N), (B, N, d)
+    per_value, z = solve(slopes) * weights[:, None], solve(residuals[:, None])[:, 0] * weights
+    moved = per_value[:, None] * values[:, :, None] + z[:, None, None] * derivatives  # (B, N, d)
+    spread = np.einsum("bij,bc,cik->jk", moved, objective.sigma.correlation, moved, optimize=True)
+    return np.asarray(hessian_covariance @ spread @ hessian_covariance)

@@ -7,7 +7,18 @@ import pytest
 from scipy.stats import chi2 as chi2_distribution
 from scipy.stats import kstest
 
-from lblhep.surrogates import Box, Chi2, Grid, Polynomials, fit_polynomials, fit_rationals, score, tune
+from lblhep.surrogates import (
+    Box,
+    Chi2,
+    Grid,
+    Polynomials,
+    fit_polynomials,
+    fit_rationals,
+    grid_noise,
+    score,
+    slope_noise,
+    tune,
+)
 
 TOYS = 300
 BINS = 40
@@ -110,3 +121,44 @@ def test_its_errors_hold_the_noise_of_the_slopes(toys):
             assert by_hessian < low
         else:
             assert (covered < low).any(), (form, covered)
+
+
+def test_a_scale_of_all_weights_changes_no_share_of_slope_noise(grid, exact, truth):
+    surrogate = fit_polynomials(grid, 2)
+    shares = [
+        slope_noise(Chi2(surrogate, exact.values(truth), errors=np.ones(24), weights=np.full(24, w)), truth)
+        for w in (1.0, 0.01)
+    ]
+    np.testing.assert_allclose(*shares, rtol=1e-9)
+
+
+def test_the_noise_of_the_minimum_is_that_of_grids_drawn_anew(grid, exact, truth):
+    """400 grids fix a width to 3.5 %; the rest of 15 % is for what is not linear.
+
+    The data lie off the surrogates, so that slopes count as well as values.
+    """
+    rng = np.random.default_rng(11)
+    data = exact.values(truth) + rng.normal(size=24) * 0.3
+    weights = rng.uniform(0.2, 1, 24)
+
+    def fitted(values):
+        noisy = Grid(grid.box, grid.points, values, errors=grid.errors, correlation=grid.correlation)
+        objective = Chi2(fit_polynomials(noisy, 2), data, errors=np.full(24, 0.2), weights=weights)
+        return tune(objective, starts=truth[None])
+
+    correlation = np.eye(24) if grid.correlation is None else grid.correlation
+    root = np.linalg.cholesky(correlation)
+    centre = fit_polynomials(grid, 2).values(grid.points)
+    draws = [
+        fitted(centre + grid.errors * (rng.normal(size=centre.shape) @ root.T)).values for _ in range(400)
+    ]
+    at = fitted(centre)
+    assert at.inside.all()
+    expected = np.sqrt(np.diag(grid_noise(at.objective, at.values, at.hessian_covariance)))
+    np.testing.assert_allclose(np.std(draws, axis=0), expected, rtol=0.15)
+
+
+def test_a_chi2_that_counts_the_noise_has_no_second_one(grid, exact, truth):
+    objective = Chi2(fit_polynomials(grid, 2), exact.values(truth), errors=np.ones(24), fit_covariance=True)
+    with pytest.raises(ValueError, match=r"Tune\.covariance"):
+        grid_noise(objective, truth, np.eye(3))

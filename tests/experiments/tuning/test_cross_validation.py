@@ -1,4 +1,4 @@
-"""Two tables measure one parameter, so that each predicts the other and the answer can be written down."""
+"""Families of observables measure one parameter, so that the others' prediction can be written down."""
 
 from __future__ import annotations
 
@@ -8,32 +8,68 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.tuning.cross_validation import PredictObservables
-from lblhep.surrogates import Box, Chi2, Grid, fit_polynomials, tune
+from experiments.tuning.cross_validation import PredictFamilies, families
+from experiments.tuning.tasks import TuneTo
+from lblhep.recipe import Component
+from lblhep.surrogates import Box, Grid, fit_polynomials
+
+TUNED = "experiments.tuning.tasks:TuneTo"
 
 
 @pytest.fixture(scope="module")
 def surrogates():
     box = Box(["p"], [-10], [10])
     points = np.array([[-10.0], [0.0], [10.0]])
-    return fit_polynomials(Grid(box, points, np.repeat(points, 4, axis=1)), 1)
+    return fit_polynomials(Grid(box, points, np.repeat(points, 5, axis=1)), 1)
 
 
 @pytest.fixture
 def bins() -> pd.DataFrame:
-    table = pd.DataFrame({"experiment": ["A", "A", "A", "B"], "table": ["one", "two", "three", "one"]})
-    return table.assign(value=[0.0, 3.0, 6.0, 100.0], error=[1.0, 1.0, 2.0, 1.0])
+    """Bins that all measure p: two of momenta, which are one family, and two of other families."""
+    return pd.DataFrame(
+        {
+            "experiment": ["A", "A", "A", "A", "B"],
+            "table": ["one", "two", "three", "four", "one"],
+            "observable": ["x_p", "xi_p", "n_charged", "thrust_major", "x_p"],
+            "value": [0.0, 0.0, 3.0, 6.0, 100.0],
+            "error": [1.0, 1.0, 1.0, 2.0, 1.0],
+        }
+    )
 
 
-@pytest.mark.parametrize(
-    ("weights", "expected"),
-    [
-        # The third counts a quarter: p is 3, 0 and 1.5 without one, two and three, or 3.6, 1.2 and 1.5.
-        ([1, 1, 0, 0], 3.0**2 + 3.0**2 + ((6 - 1.5) / 2) ** 2),
-        ([1, 1, 1, 0], 3.6**2 + (3 - 1.2) ** 2 + ((6 - 1.5) / 2) ** 2),
-    ],
-)
-def test_an_observable_is_predicted_by_the_others_alone(surrogates, bins, weights, expected):
-    tuned = tune(Chi2(surrogates, bins["value"], errors=bins["error"], weights=weights))
+def predicted(bins: pd.DataFrame, surrogates, **arguments) -> float:
+    stage = Component(use=TUNED, experiment="A", **arguments)
+    task = SimpleNamespace(arguments={"stages": {"tuned": stage}})
+    trial = SimpleNamespace(recipe=SimpleNamespace(task=task))
     bench = SimpleNamespace(dataset=lambda trial, name: SimpleNamespace(bins=bins))
-    assert PredictObservables()(bench, None, surrogates, tuned) == pytest.approx(expected, rel=1e-6)
+    return PredictFamilies()(bench, trial, surrogates, tuned=None)
+
+
+def test_a_family_is_predicted_by_the_others_alone(surrogates, bins):
+    """p is (3 + 6 / 4) / 1.25 without momenta, 1.5 / 2.25 without the multiplicity, 1 without shapes."""
+    expected = 2 * 3.6**2 + (3 - 1.5 / 2.25) ** 2 + ((6 - 1) / 2) ** 2
+    assert predicted(bins, surrogates) == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_weighting_is_asked_anew_for_each_prediction(surrogates, bins):
+    """Weights 0 for all but one table of each tune: p is what that one says."""
+    use = "experiments.tuning.weights:Stated"
+    weights = {"A/one": 1, "A/two": 0, "A/three": 1e-9, "A/four": 1e-12}
+    value = predicted(bins, surrogates, weighting=Component(use=use, weights=weights))
+    assert value == pytest.approx(9 + 9 + 9 + 9, rel=1e-3)
+
+
+def test_one_family_cannot_be_predicted(surrogates, bins):
+    assert np.isnan(predicted(bins[:2].assign(), surrogates.only([0, 1])))
+
+
+def test_every_observable_of_the_measured_table_has_a_family(request):
+    table = pd.read_csv(request.config.rootpath / "data_cards" / "lep-hadronic-z.csv", comment="#")
+    names = set(families(table[["observable"]]))
+    assert len(names) == 6
+
+
+def test_weights_and_the_surrogates_covariance_are_refused_together(surrogates, bins):
+    tuner = TuneTo(experiment="A", form="covariance", weighting=lambda bins, _: np.full(len(bins), 0.5))
+    with pytest.raises(ValueError, match="do not go together"):
+        tuner.fit(bins, surrogates, (bins["experiment"] == "A").to_numpy())

@@ -1,0 +1,93 @@
+"""Measured bins by name, and the grid's bins beside them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from experiments.tuning.datasets import GeneratorGrid, Measured
+
+MEASURED = {
+    "experiment": ["A", "A", "A", "B"],
+    "table": ["t", "t", "u", "t"],
+    "observable": ["thrust", "thrust", "eec", "thrust"],
+    "x_low": [0.0, 0.1, -1.0, 0.0],
+    "x_high": [0.1, 0.3, 1.0, 0.1],
+    "value": [5.0, 2.5, 0.4, 5.1],
+    "error_down": [0.1, 0.2, 0.01, 0.1],
+    "error_up": [0.2, 0.1, 0.01, 0.1],
+}
+
+
+class Data:
+    """As an opened card."""
+
+    def __init__(self, columns, card=None):
+        self._columns = {name: np.asarray(values) for name, values in columns.items()}
+        self.card = card
+
+    def columns(self, names):
+        return {name: self._columns[name] for name in names}
+
+
+@pytest.fixture
+def measured() -> Measured:
+    return Measured(Data(MEASURED), rates_once=False)
+
+
+@pytest.fixture
+def grid() -> GeneratorGrid:
+    """Two points of 100 events; the second bin is never filled at the second, eec's fills are small."""
+    columns = {name: MEASURED[name] for name in ("experiment", "table", "observable", "x_low", "x_high")}
+    columns |= {"scale": np.array([10.0, 5.0, 0.5, 10.0]), "events": [[100, 100]] * 4}
+    columns |= {
+        "sum": [[50, 60], [50, 0], [2, 3], [50, 60]],
+        "sum_squares": [[50, 60], [50, 0], [0.05, 0.1], [50, 60]],
+    }
+    columns |= {"correlation": list(np.eye(4)), "p": [[0.0, 1.0]] * 4}
+    produced = SimpleNamespace(arguments={"histograms": {}, "box": {"p": [0.0, 1.0]}})
+    card = SimpleNamespace(
+        columns={"p": SimpleNamespace(role="truth")}, sources=SimpleNamespace(produce=[produced])
+    )
+    return GeneratorGrid(Data(columns, card))
+
+
+def test_the_larger_of_two_errors_counts(measured):
+    np.testing.assert_allclose(measured.bins["error"], [0.2, 0.2, 0.01, 0.1])
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ({"experiments": ["B"]}, [5.1]),
+        ({"observables": ["eec"]}, [0.4]),
+        ({"experiments": ["A"], "observables": ["thrust"]}, [5.0, 2.5]),
+        ({}, [5.0, 2.5, 0.4, 5.1]),
+    ],
+)
+def test_experiments_and_observables_choose_tables(chosen, expected):
+    assert Measured(Data(MEASURED), rates_once=False, **chosen).bins["value"].tolist() == expected
+
+
+@pytest.mark.parametrize("wrong", [{"experiments": ["C"]}, {"observables": ["trust"]}])
+def test_an_unknown_name_is_refused_with_those_that_are_known(wrong):
+    with pytest.raises(ValueError, match=r"is no (experiment|observable); there are"):
+        Measured(Data(MEASURED), **wrong)
+
+
+def test_errors_are_those_of_the_mean_and_an_empty_bin_has_that_of_one_event(measured, grid):
+    """Variance of a fill over the events: p (1 - p) / N for fills of 1; 1 / N^2 without any."""
+    found = grid.of(measured)
+    np.testing.assert_allclose(found.values[:, 0], [5.0, 6.0])
+    np.testing.assert_allclose(found.errors[0, 0], 10 * np.sqrt(0.25 / 100))
+    np.testing.assert_allclose(found.errors[1, 1], 5 * 1 / 100)
+    # Fills of a few per cent have the error that they have, far below that of one event.
+    np.testing.assert_allclose(found.errors[0, 2], 0.5 * np.sqrt((0.05 / 100 - 0.02**2) / 100))
+
+
+def test_a_bin_with_another_upper_edge_is_another_bin(grid):
+    other = MEASURED | {"x_high": [0.2, 0.3, 1.0, 0.1]}
+    with pytest.raises(ValueError, match="no such bin"):
+        grid.of(Measured(Data(other), rates_once=False))
