@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.tuning import figures, tables
-from experiments.tuning.exchange.command_files import write_eigentunes, write_tune
+from experiments.tuning.commands import write_commands
 from experiments.tuning.results import Results
 from experiments.tuning.sheets import observable_sheets
 from lblhep.report import Launched, Page
@@ -53,7 +52,7 @@ class TuneReport:
             tables.intervals(results),
             "Profile intervals: where chi2 has risen by 1 and by 3.84, all other parameters refitted.",
         )
-        _write_commands(results, out)
+        write_commands(results, out)
         page.text(
             "Each tune and its eigentunes (chi2 one higher along each principal direction) lie beside this "
             "page as Pythia command files, `*.cmnd`."
@@ -98,10 +97,7 @@ class TuneReport:
         page.figure(
             "at-the-tune",
             figures.pulls(
-                {
-                    key: predictions_pull(results.predictions(row["trial"]))
-                    for key, row in results.rows.items()
-                }
+                {key: _surrogate_pull(results.predictions(row["trial"])) for key, row in results.rows.items()}
             ),
             "Surrogates against Pythia run again at the tuned points, bin by bin.",
         )
@@ -124,43 +120,6 @@ class TuneReport:
             )
 
 
-def predictions_pull(bins: pd.DataFrame) -> pd.Series:
+def _surrogate_pull(bins: pd.DataFrame) -> pd.Series:
     """(surrogate - run) / error of both, of each bin."""
     return (bins["surrogate"] - bins["run"]) / np.hypot(bins["surrogate_error"], bins["run_error"])
-
-
-def _write_commands(results: Results, out: Path) -> None:
-    """Pythia command files of every tune and of its eigentunes."""
-    names = list(results.box)
-    digest = str(results.launch.info.get("recipe_digest", ""))
-    for key, row in results.rows.items():
-        saved, label = results.tune(row["trial"]), key.label
-        file = re.sub(r"[^A-Za-z0-9]+", "-", label).strip("-").lower()
-        fit = results.fit(row)
-        provenance = {
-            "recipe": digest,
-            "grid": results.launch.sample("grid").card.name,
-            "fitted to": key.experiment,
-            "form of chi2": fit["form"],
-            "model error": f"{fit['model_error']:.0%}",
-            "weighting": key.variant or "equal",
-            "at a bound": ", ".join(n for n in names if row[f"{n}_at_bound"]) or "no parameter",
-        }
-        write_tune(
-            out / f"{file}.cmnd",
-            dict(zip(names, map(float, saved["values"]), strict=True)),
-            title=f"Tune of Z -> hadrons: {label}",
-            errors={n: float(e) for n, e in zip(names, saved["errors"], strict=True) if e > 0},
-            chi2=float(row["minimum_chi2"]),
-            ndf=int(row["ndf"]),
-            provenance=provenance,
-        )
-        write_eigentunes(
-            out,
-            f"{file}-eigentune",
-            names,
-            saved["eigentunes"],
-            title=f"Tune of Z -> hadrons: {label}",
-            at_bound=saved["eigentune_at_bound"],
-            provenance=provenance,
-        )
