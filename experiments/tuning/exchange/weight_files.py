@@ -9,8 +9,8 @@
 
 A path is a regular expression that must match at the start of a bin's path, so ``/ALEPH`` means all of ALEPH.
 The last line that matches a bin wins; a bin that none matches has weight 0.  apprentice (weights.py of 1.1)
-multiplies a bin's term in its objective by the *square* of its weight: the weight w of ``Chi2(..., weights=w)``
-stands in a file as sqrt(w).  ``weight_rules`` writes w so; ``match_weights(...) ** 2`` reads it back.
+multiplies a bin's term in its objective by the *square* of its weight: the weight w of a ``Chi2`` stands in a
+file as sqrt(w).  ``weight_rules`` writes it so; ``match_weights(...) ** 2`` reads it back.
 """
 
 from __future__ import annotations

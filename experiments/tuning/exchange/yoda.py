@@ -153,7 +153,7 @@ def _edge(path: Path | str, block: Block, edge: Any) -> float:
         return float(edge)
     except (TypeError, ValueError):
         problem = f"{edge!r:.60} among Edges(A1) of {block.path} is no number"
-        raise FormatError(path, f"line {block.line}", problem, "leave out tables whose bins are words") from None
+        raise FormatError(path, f"line {block.line}", problem, "leave the table out of the file") from None
 
 
 def _number(path: Path | str, line: int, word: str) -> float:
