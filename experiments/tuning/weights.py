@@ -48,19 +48,28 @@ class Equal:
 
 
 class Stated:
-    """The weight of each table as stated, such as the best point of recipes/tuning-weights.yaml."""
+    """The weight of each table as stated, such as the best point of recipes/tuning-weights.yaml.
+
+    Tables that are not among the bins may be stated as well: one mapping serves the tunes to either
+    experiment, and to a part of the tables.
+    """
 
     def __init__(self, *, weights: Mapping[str, float]) -> None:
-        negative = [name for name, weight in weights.items() if not weight >= 0]
-        if negative:
-            raise ValueError(f"the weight of {negative[0]} is {weights[negative[0]]}: it cannot be negative")
+        wrong = [name for name, weight in weights.items() if not 0 <= weight < np.inf]
+        if wrong:
+            raise ValueError(
+                f"the weight of {wrong[0]} is {weights[wrong[0]]}: it cannot be negative or infinite"
+            )
         self.weights = dict(weights)
 
     def __call__(self, bins: pd.DataFrame, surrogates: Surrogate) -> Floats:
         names = table_names(bins)
         missing = [name for name in names.unique() if name not in self.weights]
         if missing:
-            raise ValueError(f"no weight is stated for {', '.join(missing)}; 0 leaves a table out")
+            experiments, known = set(bins["experiment"]), set(names)
+            unused = [n for n in self.weights if n.partition("/")[0] in experiments and n not in known]
+            instead = f"; stated, but not among these bins: {', '.join(unused)}" if unused else ""
+            raise ValueError(f"no weight is stated for {', '.join(missing)}; 0 leaves a table out{instead}")
         return np.array([self.weights[name] for name in names], dtype=np.float64)
 
 
@@ -117,17 +126,35 @@ class OneOf:
         return self.weighting(bins, surrogates)
 
 
+def ranked_points(launch: Launched) -> pd.DataFrame:
+    """The points of a search of stated weights, the best first: the lowest objective; NaN is left out.
+
+    Raises ValueError if the launch was no such search, if it maximised, or has no point with an objective.
+    """
+    search, groups = launch.recipe.trials, launch.groups
+    if not isinstance(search, Search) or not all(_tables(launch).values()) or groups.empty:
+        raise ValueError("this launch searched no stated weights, or none of its points is complete")
+    metric, goal = search.objective.metric, search.objective.goal
+    if goal != "minimize":
+        raise ValueError(f"this launch would {goal} {metric}: outer objectives are minimised")
+    ranked = groups.dropna(subset=metric).sort_values(metric, kind="stable")
+    if ranked.empty:
+        raise ValueError(f"{metric} is NaN at every point of this launch: no point is the best")
+    return ranked
+
+
 def best_weights(launch: Launched) -> dict[str, float]:
     """Table -> weight of a search's best point, the largest weight set to 1: what ``Stated`` takes.
 
-    Raises ValueError if the launch was no search of stated weights, or has no complete point.
+    Raises ValueError as ``ranked_points``.
     """
-    search, groups = launch.recipe.trials, launch.groups
-    space = search.space if isinstance(search, Search) else {}
-    tables = {name: dimension.path.partition(".weights.")[2] for name, dimension in space.items()}
-    if not isinstance(search, Search) or not all(tables.values()) or groups.empty:
-        raise ValueError("this launch searched no stated weights, or none of its points is complete")
-    objective = groups[search.objective.metric].to_numpy(dtype=float)
-    best = groups.iloc[np.nanargmin(objective if search.objective.goal == "minimize" else -objective)]
+    best, tables = ranked_points(launch).iloc[0], _tables(launch)
     largest = max(float(best[name]) for name in tables)
     return {table: float(best[name]) / largest for name, table in tables.items()}
+
+
+def _tables(launch: Launched) -> dict[str, str]:
+    """Dimension of a search -> the table whose weight it is, "" if it is none."""
+    search = launch.recipe.trials
+    space = search.space if isinstance(search, Search) else {}
+    return {name: dimension.path.partition(".weights.")[2] for name, dimension in space.items()}

@@ -182,11 +182,16 @@ def test_weightings_name_their_tables(linear, twisted):
     weights = {f"E/{name}": i / 2 for i, name in enumerate(TABLES)}
     stated = Stated(weights=weights)(data, linear)
     assert stated == pytest.approx(np.repeat([0, 0.5, 1, 1.5], SIZES))
-    del weights["E/d02"]
-    with pytest.raises(ValueError, match="E/d02"):
-        Stated(weights=weights)(data, linear)
-    with pytest.raises(ValueError, match="negative"):
-        Stated(weights={"E/d00": -1})
+    both = Stated(weights=weights | {"F/d00": 1})
+    assert both(data, linear) == pytest.approx(stated)
+    left = (data["table"] != "d01").to_numpy()  # as cross-validation or a filter leaves a table out
+    assert both(data[left], linear.only(left)) == pytest.approx(stated[left])
+    weights["E/d0Z"] = weights.pop("E/d02")
+    with pytest.raises(ValueError, match=r"for E/d02; .* not among these bins: E/d0Z$"):
+        Stated(weights=weights | {"F/d00": 1})(data, linear)
+    for wrong in (-1, np.inf, np.nan):
+        with pytest.raises(ValueError, match=f"E/d00 is {wrong}: it cannot be negative or infinite"):
+            Stated(weights={"E/d00": wrong})
     with pytest.raises(ValueError, match="budget"):
         Robust(budget=1.5)(data, linear)
 
@@ -271,6 +276,28 @@ def test_a_launch_that_searched_no_weights_is_refused(search, request):
     other = Recipe.read(request.config.rootpath / "recipes" / "cwola.yaml")
     with pytest.raises(ValueError, match="no stated weights"):
         best_weights(SimpleNamespace(recipe=other, groups=search.groups))
+
+
+def test_the_least_objective_is_best_and_nan_is_none(search, tmp_path, monkeypatch):
+    """In the weights, the headline and the curve alike."""
+    monkeypatch.setattr("lblhep.report.Page.provenance", lambda page, launch: None)
+    search.groups = pd.concat([search.groups] * 4, ignore_index=True)
+    search.groups.loc[[0, 1], "portfolio"] = [np.nan, 0.5]
+    assert best_weights(search)["ALEPH_1996/d01-x01-y01"] == 1
+    assert WeightsReport().render(search, tmp_path) == {"best portfolio": 0.5, "median portfolio": 2.0}
+    search.groups["portfolio"] = np.nan
+    for ask in (best_weights, lambda launch: WeightsReport().render(launch, tmp_path)):
+        with pytest.raises(ValueError, match="portfolio is NaN at every point"):
+            ask(search)
+
+
+def test_a_search_that_maximised_is_refused(search, tmp_path):
+    objective = search.recipe.trials.objective.model_copy(update={"goal": "maximize"})
+    trials = search.recipe.trials.model_copy(update={"objective": objective})
+    launch = SimpleNamespace(recipe=SimpleNamespace(trials=trials, title=""), groups=search.groups)
+    for ask in (best_weights, lambda launch: WeightsReport().render(launch, tmp_path)):
+        with pytest.raises(ValueError, match="would maximize portfolio: outer objectives are minimised"):
+            ask(launch)
 
 
 def test_the_page_of_a_search(search, tmp_path, monkeypatch):
