@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.tuning.closure import Close, PseudoData, PullsOfSets, last_of_table
+from experiments.tuning.closure import Close, ClosureReport, PseudoData, PullsOfSets, last_of_table
 from experiments.tuning.datasets import Prediction
 from experiments.tuning.forms import FORMS
 from lblhep.surrogates import Box, Grid, fit_polynomials
@@ -71,3 +73,28 @@ def test_pulls_of_pseudo_data_with_the_stated_covariance_are_unit_gaussians():
     for form in FORMS:
         assert said[f"mean_{form}"] == pytest.approx(0, abs=3.5 * 0.065)
         assert said[f"width_{form}"] == pytest.approx(1, abs=3.5 * 0.046)
+
+
+def test_the_headline_names_the_parameter_that_is_furthest_off(tmp_path, monkeypatch):
+    """Pulls of a and b that are three off up and down are 0 on average; c was at a bound in one set."""
+    monkeypatch.setattr("lblhep.report.Page.provenance", lambda page, launch: None)
+    pulls = np.zeros((5, len(FORMS), 3))
+    pulls[:] = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])[:, None, None] / np.sqrt(2.5) * [1, 0.8, 2]
+    pulls[:, -1] += [3.0, -3.1, 0.1]
+    pulls[2, -1, 2] = np.nan
+    rows = pd.DataFrame({"trial": range(5)} | {f"chi2_ndf_{form}": 1.0 for form in FORMS})
+    group = PullsOfSets()(rows, {(i, "closure"): {"pulls": pulls[i]} for i in range(5)})
+    assert group["mean_covariance"] == pytest.approx(0, abs=0.01)
+    produced = SimpleNamespace(arguments={"box": dict.fromkeys("abc")})
+    launch = SimpleNamespace(
+        recipe=SimpleNamespace(title=""),
+        groups=pd.DataFrame([{"group": "g"} | {k: v for k, v in group.items() if k != "pulls"}]),
+        group_arrays=lambda group: {"pulls": pulls},
+        sample=lambda name: SimpleNamespace(
+            card=SimpleNamespace(sources=SimpleNamespace(produce=[produced]))
+        ),
+    )
+    headline = ClosureReport().render(launch, tmp_path)
+    said = headline["pulls, covariance"]
+    assert said == "largest mean -3.10 +- 0.36 (b), widths 0.80 to 2.31, chi2/ndf 1.00"
+    assert headline["pulls, plain"].startswith("largest mean +0.00")
