@@ -50,7 +50,13 @@ class CoverageReport:
             "Share of truths in the 68 % region of the score statistic, all parameters together.",
         )
         page.figure("chi2", self._distributions(launch, groups), "chi2 / ndf of all pseudo-experiments.")
-        page.figure("coverage", _coverage(groups), "The band holds 95 % of correct intervals' shares.")
+        page.figure(
+            "coverage",
+            _coverage(groups),
+            "A grey bar holds 95 % of the shares that correct intervals of one parameter would have in the "
+            "pseudo-experiments of that noise. So scatters the score statistic's share; the others are "
+            "averages over the parameters, which scatter at most as much.",
+        )
         for form in FORMS:
             lines = [
                 {"noise": g["noise"]}
@@ -126,9 +132,9 @@ def _coverage(groups: pd.DataFrame) -> Figure:
         axes.plot(noise, groups[f"profile_{form}"], "o-", color=colour, label=f"profile, {LABELS[form]}")
         axes.plot(noise, groups[f"errors_{form}"], "s:", color=colour, label=f"errors, {LABELS[form]}")
     axes.plot(noise, groups["joint"], "^--", color="black", label="score statistic, all parameters")
-    n = int(groups["pseudo_experiments"].min())
-    low, high = expected_counts(ONE_SIGMA, n)
-    axes.axhspan(low / n, high / n, color="grey", alpha=0.2, lw=0)
+    for x, n in zip(noise, groups["pseudo_experiments"].astype(int), strict=True):
+        low, high = expected_counts(ONE_SIGMA, n)
+        axes.vlines(x, low / n, high / n, color="grey", alpha=0.3, lw=10)
     axes.set(
         xscale="log",
         xlabel="Monte Carlo error of a grid point / error of the data",
