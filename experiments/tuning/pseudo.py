@@ -3,6 +3,9 @@
 Nature is the surrogate of the real grid, at a stated truth.  Every repetition redraws the data, with their
 published errors, and the whole grid, with Monte Carlo noise of ``noise`` times these errors and the bins'
 correlation; fits surrogates to that grid; and tunes, once with each form of chi2 (``forms``).
+
+Fits start at the truth and near it, so what is measured belongs to the minimum nearest to the truth: whether
+a lower one lies elsewhere in the box, where a tune to real data would end, is not asked.
 """
 
 from __future__ import annotations
@@ -118,7 +121,7 @@ class Judged:
 
 
 def judge(objective: Chi2, truth: Floats) -> Judged:
-    """Tune from the truth and from near it, and compare.
+    """Tune from the truth and from near it (``NEARBY``), which finds the minimum nearest to it, and compare.
 
     A rise is the objective, minimised with one parameter held at the truth, less its minimum, in units of the
     rise that bounds the interval (``lblhep.surrogates.intervals``).
