@@ -44,12 +44,13 @@ class Interval:
 def hessian_interval(tune: Tune, name: str, level: float = ONE_SIGMA) -> Interval:
     """Value +- error times the normal quantile, cut at the bounds.
 
-    Raises ValueError for a parameter that is fixed or at a bound, where there is no parabola.
+    Raises ValueError for a parameter that is fixed or at a bound, where there is no parabola, and if the
+    Hessian is not positive definite.
     """
     j = _free(tune, name)
     if not tune.inside[j]:
         raise ValueError(f"{name} is at a bound: its Hessian interval has no meaning; use profile_interval")
-    half = float(tune.errors[j]) * sqrt(_rise(level, 1))
+    half = sqrt(_covariance(tune)[j, j] * _rise(level, 1))
     low, high = tune.values[j] - half, tune.values[j] + half
     return Interval(
         float(max(low, tune.low[j])), float(min(high, tune.high[j])), low < tune.low[j], high > tune.high[j]
@@ -59,7 +60,8 @@ def hessian_interval(tune: Tune, name: str, level: float = ONE_SIGMA) -> Interva
 def profile_interval(tune: Tune, name: str, level: float = ONE_SIGMA) -> Interval:
     """Where chi2, minimised over all other parameters, has risen by the quantile of one degree of freedom.
 
-    Raises ValueError for a fixed parameter, and if a refit finds a minimum below the tune's.
+    Raises ValueError for a fixed parameter, if the Hessian is not positive definite, and if a refit finds a
+    minimum below the tune's.
     """
     j = _free(tune, name)
     rays = np.zeros((2, len(tune.values)))
@@ -96,13 +98,16 @@ def eigentunes(tune: Tune, delta_chi2: float = 1.0) -> tuple[Floats, Mask]:
 
     The eigenvectors are those in the box's coordinates, scaled to [-1, 1], so that no choice of units enters;
     parameters that are fixed or at a bound stay.  Each point is where chi2 has risen by ``delta_chi2``, or
-    the bound before it, as the second array (2 k,) says.
+    the bound before it, as the second array (2 k,) says.  Raises ValueError if the Hessian is not positive
+    definite.
     """
     if not delta_chi2 > 0:
         raise ValueError(f"delta_chi2 must be positive, not {delta_chi2}")
     inside = np.flatnonzero(tune.inside)
+    if not len(inside):
+        return np.empty((0, len(tune.values))), np.empty(0, dtype=np.bool_)
     unit = tune.objective.box.half_width[inside]
-    variance, vectors = np.linalg.eigh(tune.covariance[np.ix_(inside, inside)] / np.outer(unit, unit))
+    variance, vectors = np.linalg.eigh(_covariance(tune)[np.ix_(inside, inside)] / np.outer(unit, unit))
     steps = (vectors * np.sqrt(variance)).T[::-1] * unit  # one standard deviation each, largest first
     rays = np.zeros((2 * len(inside), len(tune.values)))
     rays[:, inside] = np.stack([-steps, steps], axis=1).reshape(len(rays), len(inside))
@@ -137,10 +142,20 @@ def _stretch(tune: Tune, rays: Floats, held: Mask) -> Floats:
     return np.asarray(by_hessian / by_covariance)
 
 
+def _covariance(tune: Tune) -> Floats:
+    """``tune.covariance``; ValueError where it is NaN."""
+    if np.isnan(tune.covariance).any():
+        raise ValueError(
+            "the Hessian is not positive definite at the tune's minimum: fix the parameter that chi2 does not"
+            " depend on, or tune with more starts"
+        )
+    return tune.covariance
+
+
 def _scale(tune: Tune) -> Floats:
     """The covariance (d, d), with a tenth of the range as error where it has none."""
     stand_in = np.where(tune.inside, 0.0, ((tune.high - tune.low) / 10) ** 2)
-    return np.asarray(tune.covariance + np.diag(stand_in))
+    return np.asarray(_covariance(tune) + np.diag(stand_in))
 
 
 def _walk(tune: Tune, rays: Floats, held: Mask, rise: Floats) -> tuple[Floats, Mask]:

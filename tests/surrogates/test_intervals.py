@@ -11,6 +11,7 @@ from lblhep.surrogates import (
     Polynomials,
     contour,
     eigentunes,
+    fit_polynomials,
     hessian_interval,
     profile_interval,
     tune,
@@ -112,6 +113,38 @@ def test_a_parameter_at_its_bound_has_a_one_sided_profile(exact, truth):
     points, _ = eigentunes(result)
     assert points.shape == (4, 3)
     assert (points[:, 2] == 0.35).all()
+
+
+@pytest.mark.parametrize("fit_covariance", [False, True])
+def test_no_eigentunes_where_all_parameters_are_at_bounds(grid, fit_covariance):
+    """Data that lie beyond one corner of a narrow box."""
+    fit = fit_polynomials(grid, 1)
+    middle, step = (grid.box.low + grid.box.high) / 2, 0.1 * grid.box.half_width
+    bounds = dict(zip(grid.box.names, zip(middle - step, middle + step, strict=True), strict=True))
+    data = fit.values(middle + 5 * step)
+    result = tune(Chi2(fit, data, errors=np.ones(24), fit_covariance=fit_covariance), bounds=bounds)
+    assert not result.inside.any()
+    points, at_bound = eigentunes(result)
+    assert (points.shape, at_bound.shape) == ((0, 3), (0,))
+    assert at_bound.dtype == bool
+
+
+def test_a_parameter_that_chi2_does_not_depend_on_is_to_be_fixed(box):
+    coefficients = np.random.default_rng(9).normal(size=(4, 30))
+    coefficients[1] = 0  # sigma, the last parameter
+    model = Polynomials(box, 1, coefficients)
+    objective = Chi2(model, model.values(box.unscale([0.1, -0.2, 0.3])), errors=np.full(30, 0.3))
+    flat = tune(objective)
+    for ask in (
+        lambda: profile_interval(flat, "alphaS"),
+        lambda: hessian_interval(flat, "alphaS"),
+        lambda: contour(flat, "alphaS", "bLund"),
+        lambda: eigentunes(flat),
+    ):
+        with pytest.raises(ValueError, match=r"not positive definite .* fix the parameter .* more starts"):
+            ask()
+    mended = tune(objective, fixed={"sigma": 0.3})
+    assert profile_interval(mended, "alphaS").high > mended.values[0]
 
 
 def test_fixed_parameters_and_odd_levels_are_refused(exact, truth, linear):
