@@ -33,11 +33,6 @@ class Moments:
         """The mean fill of an event (bins,)."""
         return self.sum / self.events
 
-    def error(self) -> Floats:
-        """The standard error of the mean (bins,)."""
-        variance = np.maximum(self.sum_squares / self.events - self.mean() ** 2, 0.0)
-        return np.sqrt(variance / (self.events - 1))
-
 
 def generate(
     point: Mapping[str, float], histograms: Sequence[Histogram], n_events: int, seed: int

@@ -19,11 +19,10 @@ ROUND_OFF = 1e-12  # relative
 
 @dataclass(frozen=True, eq=False)
 class Bottoms:
-    """Where each start came to rest: ``points`` (S, d) and ``values`` (S,); ``converged`` (S,) if it did."""
+    """Where each start came to rest: ``points`` (S, d) and ``values`` (S,)."""
 
     points: Floats
     values: Floats
-    converged: Mask
 
 
 def descend(chi2: Chi2, starts: Floats, low: Floats, high: Floats, free: Mask) -> Bottoms:
@@ -33,7 +32,7 @@ def descend(chi2: Chi2, starts: Floats, low: Floats, high: Floats, free: Mask) -
     A parameter at a bound stays there as long as the gradient pushes it outwards.
     """
     points, free = starts.copy(), np.broadcast_to(free, starts.shape)
-    values, converged = np.full(len(points), np.nan), np.zeros(len(points), dtype=np.bool_)
+    values = np.full(len(points), np.nan)
     rows, here, damping = np.arange(len(points)), chi2.expand(points), np.full(len(points), 1e-3)
     value, gradient, curvature = here.value, here.gradient, here.curvature
     for _ in range(MAX_STEPS):
@@ -44,7 +43,7 @@ def descend(chi2: Chi2, starts: Floats, low: Floats, high: Floats, free: Mask) -
         promised = -(gradient * step).sum(axis=1) - 0.5 * np.einsum("sj,sjk,sk->s", step, curvature, step)
         # Clipping can make a step that promises nothing: more damping turns it towards the gradient.
         done = (abs(promised) <= FLAT) | (damping > 1e12)
-        values[rows[done]], converged[rows[done]] = value[done], abs(promised[done]) <= FLAT
+        values[rows[done]] = value[done]
         if done.all():
             break
         going = ~done
@@ -59,7 +58,7 @@ def descend(chi2: Chi2, starts: Floats, low: Floats, high: Floats, free: Mask) -
         damping = np.where(better, damping / 10, damping * 10)
     else:
         values[rows] = value
-    return Bottoms(points, values, converged)
+    return Bottoms(points, values)
 
 
 def _step(gradient: Floats, curvature: Floats, moving: Mask, damping: Floats) -> Floats:

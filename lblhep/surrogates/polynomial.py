@@ -52,10 +52,6 @@ class Polynomials(Surrogate):
         basis = self.monomials(self.box.scale(points))
         return np.asarray((basis @ self._slopes).reshape(*basis.shape[:-1], self.bins, len(self.box)))
 
-    def hessians(self, points: ArrayLike) -> Floats:
-        basis = self.monomials(self.box.scale(points))
-        return np.asarray(np.tensordot(basis, self._curvatures, axes=1))
-
     def only(self, bins: ArrayLike) -> Polynomials:
         chosen = np.arange(self.bins)[np.asarray(bins)]
         response = self._response
@@ -102,13 +98,6 @@ class Polynomials(Surrogate):
         """Coefficients of all derivatives side by side, (K, B * d): a gradient is then one product."""
         slopes = self.monomials.derivatives @ self.coefficients / self.box.half_width[:, None, None]
         return np.asarray(np.moveaxis(slopes, 0, -1).reshape(len(self.monomials), -1))
-
-    @cached_property
-    def _curvatures(self) -> Floats:
-        """Coefficients of all second derivatives, (K, B, d, d)."""
-        first = self._slopes.reshape(len(self.monomials), self.bins, len(self.box))
-        second = np.tensordot(self.monomials.derivatives, first, axes=1)  # (d, K, B, d)
-        return np.asarray(np.moveaxis(second / self.box.half_width[:, None, None, None], 0, -1))
 
 
 def fit_polynomials(grid: Grid, order: int, *, weights: ArrayLike | None = None) -> Polynomials:

@@ -75,13 +75,6 @@ class Rationals(Surrogate):
         value = self.values(points)[..., None]
         return np.asarray((self.numerator.gradients(points) - value * self.denominator.gradients(points)) / q)
 
-    def hessians(self, points: ArrayLike) -> Floats:
-        q = self.denominator.values(points)[..., None, None]
-        value = self.values(points)[..., None, None]
-        cross = self.gradients(points)[..., :, None] * self.denominator.gradients(points)[..., None, :]
-        own = self.numerator.hessians(points) - value * self.denominator.hessians(points)
-        return np.asarray((own - cross - np.swapaxes(cross, -1, -2)) / q)
-
     def only(self, bins: ArrayLike) -> Rationals:
         chosen = np.arange(self.bins)[np.asarray(bins)]
         return Rationals(

@@ -45,10 +45,6 @@ class Surrogate(ABC):
         """Derivatives (..., B, d) at points (..., d)."""
 
     @abstractmethod
-    def hessians(self, points: ArrayLike) -> Floats:
-        """Second derivatives (..., B, d, d) at points (..., d)."""
-
-    @abstractmethod
     def only(self, bins: ArrayLike) -> Surrogate:
         """The surrogates of some bins: indices or a mask (B,)."""
 
@@ -87,11 +83,6 @@ class Surrogate(ABC):
         """Covariance (B, B) of the values at a point (d,), from the noise of the grid."""
         loadings, _ = self.loadings(point)
         return np.asarray(self.correlation * (loadings @ loadings.T))
-
-    def gradient_covariance(self, point: ArrayLike) -> Floats:
-        """Covariance (B, d, B, d) of the gradients at a point (d,)."""
-        _, slopes = self.loadings(point)
-        return np.asarray(np.einsum("bc,bij,cik->bjck", self.correlation, slopes, slopes, optimize=True))
 
     @property
     def correlation(self) -> Floats:

@@ -83,9 +83,6 @@ def test_derivatives_are_differences(grid, differences):
     np.testing.assert_allclose(
         fit.gradients(point), differences(fit.values, point, grid.box), rtol=1e-5, atol=1e-5
     )
-    np.testing.assert_allclose(
-        fit.hessians(point), differences(fit.gradients, point, grid.box), rtol=1e-4, atol=1e-3
-    )
     loadings, slopes = fit.loadings(point)
     numeric = differences(lambda p: fit.loadings(p)[0], point, grid.box)
     np.testing.assert_allclose(slopes, numeric, rtol=1e-5, atol=1e-6)
