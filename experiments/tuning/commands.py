@@ -20,10 +20,10 @@ def write_commands(results: Results, out: Path) -> None:
         provenance = {
             "recipe": digest,
             "grid": results.launch.sample("grid").card.name,
-            "fitted to": key.experiment,
+            "fitted to": key.label,
             "form of chi2": fit["form"],
             "model error": f"{fit['model_error']:.0%}",
-            "axes of the study": key.variant or "none but the experiment",
+            "errors": "of a fit with diagonal errors of data that no model describes: no 68 % intervals",
             "at a bound": ", ".join(n for n in names if row[f"{n}_at_bound"]) or "no parameter",
         }
         write_tune(

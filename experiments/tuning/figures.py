@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
 from experiments.tuning.results import Key
@@ -17,6 +18,15 @@ from lblhep.report import COLOURS, new_figure
 
 Floats = NDArray[np.float64]
 
+AXES = {
+    "eec": r"cos $\chi$",
+    "aeec": r"cos $\chi$",
+    "y3_durham": r"$-\ln y_3$ (Durham)",
+    "mean_n_charged": "centre-of-mass energy [GeV]",
+    "one_minus_thrust": r"$1 - T$",
+    "x_p": r"$x_p = p / p_{beam}$",
+    "xi_p": r"$\xi_p = -\ln x_p$",
+}
 IN_GEV = ("pt_in", "pt_out", "sigma", "pTmin")
 
 
@@ -44,8 +54,10 @@ def cumulative(tunes: Mapping[Key, pd.DataFrame]) -> Figure:
             panel.set_title(f"Tuned to {experiment}: {which} observables", fontsize=11)
             panel.axvline(1, color="grey", lw=0.8, ls=":")
             panel.set(xscale="log", ylim=(0, 1.05))
+            panel.xaxis.set_minor_formatter(NullFormatter())
         row[0].set_ylabel("Share of observables below")
-        row[1].legend(loc="lower right", fontsize=9)
+        for panel in row:
+            panel.legend(loc="lower right", fontsize=9)
     for panel in axes[-1]:
         panel.set_xlabel(r"$\chi^2$ per bin of an observable")
     return figure
@@ -125,10 +137,19 @@ def pulls(of_tunes: Mapping[Key, pd.Series]) -> Figure:
         label = f"{key.label}: width {values.std():.2f}"
         axes.hist(values, edges, histtype="step", density=True, label=label, **styles[key])
     x = np.linspace(-5, 5, 200)
-    axes.plot(x, np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi), color="grey", lw=0.8, ls=":")
-    axes.set(xlabel="(surrogate - Pythia) / error", ylabel="Density of bins", xlim=(-5, 5))
+    axes.plot(
+        x, np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi), color="grey", lw=0.8, ls=":", label="unit Gaussian"
+    )
+    axes.set(
+        xlabel="(surrogate - Pythia) / Monte Carlo error of both", ylabel="Density of bins", xlim=(-5, 5)
+    )
     axes.legend(fontsize=8)
     return figure
+
+
+def axis_label(observable: str) -> str:
+    """What is on the x axis of an observable's distribution."""
+    return AXES.get(observable, with_unit(observable))
 
 
 def with_unit(name: str) -> str:

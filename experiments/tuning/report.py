@@ -17,8 +17,9 @@ from lblhep.report import Launched, Page
 Headline = Mapping[str, str | float]
 NO_INTERVAL = (
     "The data's bin-to-bin covariance was not published and no model describes them within their errors, so "
-    "the errors are those of a fit with diagonal errors: they say how sharply the minimum stands, "
-    "not where the true value lies with 68 %."
+    "errors, intervals, contours and eigentunes are those of a fit with diagonal errors of the data (and a "
+    "model error where the table says so): they say how sharply the minimum stands, not where the true value "
+    "lies with 68 %."
 )
 
 
@@ -28,7 +29,13 @@ class TuneReport:
     def render(self, launch: Launched, out: Path) -> Headline:
         """Write the page; the headline is each tune's gain over Monash on the experiment it did not see."""
         results = Results(launch)
-        page = Page(launch.recipe.title or "Tune", f"{len(results.bins)} bins, {len(results.rows)} tunes")
+        stages = launch.recipe.task.arguments["stages"]
+        page = Page(
+            launch.recipe.title or "Tune",
+            f"{len(results.bins)} bins, {len(results.rows)} tunes, surrogates of order "
+            f"{stages['surrogates'].arguments['order']}, {stages['run'].arguments['events']} events at each "
+            f"tuned point and {stages['monash'].arguments['events']} at Monash's",
+        )
         page.heading("The tunes")
         page.text(NO_INTERVAL)
         page.table(
@@ -61,7 +68,7 @@ class TuneReport:
         page.text(
             "chi2 = sum of (MC - data)^2 / (data error^2 + MC error^2) over bins, from new events: "
             "no surrogate is in it. *Gain* is Monash's chi2 less the tune's, with its Monte Carlo error. "
-            "*Grid*: what the noise of the grid adds to a held-out gain's error, by way of the tuned point. "
+            "A second error is what the grid's noise adds to a held-out gain, by way of the tuned point. "
             "All gains share one Monash run. *Families predicted*: every family of observables of the fitted "
             "experiment by a tune to its others (surrogates, data errors alone). Choose among tunes by it; "
             "the held-out experiment then judges."
@@ -73,11 +80,10 @@ class TuneReport:
         page.provenance(launch)
         page.write(out)
         return {
-            f"{key.label}: held-out gain over Monash": f"{row['held_out_gain']:.0f} +- "
-            f"{row['held_out_gain_error']:.0f} (grid {row['held_out_gain_grid_error']:.0f}) "
-            f"of {row['held_out_chi2_monash']:.0f}"
+            f"tuned to {key.label}: chi2 of what was held out, below Monash's "
+            f"{row['held_out_chi2_monash']:.0f} by": tables.gain(row, "held_out")
             for key, row in results.rows.items()
-            if row["held_out_bins"]
+            if tables.has(row, "held_out")
         }
 
     def _observables(self, page: Page, results: Results) -> None:
@@ -107,7 +113,11 @@ class TuneReport:
             shown = shown[["experiment", "observable", "bins", "hold_out", "monash"]].copy()
             for key, table in variants.items():
                 shown[key.variant or "tuned"] = table["tuned"]
-            page.table(shown, f"chi2 of each observable, tuned to {experiment}; hold-out is the worst bin's.")
+            page.table(
+                shown.rename(columns={"hold_out": "worst hold-out", "monash": "Monash"}),
+                f"chi2 of each observable by Pythia run again, tuned to {experiment}. Worst hold-out: rms of "
+                "the surrogates at points left out, over the Monte Carlo error, in the worst bin.",
+            )
         predictions = {
             key.label: results.predictions(results.rows[key]["trial"])
             for key in results.first_of_each_experiment()
@@ -116,7 +126,8 @@ class TuneReport:
             page.figure(
                 f"observables-{number + 1}",
                 sheet,
-                "Band: error of the data. Ratios beyond 0.8 to 1.2 and pulls beyond 5 are cut off.",
+                "Band: error of the data. Pull: (MC - data) / error of both. Cut off: ratios beyond 0.8 to "
+                "1.2, pulls beyond 5.",
             )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from experiments.tuning.figures import with_unit
+from experiments.tuning.figures import axis_label
 from lblhep.report import COLOURS, new_figure
 
 Floats = NDArray[np.float64]
@@ -18,7 +18,9 @@ Tunes = Mapping[str, pd.DataFrame]  # label -> the bins with ``run`` and ``run_e
 
 A_SHEET = 6  # observables
 LARGEST_PULL = 5
-MARGINS = {"left": 0.06, "right": 0.985, "bottom": 0.05, "top": 0.97, "wspace": 0.22, "hspace": 0.28}
+MONASH_COLOUR = "#717581"
+MARGINS = {"left": 0.06, "right": 0.985, "bottom": 0.08, "top": 0.97, "wspace": 0.22, "hspace": 0.28}
+SECOND_ROW = 0.03  # lower by so much, for the axis labels of the row above
 
 
 def observable_sheets(tunes: Tunes) -> Iterator[Figure]:
@@ -31,6 +33,7 @@ def observable_sheets(tunes: Tunes) -> Iterator[Figure]:
             6, 3, width=13, height=13, height_ratios=[3, 1, 1] * 2, squeeze=False, gridspec_kw=MARGINS
         )
         figure.set_layout_engine("none")  # to compute the margins would draw all 18 panels once more
+        _make_room(axes[3:])
         for place in range(A_SHEET):
             row, column = 3 * (place // 3), place % 3
             panels = axes[row : row + 3, column]
@@ -40,6 +43,12 @@ def observable_sheets(tunes: Tunes) -> Iterator[Figure]:
                 for panel in panels:
                     panel.set_visible(False)
         yield figure
+
+
+def _make_room(lower: Iterable[Sequence[Axes]]) -> None:
+    for panel in (panel for row in lower for panel in row):
+        x, y, width, height = panel.get_position().bounds
+        panel.set_position((x, y - SECOND_ROW, width, height))
 
 
 def _observable(panels: Sequence[Axes], tunes: Tunes) -> None:
@@ -54,8 +63,8 @@ def _observable(panels: Sequence[Axes], tunes: Tunes) -> None:
         edges, *_steps(1 - error / data, 1 + error / data), step="post", color="grey", alpha=0.3, lw=0
     )
     curves = {"Monash": (bins["monash"], bins["monash_error"])}
-    curves |= {label: (part["run"], part["run_error"]) for label, part in tunes.items()}
-    for colour, (label, (value, mc_error)) in zip(COLOURS, curves.items(), strict=False):
+    curves |= {f"tuned to {label}": (part["run"], part["run_error"]) for label, part in tunes.items()}
+    for colour, (label, (value, mc_error)) in zip((MONASH_COLOUR, *COLOURS), curves.items(), strict=False):
         value, mc_error = value.to_numpy(), mc_error.to_numpy()
         main.stairs(value, edges, color=colour, lw=1.2, label=label)
         ratio.stairs(value / data, edges, color=colour, lw=1.2, baseline=None)
@@ -67,13 +76,13 @@ def _observable(panels: Sequence[Axes], tunes: Tunes) -> None:
     main.set_title(f"{bins['experiment'].iloc[0].split('_')[0]}: {name.removesuffix('_gev')}", fontsize=10)
     main.legend(fontsize=8)
     ratio.set(ylim=(0.8, 1.2), ylabel="MC / data")
-    pull.set(ylim=(-LARGEST_PULL, LARGEST_PULL), ylabel="Pull", xlabel=with_unit(name))
+    pull.set(ylim=(-LARGEST_PULL, LARGEST_PULL), ylabel="Pull", xlabel=axis_label(name))
     for panel in (ratio, pull):
         panel.axhline(1 if panel is ratio else 0, color="grey", lw=0.6)
     for panel in panels:
         panel.minorticks_off()  # thousands of lines that nobody misses
         panel.set_xlim(edges[0], edges[-1])
-        panel.label_outer(remove_inner_ticks=False) if panel is pull else panel.tick_params(labelbottom=False)
+        panel.tick_params(labelbottom=panel is pull)
         panel.yaxis.label.set_size(9)
         panel.xaxis.label.set_size(9)
         panel.tick_params(labelsize=8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 
 from experiments.tuning.lund import MONASH, b_of_mean_z, mean_z
@@ -45,12 +46,13 @@ def parameters(results: Results) -> pd.DataFrame:
         line = {"tune": key.label}
         for name in results.box:
             bound = int(row[f"{name}_at_bound"])
-            ends = {-1: "(lower bound)", 0: f"+- {row[f'{name}_error']:.4f}", 1: "(upper bound)"}
+            ends = {-1: "(lower bound)", 0: f"± {row[f'{name}_error']:.4f}", 1: "(upper bound)"}
             line[name] = f"{row[name]:.4f} {ends[bound]}"
         point = MONASH | {name: row[name] for name in results.box}
         line["bLund"] = f"{b_of_mean_z(point['aLund'], point['avgZ'], point['sigma']):.3f}"
         line["slope noise"] = f"{row['slope_noise']:.0%}"
         line["minimum / ndf"] = f"{row['minimum_chi2']:.0f} / {row['ndf']:.0f}"
+        line["form"] = results.fit(row)["form"]
         line["model error"] = f"{results.fit(row)['model_error']:.0%}"
         line["starts that found it"] = f"{row['reached']:.0%}" + ("" if row["valid"] else ", not valid")
         lines.append(line)
@@ -85,10 +87,21 @@ def judgement(results: Results) -> pd.DataFrame:
             "chi2": row[f"{part}_chi2"],
             "families predicted": f"{row['predicted_chi2']:.0f}" if part == "tuned" else "",
             "chi2, Monash": row[f"{part}_chi2_monash"],
-            "gain": f"{row[f'{part}_gain']:.0f} +- {row[f'{part}_gain_error']:.0f}",
-            "grid": f"{row['held_out_gain_grid_error']:.0f}" if part == "held_out" else "",
+            "gain": gain(row, part),
         }
         for key, row in results.rows.items()
         for part in ("tuned", "held_out")
-        if row[f"{part}_bins"]
+        if has(row, part)
     )
+
+
+def has(row: pd.Series, part: str) -> bool:
+    """Whether the tune was judged on bins that it was fitted to ("tuned") or not ("held_out")."""
+    return bool(row.get(f"{part}_bins", 0) > 0)
+
+
+def gain(row: pd.Series, part: str) -> str:
+    """Monash's chi2 less the tune's, with its errors."""
+    text = f"{row[f'{part}_gain']:.0f} ± {row[f'{part}_gain_error']:.0f}"
+    grid = row["held_out_gain_grid_error"] if part == "held_out" else np.nan
+    return text if np.isnan(grid) else f"{text} ± {grid:.0f} (grid)"

@@ -26,6 +26,8 @@ class FitSurrogates:
     """A surrogate for each measured bin: polynomials of order m, or rationals of ``order`` [m, n]."""
 
     def __init__(self, *, order: int | Sequence[int] = 3) -> None:
+        if not isinstance(order, int) and len(order) != 2:
+            raise ValueError(f"order: {order} is neither that of a polynomial nor a rational's [m, n]")
         self.order = order
 
     def __call__(self, bench: Bench, trial: Trial) -> Surrogate:
@@ -154,10 +156,13 @@ class Judge:
         row["slope_noise"] = float(uncertainty.slope_noise.max())
         row["predicted_chi2"] = predicted
         row["valid"] = float(tuned.valid)
-        row["held_out_gain_grid_error"] = grid_error(
-            bins[~fitted], run.of(~fitted), surrogates.only(~fitted), tuned
-        )
+        if not fitted.all():
+            row["held_out_gain_grid_error"] = grid_error(
+                bins[~fitted], run.of(~fitted), surrogates.only(~fitted), tuned
+            )
         for name, rows in (("tuned", fitted), ("held_out", ~fitted)):
+            if not rows.any():  # one experiment alone: nothing is held out
+                continue
             part = bins[rows]
             gain, error = difference(part, monash.of(rows), run.of(rows))
             row |= {

@@ -1,8 +1,10 @@
 """Surrogates of a generator's bins as functions of its parameters, and the fit of these to data; no recipe
 needed.
 
-grid = Grid(box, points, values, errors=errors, correlation=correlation)
-surrogate = fit_polynomials(grid, order=3)          # or fit_rationals(grid, (3, 1))
+box = Box(["alphaS", "sigma"], [0.10, 0.2], [0.16, 0.5])      # parameters, their low and high ends
+points = box.sobol(64, seed=1)                                # where the generator is to be run
+grid = Grid(box, points, values, errors=errors, correlation=correlation)  # its bins there, (64, bins)
+surrogate = fit_polynomials(grid, order=3)                    # or fit_rationals(grid, (2, 1))
 hold_out(surrogate).worst()
 result = tune(Chi2(surrogate, data, errors=data_errors))
 profile_interval(result, "alphaS")
