@@ -73,7 +73,25 @@ def apply_assignments(document: Document, assignments: tuple[str, ...]) -> list[
             faults += [Problem("command line", 0, 0, address, fault.message) for fault in error.problems]
             continue
         faults += _put(document, address, value, {(): Mark("command line")})
-    return faults
+    return faults + [fault for text in assignments for fault in _swept(document, text.partition("=")[0])]
+
+
+def _swept(document: Document, address: str) -> list[Problem]:
+    """The problem of an address that an axis sets in every trial: an override there has no effect."""
+    trials = document.values.get("trials")
+    axes = trials.get("axes") if isinstance(trials, dict) else None
+    return [
+        Problem(
+            "command line",
+            0,
+            0,
+            address,
+            f"the axis `{name}` sets it in every trial",
+            f"override trials.axes.{name}.{'range' if 'range' in axis else 'values'}, and trials.expect",
+        )
+        for name, axis in (axes.items() if isinstance(axes, dict) else ())
+        if isinstance(axis, dict) and axis.get("path") == address
+    ]
 
 
 def _put(document: Document, address: str, value: Any, marks: dict[Keys, Mark]) -> list[Problem]:

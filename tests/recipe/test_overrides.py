@@ -120,3 +120,9 @@ def test_all_faults_of_all_sources_come_together(faults: Faults, sample: str) ->
     text = sample.replace("seed: 2018", "sed: 2018\nstudy: x") + "  bad: {x.y: 1}\n"
     found = faults(text, profile="bad", overrides=["title=[]", "nothing"])
     assert [problem.split(":")[0] for problem in found] == ["recipe.yaml"] * 3 + ["command line"] * 2
+
+
+def test_what_an_axis_sets_cannot_be_overridden_without_effect(faults: Faults, sample: str) -> None:
+    (fault,) = faults(sample, overrides=["datasets.dijets.window=3"])
+    assert "the axis `window` sets it in every trial" in fault
+    assert "trials.axes.window.range" in fault
