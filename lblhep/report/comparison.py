@@ -163,13 +163,14 @@ def _launch_table(launch: Launched, by: Sequence[str] | None) -> tuple[pd.DataFr
 
 def _folded(frame: pd.DataFrame, keys: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
     """Indexed by the keys: how many rows ("trials"), each metric's mean and, of several, spread."""
+    import pandas as pd
+
     numbers = frame.select_dtypes("number").columns
     metrics = [name for name in numbers if name not in (*_NOT_METRICS, *names)]
     parts = frame.groupby(list(keys) or (lambda _: 0), sort=True, dropna=False)
-    folded = parts.size().to_frame("trials")
+    trials = parts.size().rename("trials")
     mean, spread = parts[metrics].mean(), parts[metrics].std(ddof=1)
-    for name in metrics:
-        folded[name] = mean[name]
-        if folded["trials"].max() > 1:
-            folded[name + SPREAD] = spread[name]
-    return folded
+    if not trials.max() > 1:  # also of no trials, whose maximum is NaN
+        return pd.concat([trials, mean], axis=1)
+    columns = [column for name in metrics for column in (name, name + SPREAD)]
+    return pd.concat([trials, mean, spread.add_suffix(SPREAD)], axis=1)[["trials", *columns]]
