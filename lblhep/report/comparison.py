@@ -168,9 +168,9 @@ def _folded(frame: pd.DataFrame, keys: Sequence[str], names: Sequence[str]) -> p
     numbers = frame.select_dtypes("number").columns
     metrics = [name for name in numbers if name not in (*_NOT_METRICS, *names)]
     parts = frame.groupby(list(keys) or (lambda _: 0), sort=True, dropna=False)
-    trials = parts.size().rename("trials")
+    trials = parts.size().to_frame("trials")
     mean, spread = parts[metrics].mean(), parts[metrics].std(ddof=1)
-    if not trials.max() > 1:  # also of no trials, whose maximum is NaN
+    if not (trials["trials"] > 1).any():
         return pd.concat([trials, mean], axis=1)
     columns = [column for name in metrics for column in (name, name + SPREAD)]
     return pd.concat([trials, mean, spread.add_suffix(SPREAD)], axis=1)[["trials", *columns]]
