@@ -7,10 +7,8 @@ generator has made for a beam, charge, baryon number and strangeness are conserv
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.hadron.events import Events, Floats, Integers
 from experiments.hadron.species import CONSERVED, MASSES, PI_PLUS, SPECIES, index
@@ -30,13 +28,17 @@ def leaving_rank() -> Integers:
 class FinalStates:
     """Events with their particles in the order in which they leave the chain, padded to the longest.
 
-    ``species`` (N, n) are places in ``SPECIES``, ``NONE`` beyond the event's ``multiplicity`` (N,);
-    ``momenta`` (N, n, 4), (px, py, pz, E) in GeV, are 0 there, in whatever frame the events were given.
+    ``species`` (N, n) are places in ``SPECIES``, ``NONE`` beyond the event's last particle; ``momenta``
+    (N, n, 4), (px, py, pz, E) in GeV, are 0 there, in whatever frame the events were given.
     """
 
     species: Integers
     momenta: Floats
-    multiplicity: Integers
+
+    @property
+    def multiplicity(self) -> Integers:
+        """Particles of each event, (N,)."""
+        return (self.species != NONE).sum(axis=1)
 
 
 def final_states(events: Events, rng: np.random.Generator) -> FinalStates:
@@ -49,7 +51,7 @@ def final_states(events: Events, rng: np.random.Generator) -> FinalStates:
     species[inside] = place[order]
     momenta = np.zeros((*inside.shape, 4))
     momenta[inside] = events.momenta[order]
-    return FinalStates(species, momenta, events.multiplicity)
+    return FinalStates(species, momenta)
 
 
 @dataclass(frozen=True)
@@ -63,14 +65,6 @@ class Channels:
 
     def __len__(self) -> int:
         return len(self.species)
-
-    @property
-    def multiplicity(self) -> Integers:
-        return (self.species != NONE).sum(axis=1)
-
-    def open(self, beam: NDArray[Any], sqrt_s: NDArray[Any]) -> NDArray[np.bool_]:
-        """Which channels (N, C) a collision can lead to."""
-        return (self.beam == beam[:, None]) & (self.mass < sqrt_s[:, None])
 
 
 def find_channels(species: Integers) -> tuple[Channels, Integers]:

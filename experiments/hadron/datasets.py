@@ -47,6 +47,9 @@ class PionProton:
         self.training, self.validation = every.of(~test & ~validating), every.of(validating)
         self.batch_size = batch_size
 
+    def val_dataloader(self) -> DataLoader[Any]:
+        return DataLoader([self.validation], batch_size=None, collate_fn=lambda x: x)
+
 
 class HeldOut:
     """Events of the generator at the test ``energies``, in GeV, which no model has seen."""
@@ -68,15 +71,12 @@ class WholeEvents(PionProton):
 
     def __init__(self, data: Any, rng: np.random.Generator, **windows: Any) -> None:
         super().__init__(data, rng, **windows)
-        self.channels, number = find_channels(self.training.states.species)
-        self.offers = {"channels": self.channels}
+        channels, number = find_channels(self.training.states.species)
+        self.offers = {"channels": channels}
         self._number = torch.tensor(number)
 
     def train_dataloader(self) -> DataLoader[Any]:
         return DataLoader(Batches(self.training, self._number, self.batch_size), batch_size=None)
-
-    def val_dataloader(self) -> DataLoader[Any]:
-        return DataLoader([self.validation], batch_size=None, collate_fn=lambda x: x)
 
 
 class Batches(IterableDataset[Any]):

@@ -10,26 +10,26 @@ which cos(theta*) alone is learned.  The azimuth of an event is random.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
 from experiments.hadron.channels import NONE, Channels
 from experiments.hadron.species import SPECIES
-from experiments.hadron.steps import Decays, Given, before, collision, meaningful, step_at
+from experiments.hadron.steps import (
+    COLLISION,
+    MOMENTUM,
+    SYSTEM,
+    Decays,
+    Given,
+    before,
+    collision,
+    meaningful,
+    step_at,
+)
 from lblhep.nn.cube_flow import CubeFlow
+from lblhep.nn.perceptron import perceptron
 from lblhep.physics.decay_chain import split
-
-COLLISION, SYSTEM, MOMENTUM = 2, 6, 5  # numbers in ``steps.Given``
-
-
-def perceptron(widths: Sequence[int]) -> nn.Sequential:
-    """Linear layers with GELU between them."""
-    layers: list[nn.Module] = []
-    for inputs, outputs in pairwise(widths):
-        layers += [nn.Linear(inputs, outputs), nn.GELU()]
-    return nn.Sequential(*layers[:-1])
 
 
 class ChannelModel(nn.Module):

@@ -6,7 +6,9 @@ discriminator call its events true (arXiv:1406.2661); gan4hep's had ten layers o
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,8 +17,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from experiments.hadron.observables import REDUCED
 from experiments.hadron.reduced import ReducedModel
+from experiments.hadron.steps import COLLISION
+from lblhep.nn.perceptron import perceptron
 
-COLLISION = 2
+LEAKY = partial(nn.LeakyReLU, 0.2)
 
 
 class Adversarial(ReducedModel):
@@ -31,14 +35,13 @@ class Adversarial(ReducedModel):
         rate: float = 2e-4,
         betas: Sequence[float] = (0.5, 0.9),
         opponent_steps: int = 1,
-        epochs: int = 40,
     ) -> None:
         super().__init__(quantiles)
         self.automatic_optimization = False
-        self.noise, self.rate, self.betas, self.epochs = noise, rate, tuple(betas), epochs
+        self.noise, self.rate, self.betas = noise, rate, tuple(betas)
         self.opponent_steps = opponent_steps
-        self.generator = network(COLLISION + noise, hidden, len(REDUCED))
-        self.opponent = network(COLLISION + len(REDUCED), hidden, 1)
+        self.generator = perceptron([COLLISION + noise, *hidden, len(REDUCED)], LEAKY)
+        self.opponent = perceptron([COLLISION + len(REDUCED), *hidden, 1], LEAKY)
 
     def cube(self, known: Tensor, random: torch.Generator | None = None) -> Tensor:
         noise = torch.randn(len(known), self.noise, generator=random)
@@ -48,11 +51,13 @@ class Adversarial(ReducedModel):
         """The opponent's verdict (N, 1)."""
         return self.opponent(torch.cat([known, 2 * even - 1], dim=1))
 
+    @abstractmethod
     def opponent_loss(self, known: Tensor, true: Tensor, made: Tensor) -> Tensor:
-        raise NotImplementedError
+        """Of collisions (N, 2) with true and generated points (N, 5)."""
 
+    @abstractmethod
     def generator_loss(self, known: Tensor, made: Tensor) -> Tensor:
-        raise NotImplementedError
+        """Of collisions (N, 2) with generated points (N, 5), which carry the generator's gradient."""
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
         known, true = batch
@@ -71,7 +76,7 @@ class Adversarial(ReducedModel):
             for part in (self.generator, self.opponent)
         ]
         cosine = torch.optim.lr_scheduler.CosineAnnealingLR
-        return optimizers, [cosine(optimizer, self.epochs) for optimizer in optimizers]
+        return optimizers, [cosine(optimizer, self.trainer.max_epochs) for optimizer in optimizers]
 
 
 class WassersteinGan(Adversarial):
@@ -104,15 +109,6 @@ class Gan(Adversarial):
     def generator_loss(self, known: Tensor, made: Tensor) -> Tensor:
         verdicts = self.judged(known, made)
         return binary_cross_entropy_with_logits(verdicts, torch.ones_like(verdicts))
-
-
-def network(inputs: int, hidden: Sequence[int], outputs: int) -> nn.Sequential:
-    """Linear layers with leaky ReLU between them."""
-    layers: list[nn.Module] = []
-    for width in hidden:
-        layers += [nn.Linear(inputs, width), nn.LeakyReLU(0.2)]
-        inputs = width
-    return nn.Sequential(*layers, nn.Linear(inputs, outputs))
 
 
 def step(optimizer: Any, module: ReducedModel, loss: Tensor) -> None:

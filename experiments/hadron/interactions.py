@@ -44,8 +44,8 @@ class Interactions:
 
     def of(self, rows: NDArray[Any]) -> Interactions:
         """Some of them: a mask or indices."""
-        chosen = (self.states.species[rows], self.states.momenta[rows], self.states.multiplicity[rows])
-        return Interactions(self.kinetic_energy[rows], self.beam[rows], FinalStates(*chosen))
+        chosen = FinalStates(self.states.species[rows], self.states.momenta[rows])
+        return Interactions(self.kinetic_energy[rows], self.beam[rows], chosen)
 
     def laboratory(self) -> FinalStates:
         """The final states where the proton was at rest."""

@@ -6,6 +6,7 @@ the five variables of the leading two hadrons, in standard deviations, of events
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -31,15 +32,14 @@ def leading_hadrons(sample: Interactions) -> dict[str, Floats]:
     return {name: values[name] for name in REDUCED}
 
 
-class CollisionModel(LightningModule):
+class CollisionModel(LightningModule, ABC):
     """What all models have in common: validation, and the optimizer of those with one loss."""
 
     rate: float
-    epochs: int
 
+    @abstractmethod
     def leading(self, kinetic_energy: Floats, beam: Integers, *, seed: int) -> dict[str, Floats]:
         """``REDUCED`` of new events at these energies (N,), GeV, of these pions (N,)."""
-        raise NotImplementedError
 
     def validation_step(self, batch: Interactions, index: int) -> None:
         generated = self.leading(batch.kinetic_energy, batch.beam, seed=0)
@@ -54,15 +54,15 @@ class CollisionModel(LightningModule):
 
     def configure_optimizers(self) -> Any:
         optimizer = torch.optim.Adam(self.parameters(), lr=self.rate)
-        return [optimizer], [torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.epochs)]
+        return [optimizer], [torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.trainer.max_epochs)]
 
 
 class WholeEventFlow(CollisionModel):
     """``InteractionFlow`` by maximum likelihood: of channels and of decays, each in their own batches."""
 
-    def __init__(self, *, channels: Channels, rate: float = 2e-3, epochs: int = 40, **flow: Any) -> None:
+    def __init__(self, *, channels: Channels, rate: float = 2e-3, **flow: Any) -> None:
         super().__init__()
-        self.flow, self.rate, self.epochs = InteractionFlow(channels, **flow), rate, epochs
+        self.flow, self.rate = InteractionFlow(channels, **flow), rate
 
     def training_step(self, batch: Any, index: int) -> Tensor:
         if isinstance(batch, Decays):
@@ -75,8 +75,7 @@ class WholeEventFlow(CollisionModel):
         given = map(torch.tensor, (kinetic_energy, beam, centre_of_mass_energy(kinetic_energy)))
         with torch.no_grad():
             species, momenta = self.flow.sample(*given, torch.Generator().manual_seed(seed))
-        states = FinalStates(species.numpy(), momenta.numpy(), (species >= 0).sum(dim=1).numpy())
-        return Interactions(kinetic_energy, beam, states)
+        return Interactions(kinetic_energy, beam, FinalStates(species.numpy(), momenta.numpy()))
 
     def leading(self, kinetic_energy: Floats, beam: Integers, *, seed: int) -> dict[str, Floats]:
         return leading_hadrons(self.generate(kinetic_energy, beam, seed=seed))

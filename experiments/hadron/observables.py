@@ -35,7 +35,6 @@ def ranked(states: FinalStates) -> FinalStates:
     return FinalStates(
         np.take_along_axis(states.species, order, axis=1),
         np.take_along_axis(states.momenta, order[..., None], axis=1),
-        states.multiplicity,
     )
 
 

@@ -6,6 +6,7 @@ be undone: sharp edges and long tails are then the same to all models, and none 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ from experiments.hadron.datasets import PionProton
 from experiments.hadron.events import Floats, Integers
 from experiments.hadron.models import FEWEST, CollisionModel, leading_hadrons
 from experiments.hadron.observables import REDUCED
-from experiments.hadron.steps import collision
+from experiments.hadron.steps import COLLISION, collision
 from lblhep.nn.cube_flow import CubeFlow
 
 KNOTS = 513
@@ -33,17 +34,14 @@ class LeadingHadrons(PionProton):
             part.of(part.states.multiplicity >= FEWEST) for part in (self.training, self.validation)
         )
         values = np.stack([*leading_hadrons(self.training).values()], axis=1)
-        self.quantiles = torch.tensor(np.quantile(values, np.linspace(0, 1, KNOTS), axis=0).T.copy())
-        self.offers = {"quantiles": self.quantiles}
+        quantiles = torch.tensor(np.quantile(values, np.linspace(0, 1, KNOTS), axis=0).T.copy())
+        self.offers = {"quantiles": quantiles}
         known = collision(torch.tensor(self.training.kinetic_energy), torch.tensor(self.training.beam))
-        even = Quantiles(self.quantiles).to_cube(torch.tensor(values))
+        even = Quantiles(quantiles).to_cube(torch.tensor(values))
         self._pairs = TensorDataset(known.float(), even.float())
 
     def train_dataloader(self) -> DataLoader[Any]:
         return DataLoader(self._pairs, batch_size=self.batch_size, shuffle=True)
-
-    def val_dataloader(self) -> DataLoader[Any]:
-        return DataLoader([self.validation], batch_size=None, collate_fn=lambda x: x)
 
 
 class Quantiles(nn.Module):
@@ -73,9 +71,9 @@ class ReducedModel(CollisionModel):
         super().__init__()
         self.quantiles = Quantiles(quantiles)
 
+    @abstractmethod
     def cube(self, known: Tensor, random: torch.Generator) -> Tensor:
         """Points (N, 5) in the unit cube for collisions (N, 2)."""
-        raise NotImplementedError
 
     def leading(self, kinetic_energy: Floats, beam: Integers, *, seed: int) -> dict[str, Floats]:
         known = collision(torch.tensor(kinetic_energy), torch.tensor(beam)).float()
@@ -95,10 +93,9 @@ class ReducedFlow(ReducedModel):
         hidden: Sequence[int] = (128, 128),
         bins: int = 16,
         rate: float = 2e-3,
-        epochs: int = 40,
     ) -> None:
         super().__init__(quantiles)
-        self.flow, self.rate, self.epochs = CubeFlow(len(REDUCED), 2, hidden=hidden, bins=bins), rate, epochs
+        self.flow, self.rate = CubeFlow(len(REDUCED), COLLISION, hidden=hidden, bins=bins), rate
 
     def cube(self, known: Tensor, random: torch.Generator) -> Tensor:
         return self.flow.sample(torch.rand(len(known), len(REDUCED), generator=random), known)

@@ -18,6 +18,7 @@ from experiments.hadron.species import MASSES
 from lblhep.physics.decay_chain import Step, coordinates, invariant_mass, to_rest_frame
 
 SPECIES_MASSES = torch.tensor(MASSES)
+COLLISION, SYSTEM, MOMENTUM = 2, 6, 5  # numbers in ``Given``
 SMALL = 1e-3  # GeV, below which a logarithm of a momentum says nothing
 
 

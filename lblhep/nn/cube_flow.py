@@ -14,6 +14,8 @@ import torch
 from nflows.transforms.splines import rational_quadratic_spline
 from torch import Tensor, nn
 
+from lblhep.nn.perceptron import perceptron
+
 MIN_SLOPE = 1e-3  # nflows' own
 
 
@@ -82,13 +84,11 @@ class CubeFlow(nn.Module):
 
 def _conditioner(inputs: int, hidden: Sequence[int], outputs: int) -> nn.Sequential:
     """A network whose last layer starts at the identity's knots."""
-    layers: list[nn.Module] = []
-    for width in hidden:
-        layers += [nn.Linear(inputs, width), nn.GELU()]
-        inputs = width
-    last = nn.Linear(inputs, outputs)
+    network = perceptron([inputs, *hidden, outputs])
+    last = network[-1]
+    assert isinstance(last, nn.Linear)
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)
     with torch.no_grad():
         last.bias[2 * (outputs // 3) :] = torch.expm1(torch.tensor(1 - MIN_SLOPE)).log()
-    return nn.Sequential(*layers, last)
+    return network

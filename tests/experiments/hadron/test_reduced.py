@@ -46,7 +46,7 @@ def leading(sample) -> LeadingHadrons:
 
 def test_quantiles_make_the_training_sample_even_and_can_be_undone(leading):
     values = torch.tensor(np.stack([*leading_hadrons(leading.training).values()], axis=1))
-    quantiles = Quantiles(leading.quantiles)
+    quantiles = Quantiles(leading.offers["quantiles"])
     even = quantiles.to_cube(values)
     assert ((even >= 0) & (even <= 1)).all()
     torch.testing.assert_close(
@@ -89,7 +89,7 @@ def trained(model, data, epochs):
 )
 def test_every_model_comes_closer_to_events_that_it_has_not_seen(leading, kind, arguments, epochs):
     torch.manual_seed(1)
-    model = kind(**arguments, epochs=epochs, **leading.offers)
+    model = kind(**arguments, **leading.offers)
     before, after = trained(model, leading, epochs)
     assert after < before
     generated = model.leading(np.full(10, 3.0), np.full(10, 211), seed=1)
@@ -101,7 +101,7 @@ def test_every_model_comes_closer_to_events_that_it_has_not_seen(leading, kind, 
 def test_a_reduced_flow_learns_what_goes_with_what(leading):
     """The variables are even one by one; that log p grows beyond 0 is their dependence, and the energy's."""
     torch.manual_seed(1)
-    model = ReducedFlow(hidden=[32], bins=8, rate=1e-2, epochs=6, **leading.offers)
+    model = ReducedFlow(hidden=[32], bins=8, rate=1e-2, **leading.offers)
     trained(model, leading, 6)
     known, even = next(iter(leading.train_dataloader()))
     assert model.flow.log_prob(even, known).sum(dim=1).mean() > 0.5
@@ -112,7 +112,7 @@ def test_the_flow_of_whole_events_comes_closer_too(sample):
     torch.manual_seed(1)
     data = WholeEvents(sample, np.random.default_rng(1), batch_size=256, **WINDOWS)
     model = WholeEventFlow(
-        **data.offers, rate=1e-2, epochs=3, hidden=(32,), context=16, history=16, bins=8, channel_hidden=(16,)
+        **data.offers, rate=1e-2, hidden=(32,), context=16, history=16, bins=8, channel_hidden=(16,)
     )
     before, after = trained(model, data, 3)
     assert after < 0.8 * before

@@ -49,7 +49,7 @@ def test_too_little_energy_is_refused(momenta):
 def training(momenta) -> Interactions:
     """Events p pi+ pi0 of several energies and both pions; only the energies and pions differ."""
     species = np.tile(index(np.array([2212, 211, 111])), (6, 1))
-    states = FinalStates(species, np.repeat(momenta[:1], 6, axis=0), np.full(6, 3))
+    states = FinalStates(species, np.repeat(momenta[:1], 6, axis=0))
     energy = np.array([1.0, 2.1, 1.9, 5.0, 2.0, 2.2])
     return Interactions(energy, np.array([211, 211, 211, 211, -211, -211]), states)
 
