@@ -4,6 +4,9 @@ Pseudo-data that surrogates make cannot show what surrogates get wrong.  Here th
 a true point drawn at random, and the tune has to find it.  The data's covariance is that of the number of
 events: the generator's variance, smooth in the parameters and taken where a first fit ended (a bin's own
 content would favour downward fluctuations), with the bins' correlation.
+
+Beside the forms of chi2 of every tune there is ``misfit``: the form ``covariance``, with the variance that
+surrogates show beyond noise when they predict points left out added to the data's.
 """
 
 from __future__ import annotations
@@ -22,11 +25,12 @@ from scipy.stats import norm
 from experiments.tuning.datasets import Prediction
 from experiments.tuning.forms import FORMS
 from lblhep.report import COLOURS, Launched, Page, new_figure
-from lblhep.surrogates import Chi2, Grid, Surrogate, fit_polynomials, tune
+from lblhep.surrogates import Chi2, Grid, HoldOut, Surrogate, fit_polynomials, tune
 from lblhep.tasks import Bench
 from lblhep.trials import Trial
 
 Floats = NDArray[np.float64]
+CLOSED = (*FORMS, "misfit")
 VARIANCE_ORDER = 2  # of the polynomial that the generator's variance is, as a function of the parameters
 
 
@@ -68,7 +72,12 @@ class Close:
         self.starts = starts
 
     def __call__(
-        self, bench: Bench, trial: Trial, surrogates: Surrogate, pseudo_data: PseudoData
+        self,
+        bench: Bench,
+        trial: Trial,
+        surrogates: Surrogate,
+        left_out: HoldOut,
+        pseudo_data: PseudoData,
     ) -> Mapping[str, float]:
         grid = surrogates.fitted_grid
         bins = bench.dataset(trial, "measured").bins
@@ -86,10 +95,15 @@ class Close:
         first = tune(
             Chi2(surrogates, data, covariance=covariance(middle), weights=weights), starts=self.starts
         )
-        given = {"covariance": covariance(first.values), "weights": weights}
+        noise = covariance(first.values)
+        forms = {form: (noise, more) for form, more in FORMS.items()}
+        forms["misfit"] = noise + np.diag(left_out.misfit), FORMS["covariance"]
         tunes = {
-            form: tune(Chi2(surrogates, data, **given, **more), starts=first.values[None])
-            for form, more in FORMS.items()
+            form: tune(
+                Chi2(surrogates, data, covariance=matrix, weights=weights, **more),
+                starts=first.values[None],
+            )
+            for form, (matrix, more) in forms.items()
         }
         pulls = np.array([_pulls(found.values - pseudo_data.truth, found.errors) for found in tunes.values()])
         bench.save(trial, "closure", {"pulls": pulls, "truth": pseudo_data.truth})
@@ -117,7 +131,7 @@ class PullsOfSets:
     def __call__(self, rows: pd.DataFrame, arrays: Any) -> Mapping[str, float | Floats]:
         pulls = np.stack([arrays[trial, "closure"]["pulls"] for trial in rows["trial"]])  # (n, forms, d)
         result: dict[str, float | Floats] = {"sets": float(len(pulls)), "pulls": pulls}
-        for i, form in enumerate(FORMS):
+        for i, form in enumerate(CLOSED):
             result |= {
                 f"mean_{form}": float(np.nanmean(pulls[:, i])),
                 f"width_{form}": float(np.nanstd(pulls[:, i])),
@@ -149,7 +163,7 @@ class ClosureReport:
                     "chi2 / ndf": f"{group[f'chi2_ndf_{form}']:.3f} +- {group[f'chi2_ndf_error_{form}']:.3f}",
                     "at a bound": f"{group[f'at_bound_{form}']:.1%}",
                 }
-                for form in FORMS
+                for form in CLOSED
             )
         )
         page.figure("pulls", _histograms(pulls, names), "The curve is the unit Gaussian.")
@@ -157,7 +171,7 @@ class ClosureReport:
         page.write(out)
         return {
             f"pulls, {form}": f"{_worst(pulls[:, i], names)}, chi2/ndf {group[f'chi2_ndf_{form}']:.2f}"
-            for i, form in enumerate(FORMS)
+            for i, form in enumerate(CLOSED)
         }
 
 
@@ -175,7 +189,7 @@ def _worst(pulls: Floats, names: list[str]) -> str:
 
 def _table(pulls: Floats, names: list[str]) -> pd.DataFrame:
     lines = []
-    for i, form in enumerate(FORMS):
+    for i, form in enumerate(CLOSED):
         line = {"form": form}
         for j, name in enumerate(names):
             values = pulls[:, i, j][np.isfinite(pulls[:, i, j])]
@@ -192,7 +206,7 @@ def _histograms(pulls: Floats, names: list[str]) -> Figure:
     figure, axes = new_figure(1, len(names), width=3.4 * len(names), height=3.6, squeeze=False, sharey=True)
     edges, x = np.linspace(-4, 4, 17), np.linspace(-4, 4, 200)
     for j, (panel, name) in enumerate(zip(axes[0], names, strict=True)):
-        for colour, (i, form) in zip(COLOURS, enumerate(FORMS), strict=False):
+        for colour, (i, form) in zip(COLOURS, enumerate(CLOSED), strict=False):
             panel.hist(
                 np.clip(pulls[:, i, j], -4, 4), edges, histtype="step", color=colour, lw=1.4, label=form
             )

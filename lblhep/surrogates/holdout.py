@@ -14,10 +14,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class HoldOut:
-    """``residuals`` (N, B): prediction of a point left out, less its value; ``errors`` (N, B) of these."""
+    """``residuals`` (N, B): prediction of a point left out, less its value; ``errors`` (N, B) of the values;
+    ``noise`` (N, B), the variance of the residuals that these errors make, both ways."""
 
     residuals: Floats
     errors: Floats | None
+    noise: Floats | None
 
     @property
     def rms(self) -> Floats:
@@ -34,6 +36,19 @@ class HoldOut:
         if self.errors is None:
             raise ValueError("relative to what? the grid has no Monte Carlo errors: Grid(..., errors=...)")
         return np.asarray(np.sqrt(((self.residuals / self.errors) ** 2).mean(axis=0)))
+
+    @property
+    def misfit(self) -> Floats:
+        """Variance (B,) by which the residuals exceed what noise makes of them: the surrogates' shape is wrong.
+
+        Added to the data's variance, it makes errors of a tune mean what they say where the surrogates'
+        covariance alone does not.  On the safe side: points at the edge of the box, left out, are
+        extrapolated to, and a shape without fault has a little too, since less than 0 counts as 0.  Raises
+        ValueError for a grid without errors.
+        """
+        if self.noise is None:
+            raise ValueError("what is noise, what misfit? the grid has no errors: Grid(..., errors=...)")
+        return np.maximum((self.residuals**2 - self.noise).mean(axis=0), 0.0)
 
     def worst(self, count: int = 10) -> list[tuple[int, float]]:
         """The bins predicted worst, worst first, with their ``relative_rms``, or ``rms`` without errors."""
@@ -54,4 +69,20 @@ def hold_out(surrogate: Surrogate, folds: int | None = None, *, seed: int = 0) -
     residuals = np.empty_like(grid.values)
     for part in np.array_split(np.random.default_rng(seed).permutation(len(grid)), count):
         residuals[part] = surrogate.predict_left_out(part) - grid.values[part]
-    return HoldOut(residuals, grid.errors)
+    return HoldOut(residuals, grid.errors, None if grid.errors is None else _noise(surrogate))
+
+
+def _noise(surrogate: Surrogate) -> Floats:
+    """Variance (N, B) of prediction less value at each point, left out alone; exact for fits linear in values.
+
+    Prediction less value is then 1 / (1 - h) of the residual of the fit with the point, where h is the
+    response of the fit at the point to the point's own value.
+    """
+    grid = surrogate.fitted_grid
+    assert grid.errors is not None
+    noise = np.empty_like(grid.values)
+    for i, (point, error) in enumerate(zip(grid.points, grid.errors, strict=True)):
+        loadings, _ = surrogate.loadings(point)  # (B, N)
+        own = loadings[:, i]
+        noise[i] = error**2 + ((loadings**2).sum(axis=1) - own**2) / (1 - own / error) ** 2
+    return noise

@@ -50,3 +50,26 @@ def test_impossible_folds_are_refused(grid):
         hold_out(fit_polynomials(grid, 2), 1)
     with pytest.raises(ValueError, match="more folds, more points or a lower order"):
         hold_out(fit_polynomials(grid, 4), 2)
+
+
+def test_misfit_is_what_noise_does_not_explain(grid):
+    """Cubics fitted to cubics have next to none, planes have what they leave of cubics."""
+    right, wrong = hold_out(fit_polynomials(grid, 3)), hold_out(fit_polynomials(grid, 1))
+    assert np.median(right.misfit / grid.errors.mean(axis=0) ** 2) < 0.3
+    exact = Grid(grid.box, grid.points, fit_polynomials(grid, 3).values(grid.points))
+    missed = (hold_out(fit_polynomials(exact, 1, weights=grid.weights())).residuals ** 2).mean(axis=0)
+    large = missed > 2 * wrong.noise.mean(axis=0)
+    assert large.sum() >= 8
+    np.testing.assert_allclose(wrong.misfit[large], missed[large], rtol=0.5)
+    with pytest.raises(ValueError, match="the grid has no errors"):
+        hold_out(fit_polynomials(exact, 1)).misfit  # noqa: B018
+
+
+def test_noise_of_points_left_out_is_that_of_repeated_grids(grid):
+    """2,000 grids of noise alone: each variance to 1 / sqrt(1000) = 3 %, the largest of 64 points to 15 %."""
+    few = grid.only([0])
+    rng = np.random.default_rng(3)
+    noise = few.errors * rng.standard_normal((64, 2000))
+    many = Grid(grid.box, grid.points, noise, errors=np.tile(few.errors, (1, 2000)))
+    left_out = hold_out(fit_polynomials(many, 2))
+    np.testing.assert_allclose((left_out.residuals**2).mean(axis=1), left_out.noise[:, 0], rtol=0.15)

@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.tuning.closure import Close, ClosureReport, PseudoData, PullsOfSets, last_of_table
+from experiments.tuning.closure import CLOSED, Close, ClosureReport, PseudoData, PullsOfSets, last_of_table
 from experiments.tuning.datasets import Prediction
-from experiments.tuning.forms import FORMS
-from lblhep.surrogates import Box, Grid, fit_polynomials
+from lblhep.surrogates import Box, Grid, fit_polynomials, hold_out
 
 BINS = 24
 SETS = 60
@@ -57,20 +56,21 @@ def test_pulls_of_pseudo_data_with_the_stated_covariance_are_unit_gaussians():
     grid = Grid(box, points, values, errors=np.full(values.shape, error), correlation=correlation)
     bins = pd.DataFrame({"experiment": "E", "table": [f"t{b}" for b in range(BINS)]})
     bench, fitted = FakeBench(bins), fit_polynomials(grid, 1)
+    left_out = hold_out(fitted)
     for _ in range(SETS):
         truth = rng.uniform(-0.3, 0.3, 4)
         data_error = ERROR / np.sqrt(EVENTS)
         made = truth @ slopes + data_error * root @ rng.normal(size=BINS)
         prediction = Prediction(made, np.full(BINS, data_error), correlation)
-        row = Close()(bench, None, fitted, PseudoData(truth, EVENTS, prediction))
-        assert set(row) == {f"chi2_ndf_{form}" for form in FORMS}
+        row = Close()(bench, None, fitted, left_out, PseudoData(truth, EVENTS, prediction))
+        assert set(row) == {f"chi2_ndf_{form}" for form in CLOSED}
     said = PullsOfSets()(
         pd.DataFrame({"trial": range(SETS), **dict.fromkeys(row, 1.0)}),
         {(i, "closure"): saved for i, saved in enumerate(bench.saved)},
     )
     assert said["sets"] == SETS
-    assert said["pulls"].shape == (SETS, len(FORMS), 4)
-    for form in FORMS:
+    assert said["pulls"].shape == (SETS, len(CLOSED), 4)
+    for form in CLOSED:
         assert said[f"mean_{form}"] == pytest.approx(0, abs=3.5 * 0.065)
         assert said[f"width_{form}"] == pytest.approx(1, abs=3.5 * 0.046)
 
@@ -78,11 +78,12 @@ def test_pulls_of_pseudo_data_with_the_stated_covariance_are_unit_gaussians():
 def test_the_headline_names_the_parameter_that_is_furthest_off(tmp_path, monkeypatch):
     """Pulls of a and b that are three off up and down are 0 on average; c was at a bound in one set."""
     monkeypatch.setattr("lblhep.report.Page.provenance", lambda page, launch: None)
-    pulls = np.zeros((5, len(FORMS), 3))
+    pulls = np.zeros((5, len(CLOSED), 3))
     pulls[:] = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])[:, None, None] / np.sqrt(2.5) * [1, 0.8, 2]
-    pulls[:, -1] += [3.0, -3.1, 0.1]
-    pulls[2, -1, 2] = np.nan
-    rows = pd.DataFrame({"trial": range(5)} | {f"chi2_ndf_{form}": 1.0 for form in FORMS})
+    shifted = CLOSED.index("covariance")
+    pulls[:, shifted] += [3.0, -3.1, 0.1]
+    pulls[2, shifted, 2] = np.nan
+    rows = pd.DataFrame({"trial": range(5)} | {f"chi2_ndf_{form}": 1.0 for form in CLOSED})
     group = PullsOfSets()(rows, {(i, "closure"): {"pulls": pulls[i]} for i in range(5)})
     assert group["mean_covariance"] == pytest.approx(0, abs=0.01)
     produced = SimpleNamespace(arguments={"box": dict.fromkeys("abc")})
