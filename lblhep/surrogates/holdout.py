@@ -39,7 +39,7 @@ class HoldOut:
 
     @property
     def misfit(self) -> Floats:
-        """Variance (B,) by which the residuals exceed what noise makes of them: the surrogates' shape is wrong.
+        """Variance (B,) of the residuals beyond what noise makes of them: the surrogates' shape is wrong.
 
         Added to the data's variance, it makes errors of a tune mean what they say where the surrogates'
         covariance alone does not.  On the safe side: points at the edge of the box, left out, are
@@ -48,7 +48,7 @@ class HoldOut:
         """
         if self.noise is None:
             raise ValueError("what is noise, what misfit? the grid has no errors: Grid(..., errors=...)")
-        return np.maximum((self.residuals**2 - self.noise).mean(axis=0), 0.0)
+        return np.asarray(np.maximum((self.residuals**2 - self.noise).mean(axis=0), 0.0))
 
     def worst(self, count: int = 10) -> list[tuple[int, float]]:
         """The bins predicted worst, worst first, with their ``relative_rms``, or ``rms`` without errors."""
@@ -73,7 +73,7 @@ def hold_out(surrogate: Surrogate, folds: int | None = None, *, seed: int = 0) -
 
 
 def _noise(surrogate: Surrogate) -> Floats:
-    """Variance (N, B) of prediction less value at each point, left out alone; exact for fits linear in values.
+    """Variance (N, B) of prediction less value at each point, left out alone; exact for linear fits.
 
     Prediction less value is then 1 / (1 - h) of the residual of the fit with the point, where h is the
     response of the fit at the point to the point's own value.
