@@ -126,9 +126,9 @@ class InteractionFlow(nn.Module):
             ending = (species[:, k] != NONE) & ~decaying
             new = torch.where(ending[:, None], system, torch.zeros_like(system))
             if decaying.any():
-                now, here = system[decaying], species[decaying]
-                step = step_at(now, here, k)
-                given = before(step, k, known[decaying], here, particles[decaying, :k])
+                here, left = species[decaying], particles[decaying, :k]
+                step = step_at(system[decaying], here, left)
+                given = before(step, known[decaying], here, left)
                 even = torch.rand(len(here), 3, generator=random, dtype=torch.float64)
                 coordinates = self.decay.cube.sample(even, self.decay.given(given), meaningful(step, k))
                 particle, rest = split(step, coordinates)

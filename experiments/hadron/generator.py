@@ -20,9 +20,10 @@ PROCESS = (
     "Beams:eCM = 5.",
     "Beams:allowVariableEnergy = on",
     "LowEnergyQCD:all = on",
-    # c tau in mm: pi0 (2.6e-5) is stable; eta, Sigma0 and all that decays by the strong force are not.
+    # c tau in mm: what decays by the strong force decays here.  pi0 (2.6e-5), eta (1.5e-7) and Sigma0 (2e-8),
+    # whose decays are electromagnetic, are left to whoever follows the particles, as in a shower simulation.
     "ParticleDecays:limitTau0 = on",
-    "ParticleDecays:tau0Max = 1e-5",
+    "ParticleDecays:tau0Max = 1e-9",
     "311:mayDecay = off",
 )
 DECAYS = PROCESS[-3:]

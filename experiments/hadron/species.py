@@ -1,8 +1,8 @@
 """The particles that are left after a pion-proton collision: masses and conserved numbers.
 
 Masses are Pythia's (rounded to 10 keV), whatever generator made the events.  Left are the particles with
-c tau > 1e-5 mm: pi0 is one of them, eta and Sigma0 are not.  K0 and its antiparticle are kept as such, since
-K0S and K0L have no strangeness.
+c tau > 1e-9 mm, which do not decay by the strong force: pi0, eta and Sigma0 are among them.  K0 and its
+antiparticle are kept as such, since K0S and K0L have no strangeness.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class Species:
 OWN_ANTIPARTICLES = (
     Species(22, "gamma", 0.0, 0, 0, 0),
     Species(111, "pi0", 0.13498, 0, 0, 0),
+    Species(221, "eta", 0.54785, 0, 0, 0),
 )
 PARTICLES = (
     Species(11, "e-", 0.000511, -1, 0, 0),
@@ -51,6 +52,7 @@ PARTICLES = (
     Species(2212, "p", 0.93827, 1, 1, 0),
     Species(3112, "Sigma-", 1.19745, -1, 1, -1),
     Species(3122, "Lambda", 1.11568, 0, 1, -1),
+    Species(3212, "Sigma0", 1.19264, 0, 1, -1),
     Species(3222, "Sigma+", 1.18937, 1, 1, -1),
     Species(3312, "Xi-", 1.32171, -1, 1, -2),
     Species(3322, "Xi0", 1.31486, 0, 1, -2),

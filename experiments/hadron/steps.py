@@ -1,9 +1,9 @@
 """What a network is told before each decay of the chain, in training and in sampling alike.
 
 All of it is invariant under rotations about the beam, so events are.  Momenta of particles that have left
-already are given in the rest frame of the system that decays next, azimuths counted from its transverse
-momentum: the frame of the coordinates that are predicted, in which a resonance of the next particle with an
-earlier one is a place.
+already are given in the rest frame of the system that decays next, along the axes of the coordinates that are
+predicted.  The polar axis of the first decay is the beam, of all others the direction of the first particle,
+a baryon: its resonances with the others are peaks of one coordinate.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from torch import Tensor
 
 from experiments.hadron.channels import NONE
 from experiments.hadron.species import MASSES
-from lblhep.physics.decay_chain import Step, coordinates, invariant_mass, to_rest_frame
+from lblhep.physics.decay_chain import Step, axes, coordinates, invariant_mass, to_rest_frame
 
 SPECIES_MASSES = torch.tensor(MASSES)
-COLLISION, SYSTEM, MOMENTUM = 2, 6, 5  # numbers in ``Given``
+COLLISION, SYSTEM, MOMENTUM = 2, 7, 5  # numbers in ``Given``
 SMALL = 1e-3  # GeV, below which a logarithm of a momentum says nothing
 
 
@@ -54,14 +54,24 @@ def masses_of(species: Tensor) -> Tensor:
     return torch.where(species == NONE, 0.0, SPECIES_MASSES[species.clamp_min(0)])
 
 
-def step_at(system: Tensor, species: Tensor, k: int) -> Step:
-    """Decay k of events with these species (N, n), of which at least two are left."""
+def step_at(system: Tensor, species: Tensor, particles: Tensor) -> Step:
+    """The next decay of events with these species (N, n), of which ``particles`` (N, k, 4) have left and at
+    least two are still there."""
+    k = particles.shape[1]
     mass = masses_of(species[:, k:])
-    return Step(system, mass[:, 0], mass[:, 1:].sum(dim=1), (species[:, k + 1 :] != NONE).sum(dim=1) == 1)
+    beam = torch.tensor([0.0, 0.0, 1.0], dtype=system.dtype).expand(len(system), 3)
+    axis = beam
+    if k:
+        momentum = to_rest_frame(particles[:, 0], system)[:, :3]
+        size = momentum.norm(dim=1, keepdim=True)
+        axis = torch.where(size > 0, momentum / size.clamp_min(1e-300), beam)
+    last = (species[:, k + 1 :] != NONE).sum(dim=1) == 1
+    return Step(system, axis, mass[:, 0], mass[:, 1:].sum(dim=1), last)
 
 
-def before(step: Step, k: int, known: Tensor, species: Tensor, particles: Tensor) -> Given:
-    """What is given before decay k; ``known`` is ``collision``'s, ``particles`` (N, k, 4) have left."""
+def before(step: Step, known: Tensor, species: Tensor, particles: Tensor) -> Given:
+    """What is given before a decay; ``known`` is ``collision``'s, ``particles`` (N, k, 4) have left."""
+    k = particles.shape[1]
     mass = invariant_mass(step.system)
     transverse = step.system[:, :2].norm(dim=1)
     about_system = [
@@ -71,9 +81,10 @@ def before(step: Step, k: int, known: Tensor, species: Tensor, particles: Tensor
         step.left / mass,
         step.system[:, 2] / mass,
         transverse / mass,
+        step.axis[:, 2],
     ]
     momenta = to_rest_frame(particles, step.system[:, None])
-    along, size = _turned(momenta, step.system), momenta[..., :3].norm(dim=-1, keepdim=True)
+    along, size = momenta[..., :3] @ axes(step.axis).mT, momenta[..., :3].norm(dim=-1, keepdim=True)
     return Given(
         known.float(),
         torch.stack(about_system, dim=1).float(),
@@ -106,18 +117,9 @@ def decays(known: Tensor, sqrt_s: Tensor, species: Tensor, momenta: Tensor) -> l
         if not there.any():
             break
         known, species, momenta, system = (x[there] for x in (known, species, momenta, system))
-        step, particle = step_at(system, species, k), momenta[:, k]
-        given = before(step, k, known, species, momenta[:, :k])
+        left, particle = momenta[:, :k], momenta[:, k]
+        step = step_at(system, species, left)
+        given = before(step, known, species, left)
         found.append(Decays(given, coordinates(step, particle).float(), meaningful(step, k)))
         system = system - particle
     return found
-
-
-def _turned(momenta: Tensor, system: Tensor) -> Tensor:
-    """Three-momenta (N, k, 3), turned about the beam so that the system's transverse momentum is along x."""
-    x, y = system[:, None, 0], system[:, None, 1]
-    size = torch.hypot(x, y)
-    cosine = torch.where(size > 0, x / size.clamp_min(1e-300), 1.0)
-    sine = torch.where(size > 0, y / size.clamp_min(1e-300), 0.0)
-    px, py, pz = momenta[..., 0], momenta[..., 1], momenta[..., 2]
-    return torch.stack([cosine * px + sine * py, cosine * py - sine * px, pz], dim=-1)

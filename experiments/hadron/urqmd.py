@@ -1,11 +1,11 @@
 """Inelastic pion-proton collisions from UrQMD 3.4 through chromo: a second opinion, from sqrt(s) = 2 GeV.
 
 UrQMD is Fortran with one state for a process, and writes tables into the working folder: every event range
-has a process and a folder of its own.  Three things are made the same as in the sample of Pythia:
+has a process and a folder of its own.  Made the same as in the sample of Pythia:
 
 * UrQMD gives a multiplet one mass (0.138 GeV for pions, 0.938 GeV for nucleons).  The momenta in the centre
   of mass are scaled by the factor that, with the masses of Pythia, gives sqrt(s).
-* UrQMD leaves eta and Sigma0: they decay by Pythia.
+* What UrQMD leaves and Pythia would not (c tau below 1e-9 mm) decays by Pythia.
 * chromo reports K0S and K0L; here UrQMD's own record is read, which has K0 and anti-K0.
 """
 

@@ -3,14 +3,17 @@
 A system of mass W decays into one particle and the system of all others, that one into the next particle and
 the rest, and so on.  A step has three coordinates:
 
-    polar      (1 + cos theta) / 2 of the particle in the system's rest frame, against the beam's axis;
-    azimuth    phi / 2 pi there, counted from the transverse momentum of the system;
+    polar      (1 + cos theta) / 2 of the particle in the system's rest frame, against the step's axis;
+    azimuth    phi / 2 pi there, counted from the plane of that axis and the beam;
     mass       (W' - sum of the masses left) / (W - m - sum of the masses left), W' the mass of what is left.
 
-Rest frames are reached by one boost without rotation, so the beam's axis is the same in all.  Whatever the
-coordinates are, the event has every particle on its mass shell with E > 0 and conserves four-momentum: a
-generative model that fills the unit cube cannot violate either.  In the last step nothing but one particle is
-left and the mass says nothing; the first azimuth is that of the event as a whole.
+Rest frames are reached by one boost without rotation, so the beam's direction is z in all.  With the
+direction of an earlier particle for axis, the mass of that particle with the next one depends on the polar
+angle alone: a resonance of the two is a peak in one coordinate.
+
+Whatever the coordinates are, the event has every particle on its mass shell with E > 0 and conserves
+four-momentum: a generative model that fills the unit cube cannot violate either.  In the last step nothing
+but one particle is left and the mass says nothing; the first azimuth is that of the event as a whole.
 
 (Phase space as such a chain: F. James, CERN 68-15 (1968).)  Momenta are (px, py, pz, E), GeV, float64.
 """
@@ -23,13 +26,16 @@ import torch
 from torch import Tensor
 
 COORDINATES = 3
+PARALLEL = 1e-9  # sine of an angle to the beam that is no angle
 
 
 class Step(NamedTuple):
-    """What decays, for many events (N,): ``system`` (N, 4), the ``mass`` of the particle that leaves, the sum
-    of the masses ``left`` behind, and whether only one particle is left (``last``, bool)."""
+    """What decays, for many events (N,): ``system`` (N, 4), the polar ``axis`` (N, 3), a unit vector in its
+    rest frame, the ``mass`` of the particle that leaves, the sum of the masses ``left`` behind, and whether
+    only one particle is left (``last``, bool)."""
 
     system: Tensor
+    axis: Tensor
     mass: Tensor
     left: Tensor
     last: Tensor
@@ -43,8 +49,9 @@ def split(step: Step, coordinates: Tensor) -> tuple[Tensor, Tensor]:
     size = two_body_momentum(energy, step.mass, rest_mass)
     cosine = 2 * coordinates[:, 0] - 1
     sine = ((1 - cosine) * (1 + cosine)).clamp_min(0).sqrt()
-    azimuth = 2 * torch.pi * coordinates[:, 1] + _azimuth(step.system)
-    direction = torch.stack([sine * azimuth.cos(), sine * azimuth.sin(), cosine], dim=1)
+    azimuth = 2 * torch.pi * coordinates[:, 1]
+    turned = torch.stack([sine * azimuth.cos(), sine * azimuth.sin(), cosine], dim=1)
+    direction = (turned[:, None] @ axes(step.axis))[:, 0]
     in_rest_frame = on_shell(size[:, None] * direction, step.mass)
     particle = on_shell(_boosted(in_rest_frame, step.system, step.system[:, :3]), step.mass)
     return particle, step.system - particle
@@ -55,10 +62,25 @@ def coordinates(step: Step, particle: Tensor) -> Tensor:
     energy, rest_mass = invariant_mass(step.system), invariant_mass(step.system - particle)
     room = energy - step.mass - step.left
     mass = torch.where(step.last | (room <= 0), 0.5, (rest_mass - step.left) / room)
-    momentum = to_rest_frame(particle, step.system)[:, :3]
+    momentum = (axes(step.axis) @ to_rest_frame(particle, step.system)[:, :3, None])[..., 0]
     polar = (1 + momentum[:, 2] / momentum.norm(dim=1).clamp_min(1e-300)) / 2
-    turned = torch.atan2(momentum[:, 1], momentum[:, 0]) - _azimuth(step.system)
+    turned = torch.atan2(momentum[:, 1], momentum[:, 0])
     return torch.stack([polar, (turned / (2 * torch.pi)) % 1, mass], dim=1).clamp(0, 1)
+
+
+def axes(axis: Tensor) -> Tensor:
+    """Orthonormal rows (N, 3, 3): the last is ``axis`` (N, 3), the first lies in its plane with the beam.
+
+    Along the beam, where no plane is defined, the first is x.
+    """
+    x, y, z = axis.unbind(dim=1)
+    across = torch.hypot(x, y)
+    along = across < PARALLEL
+    size = torch.where(along, 1.0, across)
+    cosine, sine = torch.where(along, 1.0, x / size), torch.where(along, 0.0, y / size)  # of the azimuth
+    first = torch.stack([-z * cosine, -z * sine, across], dim=1)
+    first = torch.where(along[:, None], torch.eye(3, dtype=axis.dtype)[0], first)
+    return torch.stack([first, torch.linalg.cross(axis, first), axis], dim=1)
 
 
 def two_body_momentum(energy: Tensor, first: Tensor, second: Tensor) -> Tensor:
@@ -76,13 +98,6 @@ def on_shell(momentum: Tensor, mass: Tensor) -> Tensor:
     """(N, 4) from three-momenta (N, 3) and masses (N,)."""
     energy = ((momentum**2).sum(-1) + mass**2).sqrt()
     return torch.cat([momentum, energy[..., None]], dim=-1)
-
-
-def _azimuth(system: Tensor) -> Tensor:
-    """The azimuth of the system's transverse momentum; 0 for one at rest."""
-    x, y = system[:, 0], system[:, 1]
-    at_rest = (x == 0) & (y == 0)
-    return torch.where(at_rest, 0.0, torch.atan2(y, torch.where(at_rest, 1.0, x)))
 
 
 def to_rest_frame(momenta: Tensor, system: Tensor) -> Tensor:

@@ -7,7 +7,15 @@ import pytest
 import torch
 from scipy.stats import kstest
 
-from lblhep.physics.decay_chain import Step, coordinates, invariant_mass, split, two_body_momentum
+from lblhep.physics.decay_chain import (
+    Step,
+    axes,
+    coordinates,
+    invariant_mass,
+    split,
+    to_rest_frame,
+    two_body_momentum,
+)
 
 MASSES = torch.tensor([0.93827, 0.13957, 0.49368, 0.13498, 0.0], dtype=torch.float64)
 EVENTS = 500
@@ -21,7 +29,13 @@ def chain(energy: torch.Tensor, cube: torch.Tensor) -> tuple[torch.Tensor, list[
     particles, steps = [], []
     for k in range(n - 1):
         one = torch.ones(len(energy), dtype=torch.float64)
-        steps.append(Step(system, MASSES[k] * one, MASSES[k + 1 :].sum() * one, one == (k == n - 2)))
+        axis = torch.zeros(len(energy), 3, dtype=torch.float64)
+        axis[:, 2] = 1
+        if k:
+            axis = to_rest_frame(particles[0], system)[:, :3]
+            axis = axis / axis.norm(dim=1, keepdim=True)
+        left = MASSES[k + 1 :].sum() * one
+        steps.append(Step(system, axis, MASSES[k] * one, left, one == (k == n - 2)))
         particle, system = split(steps[-1], cube[:, k])
         particles.append(particle)
     return torch.stack([*particles, system], dim=1), steps
@@ -58,6 +72,32 @@ def test_the_coordinates_of_an_event_give_it_back(cube, energy):
         torch.testing.assert_close(
             found[well_above][:, kept], cube[well_above][:, k, kept], rtol=0, atol=1e-7
         )
+
+
+def test_axes_are_orthonormal_and_the_first_points_to_the_beam():
+    given = torch.from_numpy(np.random.default_rng(2).normal(size=(100, 3)))
+    given = torch.cat([given, torch.tensor([[0.0, 0.0, 1.0], [0.0, 0.0, -2.0]])])
+    axis = given / given.norm(dim=1, keepdim=True)
+    found = axes(axis)
+    torch.testing.assert_close(found @ found.mT, torch.eye(3, dtype=torch.float64).expand(102, 3, 3))
+    torch.testing.assert_close(torch.linalg.det(found), torch.ones(102, dtype=torch.float64))
+    torch.testing.assert_close(found[:, 2], axis)
+    assert (found[:100, 0, 2] > 0).all()
+    assert found[:, 1, 2].abs().max() < 1e-15
+
+
+def test_the_mass_with_the_particle_on_the_axis_is_a_function_of_the_polar_angle_alone(cube):
+    """A resonance of the first two particles is a peak in one coordinate of the second decay."""
+    energy = torch.full((EVENTS,), 5.0, dtype=torch.float64)
+    same = cube[:1].expand_as(cube).clone()
+    same[:, 1, 1] = cube[:, 1, 1]  # the azimuth of the second decay is free
+    particles, _ = chain(energy, same)
+    mass = invariant_mass(particles[:, 0] + particles[:, 1])
+    torch.testing.assert_close(mass, mass[:1].expand_as(mass))
+    same[:, 1, 0] = cube[:, 1, 0]
+    particles, _ = chain(energy, same)
+    mass = invariant_mass(particles[:, 0] + particles[:, 1])
+    assert (mass[cube[:, 1, 0].argsort()].diff() <= 1e-9).all()
 
 
 def test_a_particle_decays_evenly_into_all_directions_if_its_coordinates_are_even(cube):

@@ -52,7 +52,7 @@ def test_lookups_keep_the_shape():
     assert conserved(codes).tolist() == [[[1, 1, 0], [-1, 0, 0]], [[0, 0, -1], [-1, 1, -2]]]
 
 
-@pytest.mark.parametrize("code", [130, 221, 10_000_000, -10_000_000])
+@pytest.mark.parametrize("code", [130, 223, 10_000_000, -10_000_000])
 def test_an_unknown_species_is_named(code):
     with pytest.raises(ValueError, match=f"no such species: {code};"):
         masses(np.array([2212, code, code]))
