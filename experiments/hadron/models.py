@@ -67,8 +67,8 @@ class WholeEventFlow(CollisionModel):
     def training_step(self, batch: Any, index: int) -> Tensor:
         if isinstance(batch, Decays):
             return -self.flow.decay.log_prob(batch).mean()
-        known, beam, sqrt_s, number = batch
-        return torch.nn.functional.nll_loss(self.flow.channel(known, beam, sqrt_s), number)
+        probability = self.flow.channel(batch.collision, batch.beam, batch.sqrt_s)
+        return -probability.gather(1, batch.number).mean()
 
     def generate(self, kinetic_energy: Floats, beam: Integers, *, seed: int) -> Interactions:
         """Events at these energies (N,), GeV, of these pions (N,)."""

@@ -46,11 +46,10 @@ class CubeFlow(nn.Module):
 
         ``u`` (N, dimensions), ``context`` (N, context).
         """
-        parts = []
-        for i in range(self.dimensions):
-            _, log_slope = self._spline(i, u[:, i], u[:, :i], context, inverse=False)
-            parts.append(log_slope)
-        return torch.stack(parts, dim=1)
+        # All coordinates are known: their splines are one call.
+        knots = [self._knots(i, u[:, :i], context) for i in range(self.dimensions)]
+        _, log_slope = _spline(u.T.reshape(-1), torch.cat(knots), inverse=False)
+        return log_slope.reshape(self.dimensions, -1).T
 
     def sample(self, uniform: Tensor, context: Tensor, meant: Tensor | None = None) -> Tensor:
         """Points (N, dimensions) from even random numbers of the same shape.
@@ -59,27 +58,29 @@ class CubeFlow(nn.Module):
         """
         u = uniform[:, :0]
         for i in range(self.dimensions):
-            new, _ = self._spline(i, uniform[:, i], u, context, inverse=True)
+            new, _ = _spline(uniform[:, i], self._knots(i, u, context), inverse=True)
             if meant is not None:
                 new = torch.where(meant[:, i], new, uniform[:, i])
             u = torch.cat([u, new[:, None].clamp(0, 1)], dim=1)
         return u
 
-    def _spline(
-        self, i: int, x: Tensor, before: Tensor, context: Tensor, *, inverse: bool
-    ) -> tuple[Tensor, Tensor]:
+    def _knots(self, i: int, before: Tensor, context: Tensor) -> Tensor:
+        """Widths, heights and slopes (N, 3 bins + 1) of coordinate ``i``'s spline, before their softmax."""
         turned = 2 * torch.pi * before
         given = torch.cat([context, 2 * before - 1, turned.sin(), turned.cos()], dim=1)
-        # Splines in the precision of the points: float32 round-off would fold narrow bins.
-        widths, heights, slopes = (
-            self.conditioners[i](given.to(context.dtype))
-            .to(x.dtype)
-            .split([self.bins, self.bins, self.bins + 1], dim=1)
-        )
+        knots: Tensor = self.conditioners[i](given.to(context.dtype))
         if i in self.periodic:
-            slopes = torch.cat([slopes[:, :-1], slopes[:, :1]], dim=1)
-        y, log_slope = rational_quadratic_spline(x, widths, heights, slopes, inverse=inverse)
-        return y, log_slope
+            knots = torch.cat([knots[:, :-1], knots[:, 2 * self.bins, None]], dim=1)
+        return knots
+
+
+def _spline(x: Tensor, knots: Tensor, *, inverse: bool) -> tuple[Tensor, Tensor]:
+    """Value and log slope (N,) of each row's spline at ``x`` (N,)."""
+    bins = knots.shape[1] // 3
+    # Splines in the precision of the points: float32 round-off would fold narrow bins.
+    widths, heights, slopes = knots.to(x.dtype).split([bins, bins, bins + 1], dim=1)
+    y, log_slope = rational_quadratic_spline(x, widths, heights, slopes, inverse=inverse)
+    return y, log_slope
 
 
 def _conditioner(inputs: int, hidden: Sequence[int], outputs: int) -> nn.Sequential:
