@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from experiments.hadron.channels import NONE, Channels
+from experiments.hadron.kinematics import centre_of_mass_energy
 from experiments.hadron.species import SPECIES
 from experiments.hadron.steps import (
     COLLISION,
@@ -29,7 +30,7 @@ from experiments.hadron.steps import (
 )
 from lblhep.nn.cube_flow import CubeFlow
 from lblhep.nn.perceptron import perceptron
-from lblhep.physics.decay_chain import split
+from lblhep.physics.decay_chain import COORDINATES, split
 
 
 class ChannelModel(nn.Module):
@@ -98,41 +99,43 @@ class InteractionFlow(nn.Module):
         )
         self.register_buffer("species", torch.tensor(channels.species))
 
-    def sample(
-        self, kinetic_energy: Tensor, beam: Tensor, sqrt_s: Tensor, random: torch.Generator | None = None
-    ) -> tuple[Tensor, Tensor]:
+    @property
+    def numbers(self) -> int:
+        """How many even random numbers make an event."""
+        return 1 + COORDINATES * (self.species.shape[1] - 1)
+
+    def forward(self, kinetic_energy: Tensor, beam: Tensor, even: Tensor) -> tuple[Tensor, Tensor]:
         """Species (N, n) as in ``channels.FinalStates`` and momenta (N, n, 4) in the centre of mass, GeV.
 
-        ``kinetic_energy`` and ``sqrt_s`` (N,) in GeV, float64; ``beam`` (N,), the pions' PDG codes.
+        Events are functions of ``kinetic_energy`` (N,) in GeV, float64, ``beam`` (N,), the pions' PDG codes,
+        and ``even`` (N, numbers), even random numbers in [0, 1), float64.  Momenta have gradients with
+        respect to the energy.
         """
-        known = collision(kinetic_energy, beam)
-        probability = self.channel(known, beam, sqrt_s).exp()
-        chosen = torch.multinomial(probability, 1, generator=random)[:, 0]
+        known, sqrt_s = collision(kinetic_energy, beam), centre_of_mass_energy(kinetic_energy)
+        probability = self.channel(known, beam, sqrt_s).double().exp()
+        reached = probability.cumsum(dim=1)
+        # 1 - even is above 0, so that what is reached first has a probability.
+        chosen = torch.searchsorted(reached, (1 - even[:, :1]) * reached[:, -1:])[:, 0]
         species = self.species[chosen]
-        return species, self.momenta(known, sqrt_s, species, random)
+        return species, self.momenta(known, sqrt_s, species, even[:, 1:])
 
-    def momenta(
-        self, known: Tensor, sqrt_s: Tensor, species: Tensor, random: torch.Generator | None
-    ) -> Tensor:
-        """Momenta (N, n, 4) of particles of these species (N, n)."""
-        n = species.shape[1]
-        system = torch.zeros(len(species), 4, dtype=torch.float64)
-        system = torch.cat([system[:, :3], sqrt_s[:, None]], dim=1)
-        particles = torch.zeros(len(species), n, 4, dtype=torch.float64)
-        for k in range(n):
-            decaying = (
-                (species[:, k + 1] != NONE) if k + 1 < n else torch.zeros(len(species), dtype=torch.bool)
-            )
-            ending = (species[:, k] != NONE) & ~decaying
-            new = torch.where(ending[:, None], system, torch.zeros_like(system))
-            if decaying.any():
-                here, left = species[decaying], particles[decaying, :k]
+    def momenta(self, known: Tensor, sqrt_s: Tensor, species: Tensor, even: Tensor) -> Tensor:
+        """Momenta (N, n, 4) of particles of these species (N, n), from even numbers (N, 3 (n - 1))."""
+        zero = torch.zeros_like(sqrt_s)
+        system = torch.stack([zero, zero, zero, sqrt_s], dim=1)
+        particles: list[Tensor] = []
+        for k in range(species.shape[1] - 1):
+            there, decaying = species[:, k] != NONE, species[:, k + 1] != NONE
+            new = torch.where((there & ~decaying)[:, None], system, 0.0)
+            if torch.jit.is_tracing() or decaying.any():
+                here = species[decaying]
+                left = torch.stack([system, *particles], dim=1)[decaying, 1:]
                 step = step_at(system[decaying], here, left)
-                given = before(step, known[decaying], here, left)
-                even = torch.rand(len(here), 3, generator=random, dtype=torch.float64)
-                coordinates = self.decay.cube.sample(even, self.decay.given(given), meaningful(step, k))
-                particle, rest = split(step, coordinates)
+                given = self.decay.given(before(step, known[decaying], here, left))
+                numbers = even[decaying, COORDINATES * k : COORDINATES * (k + 1)]
+                particle, rest = split(step, self.decay.cube.sample(numbers, given, meaningful(step, k)))
                 new = new.index_put((decaying,), particle)
                 system = system.index_put((decaying,), rest)
-            particles = torch.cat([particles[:, :k], new[:, None], particles[:, k + 1 :]], dim=1)
-        return particles
+            particles.append(new)
+        last = torch.where((species[:, -1] != NONE)[:, None], system, 0.0)
+        return torch.stack([*particles, last], dim=1)

@@ -1,4 +1,7 @@
-"""A pion of kinetic energy T along +z on a proton at rest, and the same in the centre-of-mass frame; GeV."""
+"""A pion of kinetic energy T along +z on a proton at rest, and the same in the centre-of-mass frame; GeV.
+
+``beam_momentum`` and ``centre_of_mass_energy`` take tensors as well as arrays, and keep gradients.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ PION_MASS, PROTON_MASS = (float(mass) for mass in masses(np.array([PI_PLUS, PROT
 
 def beam_momentum(kinetic_energy: NDArray[Any]) -> Floats:
     """The pion's momentum along z."""
-    momentum: Floats = np.sqrt(kinetic_energy * (kinetic_energy + 2 * PION_MASS))
+    momentum: Floats = (kinetic_energy * (kinetic_energy + 2 * PION_MASS)) ** 0.5
     return momentum
 
 
@@ -30,7 +33,7 @@ def total_momentum(kinetic_energy: NDArray[Any]) -> Floats:
 def centre_of_mass_energy(kinetic_energy: NDArray[Any]) -> Floats:
     """sqrt(s)."""
     s = (PION_MASS + PROTON_MASS) ** 2 + 2 * kinetic_energy * PROTON_MASS
-    energy: Floats = np.sqrt(s)
+    energy: Floats = s**0.5
     return energy
 
 

@@ -19,11 +19,11 @@ from experiments.hadron.distances import wasserstein
 from experiments.hadron.events import Floats, Integers
 from experiments.hadron.flow import InteractionFlow
 from experiments.hadron.interactions import Interactions
-from experiments.hadron.kinematics import centre_of_mass_energy
 from experiments.hadron.observables import REDUCED, variables
 from experiments.hadron.steps import Decays
 
 FEWEST = 3  # particles: of two, kinematics leaves one angle to learn
+AT_ONCE = 8192  # events that are generated together, with thousands of channels' probabilities each
 
 
 def leading_hadrons(sample: Interactions) -> dict[str, Floats]:
@@ -72,10 +72,18 @@ class WholeEventFlow(CollisionModel):
 
     def generate(self, kinetic_energy: Floats, beam: Integers, *, seed: int) -> Interactions:
         """Events at these energies (N,), GeV, of these pions (N,)."""
-        given = map(torch.tensor, (kinetic_energy, beam, centre_of_mass_energy(kinetic_energy)))
+        random = torch.Generator().manual_seed(seed)
+        species, momenta = [], []
         with torch.no_grad():
-            species, momenta = self.flow.sample(*given, torch.Generator().manual_seed(seed))
-        return Interactions(kinetic_energy, beam, FinalStates(species.numpy(), momenta.numpy()))
+            for energy, pion in zip(
+                torch.tensor(kinetic_energy).split(AT_ONCE), torch.tensor(beam).split(AT_ONCE), strict=True
+            ):
+                even = torch.rand(len(pion), self.flow.numbers, generator=random, dtype=torch.float64)
+                made = self.flow(energy, pion, even)
+                species.append(made[0].numpy())
+                momenta.append(made[1].numpy())
+        states = FinalStates(np.concatenate(species), np.concatenate(momenta))
+        return Interactions(kinetic_energy, beam, states)
 
     def leading(self, kinetic_energy: Floats, beam: Integers, *, seed: int) -> dict[str, Floats]:
         return leading_hadrons(self.generate(kinetic_energy, beam, seed=seed))

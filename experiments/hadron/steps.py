@@ -59,8 +59,8 @@ def step_at(system: Tensor, species: Tensor, particles: Tensor) -> Step:
     least two are still there."""
     k = particles.shape[1]
     mass = masses_of(species[:, k:])
-    beam = torch.tensor([0.0, 0.0, 1.0], dtype=system.dtype).expand(len(system), 3)
-    axis = beam
+    zero = torch.zeros_like(system[:, 0])
+    axis = beam = torch.stack([zero, zero, zero + 1], dim=1)
     if k:
         momentum = to_rest_frame(particles[:, 0], system)[:, :3]
         size = momentum.norm(dim=1, keepdim=True)
@@ -98,10 +98,9 @@ def before(step: Step, known: Tensor, species: Tensor, particles: Tensor) -> Giv
 def meaningful(step: Step, k: int) -> Tensor:
     """Which coordinates of decay k mean something, (N, 3): the azimuth of a whole event is random, and where
     one particle is left it has its own mass."""
-    meant = torch.ones(len(step.system), 3, dtype=torch.bool)
-    meant[:, 1] = k > 0
-    meant[:, 2] = ~step.last
-    return meant
+    always = torch.ones_like(step.last)
+    azimuth = always if k > 0 else ~always
+    return torch.stack([always, azimuth, ~step.last], dim=1)
 
 
 def decays(known: Tensor, sqrt_s: Tensor, species: Tensor, momenta: Tensor) -> list[Decays]:

@@ -51,6 +51,14 @@ class CubeFlow(nn.Module):
         _, log_slope = _spline(u.T.reshape(-1), torch.cat(knots), inverse=False)
         return log_slope.reshape(self.dimensions, -1).T
 
+    def integral(self, i: int, u: Tensor, context: Tensor) -> Tensor:
+        """The distribution function (N,) of coordinate ``i`` at ``u`` (N, dimensions), given those before it.
+
+        Even numbers in [0, 1] where the points are distributed as the flow says.
+        """
+        integral, _ = _spline(u[:, i], self._knots(i, u[:, :i], context), inverse=False)
+        return integral
+
     def sample(self, uniform: Tensor, context: Tensor, meant: Tensor | None = None) -> Tensor:
         """Points (N, dimensions) from even random numbers of the same shape.
 

@@ -1,0 +1,111 @@
+"""A trained flow as one TorchScript file that needs neither lblhep nor its preprocessing.
+
+    model = torch.jit.load("pion-proton.pt")
+    pdg, momenta = model.sample(0.7, 1000)         # GeV, events; and optionally the pion's PDG code
+    pdg, momenta = model(kinetic_energy, beam, torch.rand(n, model.numbers, dtype=torch.float64))
+
+``pdg`` (N, n) is int64 and 0 beyond the last particle, ``momenta`` (N, n, 4) are (px, py, pz, E) in the
+laboratory, GeV, float64.  The second form is a function: the same numbers give the same events, and momenta
+have gradients with respect to the kinetic energy.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import torch
+from torch import Tensor, nn
+
+from experiments.hadron.channels import NONE
+from experiments.hadron.flow import InteractionFlow
+from experiments.hadron.kinematics import PION_MASS, PROTON_MASS, beam_momentum, centre_of_mass_energy
+from experiments.hadron.species import CODES, PI_PLUS
+from experiments.hadron.steps import collision
+from lblhep.physics.decay_chain import to_rest_frame
+
+HIGHEST = 26.0  # GeV, at which the longest channel is looked for
+SAME = 1e-5  # GeV: networks in float32, which fused kernels round otherwise
+
+
+class LaboratoryEvents(nn.Module):
+    """``InteractionFlow`` with PDG codes, and momenta in the frame where the proton was at rest."""
+
+    def __init__(self, flow: InteractionFlow) -> None:
+        super().__init__()
+        self.flow = flow
+        self.register_buffer("codes", torch.tensor([*CODES, 0]))
+
+    def forward(self, kinetic_energy: Tensor, beam: Tensor, even: Tensor) -> tuple[Tensor, Tensor]:
+        """See the module's text."""
+        species, momenta = self.flow(kinetic_energy, beam, even)
+        there = species != NONE
+        zero = torch.zeros_like(kinetic_energy)
+        energy = kinetic_energy + PION_MASS + PROTON_MASS
+        # Seen from the centre of mass, the laboratory moves along -z.
+        laboratory = torch.stack([zero, zero, -beam_momentum(kinetic_energy), energy], dim=1)
+        boosted = to_rest_frame(momenta, laboratory[:, None])
+        pdg = self.codes[torch.where(there, species, len(CODES))]
+        return pdg, torch.where(there[..., None], boosted, 0.0)
+
+
+class Sampler(nn.Module):
+    """What is written: a traced ``LaboratoryEvents`` that draws its own random numbers when asked to."""
+
+    def __init__(self, events: nn.Module, numbers: int) -> None:
+        super().__init__()
+        self.events, self.numbers = events, numbers
+
+    def forward(self, kinetic_energy: Tensor, beam: Tensor, even: Tensor) -> tuple[Tensor, Tensor]:
+        pdg, momenta = self.events(kinetic_energy, beam, even)
+        return pdg, momenta
+
+    @torch.jit.export
+    def sample(self, kinetic_energy: float, n: int, beam: int = PI_PLUS) -> tuple[Tensor, Tensor]:
+        """``n`` events at one energy; seeded by torch.manual_seed."""
+        even = torch.rand(n, self.numbers, dtype=torch.float64)
+        energy = torch.full([n], kinetic_energy, dtype=torch.float64)
+        return self.forward(energy, torch.full([n], beam, dtype=torch.int64), even)
+
+
+def exported(flow: InteractionFlow) -> bytes:
+    """The TorchScript file of ``flow``.
+
+    Raises RuntimeError if what was written, read again, does not give the flow's events.
+    """
+    whole = LaboratoryEvents(flow.eval())
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        # nflows checks values with Python's if, which a trace takes once and for all: what is checked holds.
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        # TorchScript is deprecated, and still what C++ programs such as Geant4 applications can load.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        traced = torch.jit.trace(whole, _longest(flow), check_trace=False)
+        torch.jit.save(torch.jit.script(Sampler(traced, flow.numbers)), file)
+        read = torch.jit.load(io.BytesIO(file.getvalue()))
+    _check(whole, read)
+    return file.getvalue()
+
+
+def _longest(flow: InteractionFlow) -> tuple[Tensor, Tensor, Tensor]:
+    """Input that gives an event of the channel with most particles: a trace has to see every decay."""
+    channel = int((flow.species != NONE).sum(dim=1).argmax())
+    energy = torch.tensor([HIGHEST], dtype=torch.float64)
+    beam = flow.channel.beam[channel : channel + 1]
+    probability = flow.channel(collision(energy, beam), beam, centre_of_mass_energy(energy))
+    reached = probability.double().exp().cumsum(dim=1)[0]
+    even = torch.full((1, flow.numbers), 0.5, dtype=torch.float64)
+    below = reached[channel - 1] if channel else torch.zeros(())
+    even[0, 0] = 1 - (below + reached[channel]) / 2 / reached[-1]
+    return energy, beam, even
+
+
+def _check(flow: LaboratoryEvents, read: torch.jit.ScriptModule, n: int = 1000) -> None:
+    random = torch.Generator().manual_seed(1)
+    even = torch.rand(n, read.numbers, generator=random, dtype=torch.float64)
+    energy = torch.logspace(-0.4, 1.4, n, dtype=torch.float64)
+    beam = torch.tensor([PI_PLUS, -PI_PLUS]).repeat(-(-n // 2))[:n]
+    with torch.no_grad():
+        ours, theirs = flow(energy, beam, even), read(energy, beam, even)
+    if not torch.equal(ours[0], theirs[0]) or (ours[1] - theirs[1]).abs().max() > SAME:
+        raise RuntimeError("the exported model gives other events than the one it was made from")

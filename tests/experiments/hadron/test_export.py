@@ -1,0 +1,91 @@
+"""The exported flow is the flow, and a function that can be differentiated."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+import torch
+
+from experiments.hadron.channels import NONE, final_states, find_channels
+from experiments.hadron.events import read_events
+from experiments.hadron.export import SAME, LaboratoryEvents, exported
+from experiments.hadron.flow import InteractionFlow
+from experiments.hadron.kinematics import to_laboratory, total_momentum
+from experiments.hadron.producers import pion_proton
+from experiments.hadron.species import CODES
+from lblhep.cards.ranges import EventRange
+
+
+@pytest.fixture(scope="module")
+def flow() -> InteractionFlow:
+    events = read_events(pion_proton(EventRange(0, 400, 3), energy=[0.5, 26]))
+    states = final_states(events, np.random.default_rng(1))
+    torch.manual_seed(2)
+    flow = InteractionFlow(find_channels(states.species)[0], hidden=(16,), context=8, history=8, bins=4)
+    for network in flow.decay.cube.conditioners:
+        torch.nn.init.normal_(network[-1].weight, std=0.3)
+    return flow
+
+
+@pytest.fixture(scope="module")
+def read(flow) -> torch.jit.ScriptModule:
+    file = io.BytesIO(exported(flow))
+    with pytest.warns(DeprecationWarning, match="torch.jit.load"):
+        return torch.jit.load(file)
+
+
+def even(flow, n: int, seed: int) -> torch.Tensor:
+    return torch.rand(n, flow.numbers, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def test_events_are_the_flows_in_the_laboratory(flow, read):
+    """Boosted by the numpy code that the sample was made with."""
+    energy = torch.full((500,), 5.0, dtype=torch.float64)
+    beam, numbers = torch.full((500,), -211), even(flow, 500, 1)
+    with torch.no_grad():
+        species, momenta = flow(energy, beam, numbers)
+        pdg, laboratory = read(energy, beam, numbers)
+    there = (species != NONE).numpy()
+    np.testing.assert_array_equal(pdg.numpy()[there], CODES[species.numpy()[there]])
+    assert not pdg.numpy()[~there].any()
+    expected = to_laboratory(momenta.numpy()[there], np.full(there.sum(), 5.0))
+    np.testing.assert_allclose(laboratory.numpy()[there], expected, atol=SAME)
+    assert not laboratory.numpy()[~there].any()
+    total = np.tile(total_momentum(np.array(5.0)), (500, 1))
+    np.testing.assert_allclose(laboratory.numpy().sum(axis=1), total, atol=1e-9)
+
+
+@pytest.mark.parametrize("n", [1, 3, 700])
+def test_it_draws_any_number_of_events_itself(read, n):
+    """Also so few that no long chain is among them, of which the trace was made."""
+    torch.manual_seed(5)
+    pdg, momenta = read.sample(0.7, n)
+    assert len(pdg) == len(momenta) == n
+    assert (pdg[:, 0] != 0).all()
+    again, _ = read.sample(0.7, n, -211)
+    assert again.shape == pdg.shape
+
+
+def test_momenta_have_gradients_with_respect_to_the_energy(flow):
+    """Against differences, where the channel stays the same and the spline is smooth."""
+    events, n, step = LaboratoryEvents(flow), 200, 1e-5
+    energy = torch.full((n,), 6.0, dtype=torch.float64, requires_grad=True)
+    beam, numbers = torch.full((n,), 211), even(flow, n, 3)
+    pdg, momenta = events(energy, beam, numbers)
+    (slope,) = torch.autograd.grad(momenta[:, 0, 3].sum(), energy)
+    with torch.no_grad():
+        (up, high), (down, low) = (events(energy + s, beam, numbers) for s in (step, -step))
+    same = (up == pdg).all(dim=1) & (down == pdg).all(dim=1)
+    assert same.sum() > 0.95 * n
+    difference = (high - low)[:, 0, 3] / (2 * step)
+    # float32 networks: differences are good to a few per cent.
+    close = (slope - difference).abs() < 0.05 * (1 + difference.abs())
+    assert close[same].float().mean() > 0.95
+
+
+def test_a_trace_that_gives_other_events_is_refused(flow, monkeypatch):
+    monkeypatch.setattr("experiments.hadron.export.SAME", -1.0)
+    with pytest.raises(RuntimeError, match="other events"):
+        exported(flow)
