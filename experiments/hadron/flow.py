@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from experiments.hadron.channels import NONE, Channels
 from experiments.hadron.kinematics import centre_of_mass_energy
+from experiments.hadron.resonances import Resonances
 from experiments.hadron.species import SPECIES
 from experiments.hadron.steps import (
     COLLISION,
@@ -28,7 +29,7 @@ from experiments.hadron.steps import (
     meaningful,
     step_at,
 )
-from lblhep.nn.cube_flow import CubeFlow
+from lblhep.nn.cube_flow import CubeFlow, Weights
 from lblhep.nn.perceptron import perceptron
 from lblhep.physics.decay_chain import COORDINATES, split
 
@@ -59,7 +60,8 @@ class DecayFlow(nn.Module):
         self.earlier = perceptron([embedding + MOMENTUM, history, history])
         inputs = COLLISION + SYSTEM + 2 * embedding + 1 + history
         self.context = perceptron([inputs, *hidden, context])
-        self.cube = CubeFlow(3, context, hidden=(context,), bins=bins, periodic=(1,))
+        self.cube = CubeFlow(3, context, hidden=(context,), bins=bins, periodic=(2,))
+        self.resonances = Resonances()
 
     def given(self, given: Given) -> Tensor:
         """What is known as the ``CubeFlow``'s context, (N, context)."""
@@ -74,8 +76,23 @@ class DecayFlow(nn.Module):
 
     def log_prob(self, decays: Decays) -> Tensor:
         """Log density (N,) of the coordinates that mean something."""
-        parts = self.cube.log_prob(decays.coordinates.clamp(0, 1), self.given(decays.given))
+        given = decays.given
+        parts = self.cube.log_prob(decays.coordinates.clamp(0, 1), self.given(given), self.weights(given))
         return (parts * decays.meant).sum(dim=1)
+
+    def sample(self, given: Given, even: Tensor, meant: Tensor) -> Tensor:
+        """Coordinates (N, 3) from even numbers (N, 3), which they are where they mean nothing."""
+        return self.cube.sample(even, self.given(given), meant, self.weights(given))
+
+    def weights(self, given: Given) -> Weights:
+        """What the ``CubeFlow`` is told of resonances."""
+
+        def of(coordinate: int, before: Tensor) -> Tensor | None:
+            if coordinate == 0:
+                return self.resonances.of_mass(given)
+            return self.resonances.of_polar(given, before[:, 0]) if coordinate == 1 else None
+
+        return of
 
 
 class InteractionFlow(nn.Module):
@@ -131,9 +148,9 @@ class InteractionFlow(nn.Module):
                 here = species[decaying]
                 left = torch.stack([system, *particles], dim=1)[decaying, 1:]
                 step = step_at(system[decaying], here, left)
-                given = self.decay.given(before(step, known[decaying], here, left))
+                given = before(step, known[decaying], here, left)
                 numbers = even[decaying, COORDINATES * k : COORDINATES * (k + 1)]
-                particle, rest = split(step, self.decay.cube.sample(numbers, given, meaningful(step, k)))
+                particle, rest = split(step, self.decay.sample(given, numbers, meaningful(step, k)))
                 new = new.index_put((decaying,), particle)
                 system = system.index_put((decaying,), rest)
             particles.append(new)

@@ -109,8 +109,9 @@ def summary(
             floors = {name: float(floor[name].mean()) for name in names}
             row[f"{prefix}w1{suffix}_{energy:g}"] = sum(means.values()) / sum(floors.values())
             row[f"{prefix}worst{suffix}_{energy:g}"] = max(means[name] / floors[name] for name in names)
-        for name in ("multiplicity", "leading_species", "channel"):
-            if name in distances:
+        for name in ("sliced", "multiplicity", "leading_species", "channel"):
+            # ``sliced`` is of all variables together: of five it has another floor.
+            if name in distances and set(VARIABLES) <= distances.keys():
                 ratio = float(distances[name].mean() / floor[name].mean())
                 row[f"{prefix}{name}_{energy:g}"] = ratio
         if "auc" in distances:

@@ -25,7 +25,9 @@ SMALL = 1e-3  # GeV, below which a logarithm of a momentum says nothing
 class Given(NamedTuple):
     """Before decay k of N events: ``collision`` and ``system``, numbers (N, .) of order 1; ``leaving`` (N,),
     the species of the next particle; ``staying`` (N, n), those after it (``NONE``: no particle); ``left``
-    (N, k), those before it, and their ``momenta`` (N, k, 5)."""
+    (N, k), those before it, and their ``momenta`` (N, k, 5).  ``kinematics`` (N, 5), GeV: the masses of the
+    system, of the next particle and, summed, of those after it; the mass of the first particle, whose
+    direction is the polar axis, and its momentum in the system's rest frame (0 in the first decay)."""
 
     collision: Tensor
     system: Tensor
@@ -33,6 +35,7 @@ class Given(NamedTuple):
     staying: Tensor
     left: Tensor
     momenta: Tensor
+    kinematics: Tensor
 
 
 class Decays(NamedTuple):
@@ -85,6 +88,8 @@ def before(step: Step, known: Tensor, species: Tensor, particles: Tensor) -> Giv
     ]
     momenta = to_rest_frame(particles, step.system[:, None])
     along, size = momenta[..., :3] @ axes(step.axis).mT, momenta[..., :3].norm(dim=-1, keepdim=True)
+    zero = torch.zeros_like(mass)
+    first = [masses_of(species[:, 0]), size[:, 0, 0]] if k else [zero, zero]
     return Given(
         known.float(),
         torch.stack(about_system, dim=1).float(),
@@ -92,6 +97,7 @@ def before(step: Step, known: Tensor, species: Tensor, particles: Tensor) -> Giv
         species[:, k + 1 :],
         species[:, :k],
         torch.cat([along / size.clamp_min(SMALL), (size + SMALL).log(), momenta[..., 3:]], dim=-1).float(),
+        torch.stack([mass, step.mass, step.left, *first], dim=1).float(),
     )
 
 
@@ -100,7 +106,7 @@ def meaningful(step: Step, k: int) -> Tensor:
     one particle is left it has its own mass."""
     always = torch.ones_like(step.last)
     azimuth = always if k > 0 else ~always
-    return torch.stack([always, azimuth, ~step.last], dim=1)
+    return torch.stack([~step.last, always, azimuth], dim=1)
 
 
 def decays(known: Tensor, sqrt_s: Tensor, species: Tensor, momenta: Tensor) -> list[Decays]:

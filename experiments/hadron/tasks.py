@@ -4,21 +4,40 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from experiments.hadron.datasets import HeldOut
 from experiments.hadron.events import Floats
+from experiments.hadron.export import exported
+from experiments.hadron.histograms import histograms
 from experiments.hadron.interactions import Interactions
-from experiments.hadron.judgement import auc, event_distances, leading_distances, summary, violations
+from experiments.hadron.judgement import (
+    auc,
+    event_distances,
+    leading_distances,
+    many,
+    summary,
+    violations,
+)
 from experiments.hadron.models import CollisionModel, WholeEventFlow, leading_hadrons
+from experiments.hadron.observables import variables
 from experiments.hadron.replay import replay
 from experiments.hadron.species import PI_MINUS, PI_PLUS
 from lblhep.tasks import Bench, FitLightning
 from lblhep.trials import Trial
 
-Distances = Mapping[float, Mapping[str, Floats]]  # test energy, GeV -> distance -> of each pair of samples
+Distances = Mapping[str, Floats]  # of each pair of samples
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """Distances of the replay from the generator, and the ``VARIABLES`` of its events."""
+
+    distances: Distances
+    variables: Mapping[str, Floats]
 
 
 class Floor:
@@ -27,7 +46,7 @@ class Floor:
     def __init__(self, *, size: int = 10_000) -> None:
         self.size = size
 
-    def __call__(self, bench: Bench, trial: Trial) -> Distances:
+    def __call__(self, bench: Bench, trial: Trial) -> Mapping[float, Distances]:
         tests: HeldOut = bench.dataset(trial, "tests")
         found = {}
         for energy in tests.energies:
@@ -41,20 +60,21 @@ class Floor:
 
 
 class Replay:
-    """The stage: how far the replay of the ``events`` nearest in energy is from the generator."""
+    """The stage: the replay of the ``events`` nearest in energy, at each test energy, as ``Replayed``."""
 
     def __init__(self, *, events: int = 20_000, size: int = 10_000) -> None:
         self.events, self.size = events, size
 
-    def __call__(self, bench: Bench, trial: Trial) -> Distances:
+    def __call__(self, bench: Bench, trial: Trial) -> Mapping[float, Replayed]:
         tests: HeldOut = bench.dataset(trial, "tests")
         training: Interactions = bench.dataset(trial, "whole").training
         found = {}
         for energy in tests.energies:
             replayed, sample = replay(training, energy, self.events), tests.at(energy)
-            found[energy] = event_distances(replayed, sample, self.size) | {
+            distances = event_distances(replayed, sample, self.size) | {
                 "auc": np.array([auc(replayed, sample)])
             }
+            found[energy] = Replayed(distances, variables(many(replayed)))
         return found
 
 
@@ -88,37 +108,51 @@ class Judge:
     """The last stage: the model's distances from the generator at each test energy, in units of the floor.
 
     Of whole events all distances, of the reduced form those of its five variables.  ``events`` are generated
-    at each energy, half of each pion.
+    at each energy, half of each pion.  Saved for each energy: ``distances_``, ``replay_`` and ``floor_``, of
+    each pair of samples, and ``histograms_``; and of whole events ``exported``, a TorchScript file's bytes.
     """
 
     def __init__(self, *, events: int = 250_000, size: int = 10_000) -> None:
         self.events, self.size = events, size
 
     def __call__(
-        self, bench: Bench, trial: Trial, floor: Distances, replayed: Distances, fitted: Mapping[str, Any]
+        self,
+        bench: Bench,
+        trial: Trial,
+        floor: Mapping[float, Distances],
+        replayed: Mapping[float, Replayed],
+        generators: Mapping[str, float],
+        fitted: Mapping[str, Any],
     ) -> Mapping[str, float]:
         tests: HeldOut = bench.dataset(trial, "tests")
         model: CollisionModel = fitted["model"].eval()
         row: dict[str, float] = dict(fitted["metrics"])
         for energy in tests.energies:
-            found, seconds = self._compare(model, energy, tests.at(energy))
-            row |= summary(energy, found, floor[energy], replayed[energy])
-            row |= {f"{name}_{energy:g}": float(n[0]) for name, n in found.items() if "violations" in name}
+            truth, other = tests.at(energy), replayed[energy]
+            made, seconds = self._make(model, energy)
             row[f"events_per_cpu_second_{energy:g}"] = self.events / seconds
+            if isinstance(made, Interactions):
+                found = event_distances(made, truth, self.size) | {"auc": np.array([auc(made, truth)])}
+                row |= {f"{law}_violations_{energy:g}": float(n) for law, n in violations(made).items()}
+                values = variables(many(made))
+            else:
+                values = made
+                found = leading_distances(made, leading_hadrons(truth), self.size)
+            row |= summary(energy, found, floor[energy], other.distances)
             bench.save(trial, f"distances_{energy:g}", found)
-        return row
+            bench.save(trial, f"replay_{energy:g}", other.distances)
+            bench.save(trial, f"floor_{energy:g}", floor[energy])
+            samples = {"generator": variables(many(truth)), "replay": other.variables, "model": values}
+            bench.save(trial, f"histograms_{energy:g}", histograms(samples))
+        if isinstance(model, WholeEventFlow):
+            file = np.frombuffer(exported(model.flow), dtype=np.uint8)
+            bench.save(trial, "exported", {"torchscript": file})
+        return row | {f"{name}_per_cpu_second": rate for name, rate in generators.items()}
 
-    def _compare(
-        self, model: CollisionModel, energy: float, truth: Interactions
-    ) -> tuple[dict[str, Floats], float]:
-        """The distances, and the CPU seconds that it took to generate the events."""
+    def _make(self, model: CollisionModel, energy: float) -> tuple[Interactions | dict[str, Floats], float]:
+        """Whole events, or the variables of the reduced form; and the CPU seconds that it took."""
         kinetic_energy, beam = np.full(self.events, energy), np.resize([PI_PLUS, PI_MINUS], self.events)
+        make = model.generate if isinstance(model, WholeEventFlow) else model.leading
         begin = time.process_time()
-        whole = isinstance(model, WholeEventFlow)
-        made = (model.generate if whole else model.leading)(kinetic_energy, beam, seed=1)
-        seconds = time.process_time() - begin
-        if not whole:
-            return leading_distances(made, leading_hadrons(truth), self.size), seconds
-        found = event_distances(made, truth, self.size) | {"auc": np.array([auc(made, truth)])}
-        broken = {f"{law}_violations": np.array([float(n)]) for law, n in violations(made).items()}
-        return found | broken, seconds
+        made = make(kinetic_energy, beam, seed=1)
+        return made, time.process_time() - begin

@@ -8,7 +8,7 @@ flow is uniform: in coordinates in which physics is nearly flat, it starts near 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from nflows.transforms.splines import rational_quadratic_spline
@@ -17,6 +17,9 @@ from torch import Tensor, nn
 from lblhep.nn.perceptron import perceptron
 
 MIN_SLOPE = 1e-3  # nflows' own
+
+# Of coordinate i, given those before it (N, i): log weights (N, K) of K equal cells of [0, 1], or None.
+Weights = Callable[[int, Tensor], Tensor | None]
 
 
 class CubeFlow(nn.Module):
@@ -41,25 +44,34 @@ class CubeFlow(nn.Module):
             _conditioner(context + 3 * i, hidden, 3 * bins + 1) for i in range(dimensions)
         )
 
-    def log_prob(self, u: Tensor, context: Tensor) -> Tensor:
+    def log_prob(self, u: Tensor, context: Tensor, weights: Weights | None = None) -> Tensor:
         """Each coordinate's log density given those before it, (N, dimensions): the sum is that of the point.
 
-        ``u`` (N, dimensions), ``context`` (N, context).
+        ``u`` (N, dimensions), ``context`` (N, context).  What is known of a density already is given as
+        ``weights``: in each cell it is constant, and the splines correct it.
         """
         # All coordinates are known: their splines are one call.
         knots = [self._knots(i, u[:, :i], context) for i in range(self.dimensions)]
-        _, log_slope = _spline(u.T.reshape(-1), torch.cat(knots), inverse=False)
-        return log_slope.reshape(self.dimensions, -1).T
+        even, steps = zip(*(self._evened(i, u, weights) for i in range(self.dimensions)), strict=True)
+        _, log_slope = _spline(torch.cat(even), torch.cat(knots), inverse=False)
+        return log_slope.reshape(self.dimensions, -1).T + torch.stack(steps, dim=1)
 
-    def integral(self, i: int, u: Tensor, context: Tensor) -> Tensor:
+    def integral(self, i: int, u: Tensor, context: Tensor, weights: Weights | None = None) -> Tensor:
         """The distribution function (N,) of coordinate ``i`` at ``u`` (N, dimensions), given those before it.
 
         Even numbers in [0, 1] where the points are distributed as the flow says.
         """
-        integral, _ = _spline(u[:, i], self._knots(i, u[:, :i], context), inverse=False)
+        even, _ = self._evened(i, u, weights)
+        integral, _ = _spline(even, self._knots(i, u[:, :i], context), inverse=False)
         return integral
 
-    def sample(self, uniform: Tensor, context: Tensor, meant: Tensor | None = None) -> Tensor:
+    def sample(
+        self,
+        uniform: Tensor,
+        context: Tensor,
+        meant: Tensor | None = None,
+        weights: Weights | None = None,
+    ) -> Tensor:
         """Points (N, dimensions) from even random numbers of the same shape.
 
         Where ``meant`` (N, dimensions) is false, a coordinate is the even random number itself.
@@ -67,10 +79,18 @@ class CubeFlow(nn.Module):
         u = uniform[:, :0]
         for i in range(self.dimensions):
             new, _ = _spline(uniform[:, i], self._knots(i, u, context), inverse=True)
+            given = weights(i, u) if weights else None
+            if given is not None:
+                new = _uneven(new, given)
             if meant is not None:
                 new = torch.where(meant[:, i], new, uniform[:, i])
             u = torch.cat([u, new[:, None].clamp(0, 1)], dim=1)
         return u
+
+    def _evened(self, i: int, u: Tensor, weights: Weights | None) -> tuple[Tensor, Tensor]:
+        """Coordinate ``i`` (N,) made even by its weights, and the log of that map's slope."""
+        given = weights(i, u[:, :i]) if weights else None
+        return (u[:, i], torch.zeros_like(u[:, i])) if given is None else _even(u[:, i], given)
 
     def _knots(self, i: int, before: Tensor, context: Tensor) -> Tensor:
         """Widths, heights and slopes (N, 3 bins + 1) of coordinate ``i``'s spline, before their softmax."""
@@ -80,6 +100,30 @@ class CubeFlow(nn.Module):
         if i in self.periodic:
             knots = torch.cat([knots[:, :-1], knots[:, 2 * self.bins, None]], dim=1)
         return knots
+
+
+def _even(x: Tensor, log_weights: Tensor) -> tuple[Tensor, Tensor]:
+    """The distribution function (N,) of densities that are constant in K cells of [0, 1], and its log slope.
+
+    ``log_weights`` (N, K).
+    """
+    cells = log_weights.shape[1]
+    share = log_weights.to(x.dtype).softmax(dim=1)
+    cell = (x.detach() * cells).long().clamp(0, cells - 1)[:, None]
+    own = share.gather(1, cell)[:, 0]
+    below = share.cumsum(dim=1).gather(1, cell)[:, 0] - own
+    return (below + (x * cells - cell[:, 0]) * own).clamp(0, 1), (own * cells).log()
+
+
+def _uneven(y: Tensor, log_weights: Tensor) -> Tensor:
+    """The inverse of ``_even``."""
+    cells = log_weights.shape[1]
+    share = log_weights.to(y.dtype).softmax(dim=1)
+    reached = share.cumsum(dim=1)
+    cell = torch.searchsorted(reached.detach(), y.detach()[:, None]).clamp_max(cells - 1)
+    own = share.gather(1, cell)[:, 0]
+    below = reached.gather(1, cell)[:, 0] - own
+    return ((cell[:, 0] + (y - below) / own) / cells).clamp(0, 1)
 
 
 def _spline(x: Tensor, knots: Tensor, *, inverse: bool) -> tuple[Tensor, Tensor]:

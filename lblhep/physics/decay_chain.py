@@ -3,9 +3,9 @@
 A system of mass W decays into one particle and the system of all others, that one into the next particle and
 the rest, and so on.  A step has three coordinates:
 
+    mass       (W' - sum of the masses left) / (W - m - sum of the masses left), W' the mass of what is left;
     polar      (1 + cos theta) / 2 of the particle in the system's rest frame, against the step's axis;
-    azimuth    phi / 2 pi there, counted from the plane of that axis and the beam;
-    mass       (W' - sum of the masses left) / (W - m - sum of the masses left), W' the mass of what is left.
+    azimuth    phi / 2 pi there, counted from the plane of that axis and the beam.
 
 Rest frames are reached by one boost without rotation, so the beam's direction is z in all.  With the
 direction of an earlier particle for axis, the mass of that particle with the next one depends on the polar
@@ -45,11 +45,11 @@ def split(step: Step, coordinates: Tensor) -> tuple[Tensor, Tensor]:
     """The particle (N, 4) and what is left of the system (N, 4), from coordinates (N, 3) in [0, 1]."""
     energy = invariant_mass(step.system)
     room = (energy - step.mass - step.left).clamp_min(0)
-    rest_mass = torch.where(step.last, step.left, step.left + coordinates[:, 2] * room)
+    rest_mass = torch.where(step.last, step.left, step.left + coordinates[:, 0] * room)
     size = two_body_momentum(energy, step.mass, rest_mass)
-    cosine = 2 * coordinates[:, 0] - 1
+    cosine = 2 * coordinates[:, 1] - 1
     sine = ((1 - cosine) * (1 + cosine)).clamp_min(0).sqrt()
-    azimuth = 2 * torch.pi * coordinates[:, 1]
+    azimuth = 2 * torch.pi * coordinates[:, 2]
     turned = torch.stack([sine * azimuth.cos(), sine * azimuth.sin(), cosine], dim=1)
     direction = (turned[:, None] @ axes(step.axis))[:, 0]
     in_rest_frame = on_shell(size[:, None] * direction, step.mass)
@@ -65,7 +65,7 @@ def coordinates(step: Step, particle: Tensor) -> Tensor:
     momentum = (axes(step.axis) @ to_rest_frame(particle, step.system)[:, :3, None])[..., 0]
     polar = (1 + momentum[:, 2] / momentum.norm(dim=1).clamp_min(1e-300)) / 2
     turned = torch.atan2(momentum[:, 1], momentum[:, 0])
-    return torch.stack([polar, (turned / (2 * torch.pi)) % 1, mass], dim=1).clamp(0, 1)
+    return torch.stack([mass, polar, (turned / (2 * torch.pi)) % 1], dim=1).clamp(0, 1)
 
 
 def axes(axis: Tensor) -> Tensor:

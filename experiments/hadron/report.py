@@ -1,0 +1,93 @@
+"""The study's page: how well models stand in for the generator at energies that they have not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from experiments.hadron import figures
+from experiments.hadron.results import (
+    WHOLE,
+    Results,
+    against,
+    broken,
+    judgement,
+    reduced,
+    speed,
+    spread,
+)
+from lblhep.report import Launched, Page
+
+MEANING = (
+    "W1 is the Wasserstein distance of one variable from the generator's, in standard deviations; *over the "
+    "floor*, in units of what two samples of the generator differ by: 1 is perfect. *Worst*: the "
+    "variable that is furthest, over its own floor. Multiplicity, leading species and channel: total "
+    "variation over the floor's. AUC: boosted trees that see whole events, 0.5 is perfect. Numbers of "
+    "several trainings are median and range."
+)
+
+
+class HadronReport:
+    """Flow and replay of whole events; flow and GANs of the leading hadrons; distributions, laws, speed."""
+
+    def render(self, launch: Launched, out: Path) -> Mapping[str, str | float]:
+        """Write the page, and the first whole-event flow as a TorchScript file; the headline is its W1 over
+        the floor and its AUC at each energy, beside the replay's."""
+        results = Results(launch)
+        page = Page(launch.recipe.title or "Hadronic interactions", f"{len(results.rows)} trainings")
+        page.text(MEANING)
+        headline: dict[str, str | float] = {}
+        if WHOLE in results.models:
+            headline = self._whole(page, results, out)
+        self._reduced(page, results)
+        page.heading("Speed")
+        page.table(speed(results), "Events for a CPU second, measured in this launch (one process a core).")
+        page.provenance(launch)
+        page.write(out)
+        return headline
+
+    def _whole(self, page: Page, results: Results, out: Path) -> dict[str, str | float]:
+        page.heading("Whole events")
+        page.table(judgement(results))
+        page.figure("whole-events", figures.whole_events(results), "The band is the range of trainings.")
+        page.table(
+            broken(results), "Events that break a law: numbers, and momenta or masses by more than 1e-6 GeV."
+        )
+        for energy in results.energies:
+            page.heading(f"{energy:g} GeV", level=3)
+            page.figure(
+                f"events-{energy:g}",
+                figures.distributions(results, [WHOLE], energy),
+                "Events of three particles or more; first training.",
+            )
+            page.figure(f"plane-{energy:g}", figures.planes(results, energy), "The leading hadron.")
+        file = out / "pion-proton.pt"
+        out.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(results.launch.arrays(results.trial(WHOLE), "exported")["torchscript"].tobytes())
+        page.text(
+            f"The first training lies beside this page as `{file.name}`, TorchScript that needs neither "
+            "lblhep nor its preprocessing (`experiments/hadron/export.py`): "
+            '`pdg, momenta = torch.jit.load("pion-proton.pt").sample(0.7, 1000)`, in GeV and the laboratory.'
+        )
+        return {
+            f"{e:g} GeV, flow (replay)": f"W1/floor {spread(results.values(WHOLE, f'w1_{e:g}'))} "
+            f"({results.values(WHOLE, f'replay_w1_{e:g}')[0]:.2f}), "
+            f"AUC {spread(results.values(WHOLE, f'auc_{e:g}'))} "
+            f"({results.values(WHOLE, f'replay_auc_{e:g}')[0]:.2f})"
+            for e in results.energies
+        }
+
+    def _reduced(self, page: Page, results: Results) -> None:
+        page.heading("The leading two hadrons")
+        page.text(
+            "Five variables: longitudinal share and transverse momentum of the two hadrons with the largest "
+            "momenta, and the azimuth between them, of events of three particles or more."
+        )
+        page.figure("distances", figures.distances(results), "The band is the range of trainings.")
+        page.table(reduced(results))
+        others = [model for model in results.models if model not in (WHOLE, "flow")]
+        for other in others if "flow" in results.models else ():
+            page.table(against(results, "flow", other), "All pairs of trainings.")
+        own = [model for model in results.models if model != WHOLE]
+        for energy in results.energies if own else ():
+            page.figure(f"leading-{energy:g}", figures.distributions(results, own, energy), f"{energy:g} GeV")

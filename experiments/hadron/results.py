@@ -1,0 +1,131 @@
+"""A launch of this study as a reader wants it: models by their names, several initialisations of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from experiments.hadron.events import Floats
+from experiments.hadron.observables import REDUCED
+from lblhep.report import Launched
+
+WHOLE = "whole"  # the model of whole events, by its name in the recipe
+
+
+class Results:
+    """``rows`` of the finished trials, whose ``model`` says which; ``energies`` of the tests in GeV."""
+
+    def __init__(self, launch: Launched) -> None:
+        self.launch = launch
+        self.rows = launch.rows[launch.rows["status"] == "finished"]
+        self.models = list(dict.fromkeys(self.rows["model"]))
+        self.energies = [float(e) for e in launch.recipe.datasets["tests"].arguments["energies"]]
+
+    def values(self, model: str, metric: str) -> Floats:
+        """Of every initialisation, (n,)."""
+        return self.rows.loc[self.rows["model"] == model, metric].to_numpy(dtype=float)
+
+    def trial(self, model: str) -> str:
+        """The first initialisation's: no one has looked for the best."""
+        return str(self.rows.loc[self.rows["model"] == model, "trial"].iloc[0])
+
+    def histograms(self, model: str, energy: float) -> Mapping[str, np.ndarray]:
+        """What ``tasks.Judge`` saved of the first initialisation."""
+        return self.launch.arrays(self.trial(model), f"histograms_{energy:g}")
+
+    def mean_w1(self, kind: str, model: str, energy: float) -> Floats:
+        """Mean W1 / sigma of the five reduced variables, of each initialisation; ``kind`` is ``distances``,
+        ``replay`` or ``floor`` (of these one)."""
+        trials = self.rows.loc[self.rows["model"] == model, "trial"]
+        arrays = [self.launch.arrays(trial, f"{kind}_{energy:g}") for trial in trials]
+        found = np.array([np.mean([np.mean(one[name]) for name in REDUCED]) for one in arrays])
+        return found if kind == "distances" else found[:1]
+
+
+def spread(values: Floats) -> str:
+    """Median and range."""
+    if len(values) == 1:
+        return f"{values[0]:.2f}"
+    return f"{np.median(values):.2f} ({values.min():.2f} to {values.max():.2f})"
+
+
+def judgement(results: Results) -> pd.DataFrame:
+    """Whole events: the flow and the replay at each energy."""
+    lines = []
+    for energy in results.energies:
+        for label, prefix in (("flow", ""), ("replay", "replay_")):
+            line = {"T [GeV]": f"{energy:g}", "events of": label}
+            for name, title in (
+                ("w1", "W1 / floor"),
+                ("worst", "worst variable"),
+                ("sliced", "sliced W1"),
+                ("multiplicity", "multiplicity"),
+                ("leading_species", "leading species"),
+                ("channel", "channel"),
+                ("auc", "AUC"),
+            ):
+                values = results.values(WHOLE, f"{prefix}{name}_{energy:g}")
+                line[title] = spread(values if label == "flow" else values[:1])
+            lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def reduced(results: Results) -> pd.DataFrame:
+    """The five variables of the leading hadrons: every model's W1 over the floor, and how it was trained."""
+    lines = []
+    for model in results.models:
+        line = {"model": model, "trainings": len(results.values(model, "parameters"))}
+        for energy in results.energies:
+            line[f"W1 / floor, {energy:g} GeV"] = spread(results.values(model, f"w1_reduced_{energy:g}"))
+        line["parameters"] = int(results.values(model, "parameters")[0])
+        line["CPU s"] = f"{np.median(results.values(model, 'cpu_seconds')):.0f}"
+        lines.append(line)
+    replay = {f"W1 / floor, {e:g} GeV": f"{_replay(results, e):.2f}" for e in results.energies}
+    return pd.DataFrame([*lines, {"model": "replay", **replay}]).astype(object).fillna("")
+
+
+def _replay(results: Results, energy: float) -> float:
+    return float(results.rows[f"replay_w1_reduced_{energy:g}"].iloc[0])
+
+
+def against(results: Results, model: str, other: str) -> pd.DataFrame:
+    """W1 of ``other`` over that of ``model``, all pairs of initialisations: above 1, ``model`` is nearer."""
+    lines = []
+    for energy in results.energies:
+        name = f"w1_reduced_{energy:g}"
+        ratio = np.divide.outer(results.values(other, name), results.values(model, name)).ravel()
+        lines.append({"T [GeV]": f"{energy:g}", f"W1 of {other} / {model}": spread(ratio)})
+    return pd.DataFrame(lines)
+
+
+def broken(results: Results) -> pd.DataFrame:
+    """Events of the whole-event flow that break a law, summed over initialisations, by energy."""
+    laws = ("charge", "baryon_number", "strangeness", "momentum", "mass_shell")
+    events = results.launch.recipe.task.arguments["stages"]["judged"].arguments["events"]
+    return pd.DataFrame(
+        {
+            "T [GeV]": f"{energy:g}",
+            "events": events * len(results.values(WHOLE, "parameters")),
+            **{law: int(results.values(WHOLE, f"{law}_violations_{energy:g}").sum()) for law in laws},
+        }
+        for energy in results.energies
+    )
+
+
+def speed(results: Results) -> pd.DataFrame:
+    """Events for a CPU second: models, and the generators where they were measured."""
+    lines = []
+    for model in results.models:
+        values = {
+            f"{e:g} GeV": f"{np.median(results.values(model, f'events_per_cpu_second_{e:g}')):,.0f}"
+            for e in results.energies
+        }
+        lines.append({"events of": model, **values})
+    for generator in ("pythia", "urqmd"):
+        names = {f"{e:g} GeV": f"{generator}_{e:g}_per_cpu_second" for e in results.energies}
+        rates = {e: results.rows[n].median() for e, n in names.items() if n in results.rows}
+        if rates:
+            lines.append({"events of": generator, **{e: f"{rate:,.0f}" for e, rate in rates.items()}})
+    return pd.DataFrame(lines).astype(object).fillna("")

@@ -1,0 +1,46 @@
+"""Events for a CPU second of the generators that the models stand in for, measured where the models were."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable, Mapping
+
+import pyarrow as pa
+
+from experiments.hadron import producers, urqmd
+from lblhep.cards.ranges import EventRange
+from lblhep.tasks import Bench
+from lblhep.trials import Trial
+
+URQMD_FROM = 1.52  # GeV
+
+
+class TimeGenerators:
+    """The stage: ``pythia`` and ``urqmd`` events at each test energy, with what it takes to read them out.
+
+    Rates by ``<generator>_<energy in GeV>``; of UrQMD only where it is installed and has the energy.
+    """
+
+    def __init__(self, *, pythia: int = 5000, urqmd: int = 100) -> None:
+        self.pythia, self.urqmd = pythia, urqmd
+
+    def __call__(self, bench: Bench, trial: Trial) -> Mapping[str, float]:
+        found = {}
+        for energy in bench.dataset(trial, "tests").energies:
+            found[f"pythia_{energy:g}"] = _rate(producers.pion_proton, self.pythia, energy)
+            if importlib.util.find_spec("chromo") and energy > URQMD_FROM:
+                found[f"urqmd_{energy:g}"] = _rate(urqmd.pion_proton, self.urqmd, energy)
+        return found
+
+
+def _rate(produce: Callable[..., pa.Table], n: int, energy: float) -> float:
+    produce(EventRange(0, max(n // 20, 1), 1), energy=energy)  # libraries are loaded, tables are read
+    begin = _cpu_seconds()
+    produce(EventRange(0, n, 2), energy=energy)
+    return n / (_cpu_seconds() - begin)
+
+
+def _cpu_seconds() -> float:
+    """Of this process and its children."""
+    return sum(os.times()[:4])
