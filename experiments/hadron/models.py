@@ -74,10 +74,9 @@ class WholeEventFlow(CollisionModel):
         """Events at these energies (N,), GeV, of these pions (N,)."""
         random = torch.Generator().manual_seed(seed)
         species, momenta = [], []
+        energies, pions = torch.tensor(kinetic_energy, dtype=torch.float64), torch.tensor(beam)
         with torch.no_grad():
-            for energy, pion in zip(
-                torch.tensor(kinetic_energy).split(AT_ONCE), torch.tensor(beam).split(AT_ONCE), strict=True
-            ):
+            for energy, pion in zip(energies.split(AT_ONCE), pions.split(AT_ONCE), strict=True):
                 even = torch.rand(len(pion), self.flow.numbers, generator=random, dtype=torch.float64)
                 made = self.flow(energy, pion, even)
                 species.append(made[0].numpy())
