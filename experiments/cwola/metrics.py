@@ -55,21 +55,6 @@ class FoldScores:
         return passed
 
 
-class MeanValidation:
-    """How well a point's networks tell signal region from sidebands on their validation folds, on average.
-
-    Neither test folds nor truth are read: this is what a choice of hyperparameters may look at.
-    """
-
-    def __call__(self, rows: pd.DataFrame, arrays: Any) -> Mapping[str, float]:
-        loss = rows["validation_loss"]
-        return {
-            "validation_loss": float(loss.mean()),
-            "validation_loss_spread": float(loss.std(ddof=0)),
-            "validation_auc": float(rows["validation_auc"].mean()),
-        }
-
-
 class CombineFolds:
     """Combine the networks of one signal region.
 

@@ -28,7 +28,6 @@ filter or robust optimisation.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -67,11 +66,3 @@ class OuterObjectives:
         fitted = bins["experiment"].isin(bins["experiment"].iloc[tuned.objective.used]).to_numpy()
         row = outer_objectives(bins[fitted], surrogates.only(fitted), tuned.values)
         return row | dict(zip(tuned.names, map(float, tuned.values), strict=True))
-
-
-class OneTune:
-    """A point of the search is one tune: its row is the group's."""
-
-    def __call__(self, rows: pd.DataFrame, arrays: Any) -> Mapping[str, float]:
-        (row,) = rows.to_dict("records")
-        return {name: float(row[name]) for name in ("portfolio", "mean_score", "median_score")}

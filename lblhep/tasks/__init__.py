@@ -1,8 +1,9 @@
 """Tasks: the contract that every task keeps, and the tasks that serve more than one study."""
 
+from lblhep.tasks.mean import MeanOf
 from lblhep.tasks.protocols import Bench, Failure, Row, Task
 
-__all__ = ["Bench", "Failure", "FitLightning", "Pipeline", "Row", "Task"]
+__all__ = ["Bench", "Failure", "FitLightning", "MeanOf", "Pipeline", "Row", "Task"]
 
 
 def __getattr__(name: str) -> object:

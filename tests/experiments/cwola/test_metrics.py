@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.cwola.metrics import CombineFolds, FoldScores, MeanValidation, ValidationAuc
+from experiments.cwola.metrics import CombineFolds, FoldScores, ValidationAuc
 from experiments.cwola.spectrum import BINNING
 
 
@@ -125,13 +125,3 @@ def test_validation_auc_of_a_perfect_and_a_blind_score():
 def test_efficiencies_must_be_shares():
     with pytest.raises(ValueError, match="efficiencies"):
         CombineFolds(efficiencies=[1.5], n_parameters=[3])
-
-
-def test_a_searched_point_is_judged_by_its_validation_folds_alone():
-    rows = pd.DataFrame(
-        {"validation_loss": [0.69, 0.71], "validation_auc": [0.5, 0.6], "test_auc": [0.9, 0.9]}
-    )
-    judged = MeanValidation()(rows, arrays=None)  # scores of test folds are not even opened
-    assert judged == pytest.approx(
-        {"validation_loss": 0.70, "validation_loss_spread": 0.01, "validation_auc": 0.55}
-    )
