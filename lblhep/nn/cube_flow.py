@@ -130,7 +130,7 @@ def _spline(x: Tensor, knots: Tensor, *, inverse: bool) -> tuple[Tensor, Tensor]
     """Value and log slope (N,) of each row's spline at ``x`` (N,)."""
     bins = knots.shape[1] // 3
     # Splines in the precision of the points: float32 round-off would fold narrow bins.
-    widths, heights, slopes = knots.to(x.dtype).split([bins, bins, bins + 1], dim=1)
+    widths, heights, slopes = torch.split(knots.to(x.dtype), [bins, bins, bins + 1], dim=1)
     y, log_slope = rational_quadratic_spline(x, widths, heights, slopes, inverse=inverse)
     return y, log_slope
 
