@@ -25,7 +25,7 @@ from experiments.hadron.steps import collision
 from lblhep.physics.decay_chain import to_rest_frame
 
 HIGHEST = 26.0  # GeV, at which the longest channel is looked for
-SAME = 1e-4  # GeV: fused kernels round float32 otherwise, steep splines amplify; a wrong trace is off by 0.1
+SAME = 1e-5  # GeV, in 99 of 100 events: float32 is rounded otherwise in a trace, and steep densities amplify
 
 
 class LaboratoryEvents(nn.Module):
@@ -106,6 +106,7 @@ def _check(flow: LaboratoryEvents, read: torch.jit.ScriptModule, n: int = 1000) 
     energy = torch.logspace(-0.4, 1.4, n, dtype=torch.float64)
     beam = torch.tensor([PI_PLUS, -PI_PLUS]).repeat(-(-n // 2))[:n]
     with torch.no_grad():
-        ours, theirs = flow(energy, beam, even), read(energy, beam, even)
-    if not torch.equal(ours[0], theirs[0]) or (ours[1] - theirs[1]).abs().max() > SAME:
+        (ours, momenta), (theirs, others) = flow(energy, beam, even), read(energy, beam, even)
+    apart = (momenta - others).abs().amax(dim=(1, 2))
+    if not torch.equal(ours, theirs) or apart.quantile(0.99) > SAME:
         raise RuntimeError("the exported model gives other events than the one it was made from")

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from experiments.hadron.channels import NONE, Channels
 from experiments.hadron.kinematics import centre_of_mass_energy
-from experiments.hadron.resonances import Resonances
 from experiments.hadron.species import SPECIES
 from experiments.hadron.steps import (
     COLLISION,
@@ -29,7 +28,8 @@ from experiments.hadron.steps import (
     meaningful,
     step_at,
 )
-from lblhep.nn.cube_flow import CubeFlow, Weights
+from experiments.hadron.universal import Universal
+from lblhep.nn.cube_flow import CubeFlow
 from lblhep.nn.perceptron import perceptron
 from lblhep.physics.decay_chain import COORDINATES, split
 
@@ -61,7 +61,7 @@ class DecayFlow(nn.Module):
         inputs = COLLISION + SYSTEM + 2 * embedding + 1 + history
         self.context = perceptron([inputs, *hidden, context])
         self.cube = CubeFlow(3, context, hidden=(context,), bins=bins, periodic=(2,))
-        self.resonances = Resonances()
+        self.universal = Universal()
 
     def given(self, given: Given) -> Tensor:
         """What is known as the ``CubeFlow``'s context, (N, context)."""
@@ -77,22 +77,14 @@ class DecayFlow(nn.Module):
     def log_prob(self, decays: Decays) -> Tensor:
         """Log density (N,) of the coordinates that mean something."""
         given = decays.given
-        parts = self.cube.log_prob(decays.coordinates.clamp(0, 1), self.given(given), self.weights(given))
+        parts = self.cube.log_prob(
+            decays.coordinates.clamp(0, 1), self.given(given), self.universal.weights(given)
+        )
         return (parts * decays.meant).sum(dim=1)
 
     def sample(self, given: Given, even: Tensor, meant: Tensor) -> Tensor:
         """Coordinates (N, 3) from even numbers (N, 3), which they are where they mean nothing."""
-        return self.cube.sample(even, self.given(given), meant, self.weights(given))
-
-    def weights(self, given: Given) -> Weights:
-        """What the ``CubeFlow`` is told of resonances."""
-
-        def of(coordinate: int, before: Tensor) -> Tensor | None:
-            if coordinate == 0:
-                return self.resonances.of_mass(given)
-            return self.resonances.of_polar(given, before[:, 0]) if coordinate == 1 else None
-
-        return of
+        return self.cube.sample(even, self.given(given), meant, self.universal.weights(given))
 
 
 class InteractionFlow(nn.Module):

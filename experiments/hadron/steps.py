@@ -25,9 +25,10 @@ SMALL = 1e-3  # GeV, below which a logarithm of a momentum says nothing
 class Given(NamedTuple):
     """Before decay k of N events: ``collision`` and ``system``, numbers (N, .) of order 1; ``leaving`` (N,),
     the species of the next particle; ``staying`` (N, n), those after it (``NONE``: no particle); ``left``
-    (N, k), those before it, and their ``momenta`` (N, k, 5).  ``kinematics`` (N, 5), GeV: the masses of the
+    (N, k), those before it, and their ``momenta`` (N, k, 5).  ``kinematics`` (N, 9), GeV: the masses of the
     system, of the next particle and, summed, of those after it; the mass of the first particle, whose
-    direction is the polar axis, and its momentum in the system's rest frame (0 in the first decay)."""
+    direction is the polar axis, and its momentum in the system's rest frame (0 in the first decay); the
+    system's momentum (3) along the axes of the coordinates; and the cosine of polar axis and beam."""
 
     collision: Tensor
     system: Tensor
@@ -87,7 +88,9 @@ def before(step: Step, known: Tensor, species: Tensor, particles: Tensor) -> Giv
         step.axis[:, 2],
     ]
     momenta = to_rest_frame(particles, step.system[:, None])
-    along, size = momenta[..., :3] @ axes(step.axis).mT, momenta[..., :3].norm(dim=-1, keepdim=True)
+    frame = axes(step.axis)
+    along, size = momenta[..., :3] @ frame.mT, momenta[..., :3].norm(dim=-1, keepdim=True)
+    flight = (frame @ step.system[:, :3, None])[..., 0].unbind(dim=1)
     zero = torch.zeros_like(mass)
     first = [masses_of(species[:, 0]), size[:, 0, 0]] if k else [zero, zero]
     return Given(
@@ -97,7 +100,7 @@ def before(step: Step, known: Tensor, species: Tensor, particles: Tensor) -> Giv
         species[:, k + 1 :],
         species[:, :k],
         torch.cat([along / size.clamp_min(SMALL), (size + SMALL).log(), momenta[..., 3:]], dim=-1).float(),
-        torch.stack([mass, step.mass, step.left, *first], dim=1).float(),
+        torch.stack([mass, step.mass, step.left, *first, *flight, step.axis[:, 2]], dim=1).float(),
     )
 
 

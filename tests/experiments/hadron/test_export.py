@@ -26,7 +26,8 @@ def flow() -> InteractionFlow:
     flow = InteractionFlow(find_channels(states.species)[0], hidden=(16,), context=8, history=8, bins=4)
     for network in flow.decay.cube.conditioners:
         torch.nn.init.normal_(network[-1].weight, std=0.3)
-    torch.nn.init.normal_(flow.decay.resonances.table)
+    torch.nn.init.normal_(flow.decay.universal.masses)
+    torch.nn.init.normal_(flow.decay.universal.transverse)
     return flow
 
 

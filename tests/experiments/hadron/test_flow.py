@@ -39,7 +39,8 @@ def flow(states) -> InteractionFlow:
     flow = InteractionFlow(find_channels(states.species)[0], hidden=(16,), context=8, history=8, bins=4)
     for network in flow.decay.cube.conditioners:
         torch.nn.init.normal_(network[-1].weight, std=0.3)
-    torch.nn.init.normal_(flow.decay.resonances.table)
+    torch.nn.init.normal_(flow.decay.universal.masses)
+    torch.nn.init.normal_(flow.decay.universal.transverse)
     return flow
 
 
@@ -135,6 +136,6 @@ def test_an_event_reads_back_as_the_coordinates_that_it_was_drawn_with(flow):
             context = flow.decay.given(decay.given)
             for i in range(3):
                 u, meant = decay.coordinates, decay.meant[:, i]
-                integral = flow.decay.cube.integral(i, u, context, flow.decay.weights(decay.given))
+                integral = flow.decay.cube.integral(i, u, context, flow.decay.universal.weights(decay.given))
                 if meant.any():
                     assert kstest(integral[meant].numpy(), "uniform").pvalue > 1e-3

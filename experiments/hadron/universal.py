@@ -1,0 +1,122 @@
+"""What is the same at every energy: masses of resonances, and transverse momenta.
+
+Two particles that come from one resonance show its mass, and strings give hadrons transverse momenta of
+some 0.3 GeV whatever the energy.  Among the coordinates of the decay chain either peak moves with the energy,
+and a network would have to learn how.  Here log weights are learned instead that do not depend on it: of the
+invariant mass of each pair of species, and of each species' transverse momentum, forwards and backwards.
+They give the density of a coordinate that the network then corrects (``CubeFlow``).  Which resonances there
+are, no one tells.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from experiments.hadron.channels import NONE
+from experiments.hadron.species import SPECIES
+from experiments.hadron.steps import Given
+from lblhep.nn.cube_flow import Weights
+from lblhep.physics.decay_chain import two_body_momentum
+
+NODES = 128  # of each table, denser at its beginning
+HIGHEST_MASS = 3.0  # GeV above threshold; weights are constant beyond
+HIGHEST_MOMENTUM = 2.0  # GeV, transverse
+CELLS = 48  # of a coordinate, in which its density is constant
+
+
+class Universal(nn.Module):
+    """Log weights of a decay's coordinates, (N, CELLS) of each, given the coordinates before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.masses = nn.Parameter(torch.zeros(len(SPECIES) ** 2 * NODES))
+        self.transverse = nn.Parameter(torch.zeros(len(SPECIES) * 2 * NODES))
+        self.register_buffer("centres", (torch.arange(CELLS) + 0.5) / CELLS)
+
+    def weights(self, given: Given) -> Weights:
+        """As ``CubeFlow`` asks for them."""
+
+        def of(coordinate: int, before: Tensor) -> Tensor | None:
+            if coordinate == 0:
+                return self._of_mass(given)
+            decay = _Decay(given, before[:, 0])
+            if coordinate == 1:
+                return self._of_polar(given, decay)
+            return self._of_transverse(given, decay, 2 * before[:, 1:2] - 1, 2 * torch.pi * self.centres)
+
+        return of
+
+    def _of_mass(self, given: Given) -> Tensor | None:
+        """Of the mass of what stays behind, where that is two particles."""
+        if given.staying.shape[1] < 2:
+            return None
+        system, leaving, left = given.kinematics[:, :3].unbind(dim=1)
+        two = (given.staying != NONE).sum(dim=1) == 2
+        excess = self.centres * (system - leaving - left)[:, None]
+        return self._of_pair(torch.where(two, given.staying[:, 0], NONE), given.staying[:, 1], excess)
+
+    def _of_polar(self, given: Given, decay: _Decay) -> Tensor:
+        """Against the beam, of the transverse momentum; against the first particle, of its mass with the one
+        that leaves and, where one stays, with that one too."""
+        cosine = 2 * self.centres - 1
+        if not given.left.shape[1]:
+            return self._of_transverse(given, decay, cosine, torch.zeros_like(cosine))
+        axis, last = given.left[:, 0], (given.staying != NONE).sum(dim=1) == 1
+        weights = self._of_pair(axis, given.leaving, decay.excess(decay.leaving, cosine))
+        other = decay.excess(decay.rest, -cosine)
+        return weights + self._of_pair(torch.where(last, axis, NONE), given.staying[:, 0], other)
+
+    def _of_transverse(self, given: Given, decay: _Decay, cosine: Tensor, azimuth: Tensor) -> Tensor:
+        transverse, forwards = decay.transverse(cosine, azimuth)
+        table = 2 * given.leaving[:, None] + forwards
+        return _looked_up(self.transverse, table, transverse / HIGHEST_MOMENTUM)
+
+    def _of_pair(self, one: Tensor, other: Tensor, excess: Tensor) -> Tensor:
+        """Of pairs (N,) at masses (N, CELLS), GeV above threshold; 0 where ``one`` is ``NONE``."""
+        there = (one != NONE)[:, None]
+        table = (torch.minimum(one, other) * len(SPECIES) + torch.maximum(one, other))[:, None]
+        weights = _looked_up(self.masses, torch.where(there, table, 0), excess / HIGHEST_MASS)
+        return torch.where(there, weights, 0.0)
+
+
+class _Decay:
+    """The kinematics of decays (N, 1) of a stated ``share`` (N,), the coordinate of the mass that stays."""
+
+    def __init__(self, given: Given, share: Tensor) -> None:
+        columns = (x[:, None] for x in given.kinematics.unbind(dim=1))
+        self.system, self.leaving, left, self.first, self.momentum, *flight, self.beam = columns
+        self.flight = flight
+        last = ((given.staying != NONE).sum(dim=1) == 1)[:, None]
+        room = self.system - self.leaving - left
+        self.rest = torch.where(last, left, left + share[:, None].to(left) * room)
+        self.size = two_body_momentum(self.system, self.leaving, self.rest)
+
+    def excess(self, mass: Tensor, cosine: Tensor) -> Tensor:
+        """GeV above threshold of the first particle with one of this mass at this angle to it."""
+        energy = (self.first**2 + self.momentum**2).sqrt() * (mass**2 + self.size**2).sqrt()
+        squared = self.first**2 + mass**2 + 2 * (energy - self.momentum * self.size * cosine)
+        return squared.sqrt() - self.first - mass
+
+    def transverse(self, cosine: Tensor, azimuth: Tensor) -> tuple[Tensor, Tensor]:
+        """Momentum across the beam, GeV, of the particle that leaves, in the collision's centre of mass; and
+        whether it flies forwards there (1) or not (0)."""
+        sine = (1 - cosine**2).clamp_min(0).sqrt()
+        local = [self.size * sine * azimuth.cos(), self.size * sine * azimuth.sin(), self.size * cosine]
+        along = sum(a * b for a, b in zip(local, self.flight, strict=True))
+        energy = (self.system**2 + sum(x**2 for x in self.flight)).sqrt()
+        factor = along / (energy + self.system) + (self.leaving**2 + self.size**2).sqrt()
+        x, y, z = (a + factor / self.system * b for a, b in zip(local, self.flight, strict=True))
+        # The beam lies in the plane of the first and the last of the axes.
+        across = (1 - self.beam**2).clamp_min(0).sqrt()
+        forwards = across * x + self.beam * z
+        inside = self.beam * x - across * z
+        return (inside**2 + y**2).sqrt(), (forwards > 0).long()
+
+
+def _looked_up(tables: Tensor, number: Tensor, share: Tensor) -> Tensor:
+    """Linear between the nodes of table ``number``, at ``share`` of its length; nodes lie as squares do."""
+    place = share.clamp(1e-9, 1).sqrt() * (NODES - 1)
+    lower = place.detach().floor().long().clamp_max(NODES - 2)
+    at, fraction = lower + number * NODES, place - lower
+    return (1 - fraction) * tables[at] + fraction * tables[at + 1]
