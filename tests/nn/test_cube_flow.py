@@ -77,3 +77,36 @@ def test_it_learns_a_density_that_the_context_shapes():
     entropy = 2 * (0.5 - torch.tensor(2.0).log())  # of two densities 2 u
     # 20,000 draws know the mean log density to 0.5 sqrt(2 / 20,000) = 0.005.
     assert loss.item() == pytest.approx(entropy.item(), abs=0.02)
+
+
+def given_weights(i: int, before: torch.Tensor) -> torch.Tensor | None:
+    """A peak in the first coordinate, and one in the second whose place depends on the first."""
+    cells = torch.linspace(0, 1, 12, dtype=torch.float64)
+    centre = 0.3 if i == 0 else before[:, :1]
+    return -(((cells - centre) / 0.2) ** 2).expand(len(before), 12)
+
+
+def test_weights_are_the_density_of_an_untrained_flow():
+    flow, u = CubeFlow(2, 3).double(), torch.rand(200, 2, dtype=torch.float64)
+    with torch.no_grad():
+        found = flow.log_prob(u, torch.zeros(200, 3, dtype=torch.float64), given_weights)
+    expected = (given_weights(0, u[:, :0]).softmax(dim=1) * 12).log()
+    cell = (u[:, 0] * 12).long()
+    torch.testing.assert_close(found[:, 0], expected.gather(1, cell[:, None])[:, 0], atol=1e-4, rtol=0)
+
+
+def test_with_weights_the_density_integrates_to_one_and_samples_follow_it():
+    flow, n = perturbed(), 240
+    middle = (torch.arange(n, dtype=torch.float64) + 0.5) / n
+    u = torch.cartesian_prod(middle, middle)
+    context = torch.tensor([0.3, -1.0, 0.7], dtype=torch.float64)
+    with torch.no_grad():
+        density = flow.log_prob(u, context.expand(len(u), 3), given_weights).sum(dim=1).exp()
+        even = torch.rand(4000, 2, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+        made = flow.sample(even, context.expand(4000, 3), weights=given_weights)
+        integrals = [flow.integral(i, made, context.expand(4000, 3), given_weights) for i in range(2)]
+    assert density.mean() == pytest.approx(1, abs=2e-3)
+    for i, integral in enumerate(integrals):
+        # Drawn from these even numbers: the integral gives each back.
+        torch.testing.assert_close(integral, even[:, i], atol=1e-6, rtol=0)
+        assert kstest(made[:, i].numpy(), "uniform").pvalue < 1e-6

@@ -1,0 +1,86 @@
+"""Weights of masses and transverse momenta do to events what they say, at any energy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from experiments.hadron.channels import find_channels
+from experiments.hadron.events import read_events
+from experiments.hadron.flow import InteractionFlow
+from experiments.hadron.interactions import Interactions, interactions
+from experiments.hadron.producers import pion_proton
+from experiments.hadron.species import CODES, SPECIES
+from experiments.hadron.steps import collision, decays
+from experiments.hadron.universal import HIGHEST_MASS, NODES, _Decay
+from lblhep.cards.ranges import EventRange
+from lblhep.physics.decay_chain import invariant_mass
+
+PEAK, WIDTH = 0.2, 0.05  # GeV
+
+
+@pytest.fixture(scope="module")
+def sample() -> Interactions:
+    events = read_events(pion_proton(EventRange(0, 600, 3), energy=[0.6, 26]))
+    return interactions(events, np.random.default_rng(1))
+
+
+@pytest.fixture
+def flow(sample) -> InteractionFlow:
+    """Untrained: but for the weights, decays are even in their coordinates."""
+    return InteractionFlow(find_channels(sample.states.species)[0], hidden=(16,), context=8, history=8)
+
+
+def place(pdg: int) -> int:
+    return int(np.flatnonzero(pdg == CODES)[0])
+
+
+def nodes(highest: float) -> torch.Tensor:
+    return highest * (torch.arange(NODES) / (NODES - 1)) ** 2
+
+
+@pytest.mark.parametrize("energy", [1.5, 10.0])
+def test_a_pairs_weight_is_a_resonance_at_the_same_mass_at_every_energy(flow, energy):
+    """p pi+ pi-: the proton leaves first, so pi+ with it is an angle, and pi+ pi- a mass."""
+    p, plus, minus = place(2212), place(211), place(-211)
+    known = collision(torch.full((4000,), energy).double(), torch.full((4000,), -211))
+    sqrt_s = torch.full((4000,), float(np.sqrt(1.1**2 + 2 * energy * 0.938))).double()
+    species = torch.tensor([[p, plus, minus]]).expand(4000, 3)
+    even = torch.rand(4000, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    for pair, columns in (((p, plus), (0, 1)), ((plus, minus), (1, 2))):
+        table = torch.zeros(len(SPECIES) ** 2, NODES)
+        table[min(pair) * len(SPECIES) + max(pair)] = -(((nodes(HIGHEST_MASS) - PEAK) / WIDTH) ** 2) / 2
+        with torch.no_grad():
+            flow.decay.universal.masses.copy_(table.clamp_min(-20).flatten())
+            made = flow.momenta(known, sqrt_s, species, even)
+        threshold = sum(SPECIES[i].mass for i in pair)
+        excess = invariant_mass(made[:, columns[0]] + made[:, columns[1]]) - threshold
+        # At 10 GeV cells of the angle are some 100 MeV wide.
+        assert excess.median() == pytest.approx(PEAK, abs=0.05)
+        assert (abs(excess - PEAK) < 0.2).float().mean() > 0.9
+
+
+def test_the_kinematics_of_a_decay_are_those_of_the_event(sample):
+    """Transverse momenta and masses from the coordinates, against those of the particles."""
+    energy, beam = torch.tensor(sample.kinetic_energy), torch.tensor(sample.beam)
+    momenta, species = torch.tensor(sample.states.momenta), torch.tensor(sample.states.species)
+    known = collision(energy, beam)
+    kept = torch.arange(len(beam))
+    for k, decay in enumerate(decays(known, torch.tensor(sample.sqrt_s), species, momenta)[:4]):
+        kept = kept[(species[kept, k + 1] >= 0)]
+        u = decay.coordinates
+        found = _Decay(decay.given, u[:, 0])
+        cosine, azimuth = 2 * u[:, 1:2] - 1, 2 * torch.pi * u[:, 2:]
+        transverse, forwards = found.transverse(cosine, azimuth)
+        particle = momenta[kept, k]
+        torch.testing.assert_close(
+            transverse[:, 0].double(), torch.hypot(particle[:, 0], particle[:, 1]), atol=2e-3, rtol=1e-2
+        )
+        clear = particle[:, 2].abs() > 1e-2
+        assert (forwards[:, 0].bool() == (particle[:, 2] > 0))[clear].all()
+        if k:
+            first = momenta[kept, 0]
+            mass = invariant_mass(first + particle)
+            excess = found.excess(found.leaving, cosine) + found.first + found.leaving
+            torch.testing.assert_close(excess[:, 0].double(), mass, atol=2e-3, rtol=1e-3)
