@@ -2,8 +2,8 @@
 
 All of it is invariant under rotations about the beam, so events are.  Momenta of particles that have left
 already are given in the rest frame of the system that decays next, along the axes of the coordinates that are
-predicted.  The polar axis of the first decay is the beam, of all others the direction of the first particle,
-a baryon: its resonances with the others are peaks of one coordinate.
+predicted.  The polar axis is the beam; in slow collisions, after the first decay, it is the direction of the
+first particle, a baryon, whose resonances with the others are then peaks of one coordinate.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from lblhep.physics.decay_chain import Step, axes, coordinates, invariant_mass, 
 
 SPECIES_MASSES = torch.tensor(MASSES)
 COLLISION, SYSTEM, MOMENTUM = 2, 7, 5  # numbers in ``Given``
+BARYON_AXIS = 2.3  # GeV: up to this energy of the collision, resonances shape events; beyond, strings
 SMALL = 1e-3  # GeV, below which a logarithm of a momentum says nothing
 
 
@@ -27,7 +28,7 @@ class Given(NamedTuple):
     the species of the next particle; ``staying`` (N, n), those after it (``NONE``: no particle); ``left``
     (N, k), those before it, and their ``momenta`` (N, k, 5).  ``kinematics`` (N, 9), GeV: the masses of the
     system, of the next particle and, summed, of those after it; the mass of the first particle, whose
-    direction is the polar axis, and its momentum in the system's rest frame (0 in the first decay); the
+    direction may be the polar axis, and its momentum in the system's rest frame (0 where it is not); the
     system's momentum (3) along the axes of the coordinates; and the cosine of polar axis and beam."""
 
     collision: Tensor
@@ -58,19 +59,25 @@ def masses_of(species: Tensor) -> Tensor:
     return torch.where(species == NONE, 0.0, SPECIES_MASSES[species.clamp_min(0)])
 
 
+def is_slow(system: Tensor, particles: Tensor) -> Tensor:
+    """Of collisions (N,) whose particles (N, k, 4) have left the system (N, 4)."""
+    return system[:, 3] + particles[..., 3].sum(dim=1) < BARYON_AXIS
+
+
 def step_at(system: Tensor, species: Tensor, particles: Tensor) -> Step:
     """The next decay of events with these species (N, n), of which ``particles`` (N, k, 4) have left and at
     least two are still there."""
     k = particles.shape[1]
     mass = masses_of(species[:, k:])
-    zero = torch.zeros_like(system[:, 0])
-    axis = beam = torch.stack([zero, zero, zero + 1], dim=1)
+    beam = torch.zeros_like(system[:, :3])
+    beam = torch.cat([beam[:, :2], beam[:, 2:] + 1], dim=1)
+    polar, plane = beam, system[:, :3]
     if k:
-        momentum = to_rest_frame(particles[:, 0], system)[:, :3]
-        size = momentum.norm(dim=1, keepdim=True)
-        axis = torch.where(size > 0, momentum / size.clamp_min(1e-300), beam)
+        slow = is_slow(system, particles)[:, None]
+        polar = torch.where(slow, to_rest_frame(particles[:, 0], system)[:, :3], beam)
+        plane = torch.where(slow, beam, plane)
     last = (species[:, k + 1 :] != NONE).sum(dim=1) == 1
-    return Step(system, axis, mass[:, 0], mass[:, 1:].sum(dim=1), last)
+    return Step(system, axes(polar, plane), mass[:, 0], mass[:, 1:].sum(dim=1), last)
 
 
 def before(step: Step, known: Tensor, species: Tensor, particles: Tensor) -> Given:
@@ -85,14 +92,16 @@ def before(step: Step, known: Tensor, species: Tensor, particles: Tensor) -> Giv
         step.left / mass,
         step.system[:, 2] / mass,
         transverse / mass,
-        step.axis[:, 2],
+        step.axes[:, 2, 2],
     ]
     momenta = to_rest_frame(particles, step.system[:, None])
-    frame = axes(step.axis)
-    along, size = momenta[..., :3] @ frame.mT, momenta[..., :3].norm(dim=-1, keepdim=True)
-    flight = (frame @ step.system[:, :3, None])[..., 0].unbind(dim=1)
+    along, size = momenta[..., :3] @ step.axes.mT, momenta[..., :3].norm(dim=-1, keepdim=True)
+    flight = (step.axes @ step.system[:, :3, None])[..., 0].unbind(dim=1)
     zero = torch.zeros_like(mass)
-    first = [masses_of(species[:, 0]), size[:, 0, 0]] if k else [zero, zero]
+    first = [zero, zero]
+    if k:
+        slow = is_slow(step.system, particles)
+        first = [masses_of(species[:, 0]), torch.where(slow, size[:, 0, 0], zero)]
     return Given(
         known.float(),
         torch.stack(about_system, dim=1).float(),
@@ -100,7 +109,7 @@ def before(step: Step, known: Tensor, species: Tensor, particles: Tensor) -> Giv
         species[:, k + 1 :],
         species[:, :k],
         torch.cat([along / size.clamp_min(SMALL), (size + SMALL).log(), momenta[..., 3:]], dim=-1).float(),
-        torch.stack([mass, step.mass, step.left, *first, *flight, step.axis[:, 2]], dim=1).float(),
+        torch.stack([mass, step.mass, step.left, *first, *flight, step.axes[:, 2, 2]], dim=1).float(),
     )
 
 

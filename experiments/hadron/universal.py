@@ -33,6 +33,8 @@ class Universal(nn.Module):
         self.masses = nn.Parameter(torch.zeros(len(SPECIES) ** 2 * NODES))
         self.transverse = nn.Parameter(torch.zeros(len(SPECIES) * 2 * NODES))
         self.register_buffer("centres", (torch.arange(CELLS) + 0.5) / CELLS)
+        # Equal steps of the polar angle are not equal in its cosine, in which isotropic decays are even.
+        self.register_buffer("isotropic", (torch.pi * self.centres).sin().log())
 
     def weights(self, given: Given) -> Weights:
         """As ``CubeFlow`` asks for them."""
@@ -43,7 +45,7 @@ class Universal(nn.Module):
             decay = _Decay(given, before[:, 0])
             if coordinate == 1:
                 return self._of_polar(given, decay)
-            return self._of_transverse(given, decay, 2 * before[:, 1:2] - 1, 2 * torch.pi * self.centres)
+            return self._of_transverse(given, decay, torch.pi * before[:, 1:2], 2 * torch.pi * self.centres)
 
         return of
 
@@ -59,16 +61,19 @@ class Universal(nn.Module):
     def _of_polar(self, given: Given, decay: _Decay) -> Tensor:
         """Against the beam, of the transverse momentum; against the first particle, of its mass with the one
         that leaves and, where one stays, with that one too."""
-        cosine = 2 * self.centres - 1
-        if not given.left.shape[1]:
-            return self._of_transverse(given, decay, cosine, torch.zeros_like(cosine))
-        axis, last = given.left[:, 0], (given.staying != NONE).sum(dim=1) == 1
-        weights = self._of_pair(axis, given.leaving, decay.excess(decay.leaving, cosine))
-        other = decay.excess(decay.rest, -cosine)
-        return weights + self._of_pair(torch.where(last, axis, NONE), given.staying[:, 0], other)
+        polar = torch.pi * self.centres
+        # At a right angle to the plane of beam and system: its mean.
+        weights = self._of_transverse(given, decay, polar, torch.full_like(polar, torch.pi / 2))
+        if given.left.shape[1]:
+            axis, last = given.left[:, 0], (given.staying != NONE).sum(dim=1) == 1
+            one = self._of_pair(axis, given.leaving, decay.excess(decay.leaving, polar.cos()))
+            other = decay.excess(decay.rest, -polar.cos())
+            both = one + self._of_pair(torch.where(last, axis, NONE), given.staying[:, 0], other)
+            weights = torch.where(decay.momentum > 0, both, weights)
+        return self.isotropic + weights
 
-    def _of_transverse(self, given: Given, decay: _Decay, cosine: Tensor, azimuth: Tensor) -> Tensor:
-        transverse, forwards = decay.transverse(cosine, azimuth)
+    def _of_transverse(self, given: Given, decay: _Decay, polar: Tensor, azimuth: Tensor) -> Tensor:
+        transverse, forwards = decay.transverse(polar.cos(), azimuth)
         table = 2 * given.leaving[:, None] + forwards
         return _looked_up(self.transverse, table, transverse / HIGHEST_MOMENTUM)
 

@@ -4,12 +4,13 @@ A system of mass W decays into one particle and the system of all others, that o
 the rest, and so on.  A step has three coordinates:
 
     mass       (W' - sum of the masses left) / (W - m - sum of the masses left), W' the mass of what is left;
-    polar      (1 + cos theta) / 2 of the particle in the system's rest frame, against the step's axis;
-    azimuth    phi / 2 pi there, counted from the plane of that axis and the beam.
+    polar      theta / pi of the particle in the system's rest frame, against the step's axis;
+    azimuth    phi / 2 pi there, counted from the plane of that axis and another direction.
 
 Rest frames are reached by one boost without rotation, so the beam's direction is z in all.  With the
 direction of an earlier particle for axis, the mass of that particle with the next one depends on the polar
-angle alone: a resonance of the two is a peak in one coordinate.
+angle alone: a resonance of the two is a peak in one coordinate.  With the beam for axis, that angle is a
+transverse momentum.
 
 Whatever the coordinates are, the event has every particle on its mass shell with E > 0 and conserves
 four-momentum: a generative model that fills the unit cube cannot violate either.  In the last step nothing
@@ -30,12 +31,12 @@ PARALLEL = 1e-9  # sine of an angle to the beam that is no angle
 
 
 class Step(NamedTuple):
-    """What decays, for many events (N,): ``system`` (N, 4), the polar ``axis`` (N, 3), a unit vector in its
-    rest frame, the ``mass`` of the particle that leaves, the sum of the masses ``left`` behind, and whether
-    only one particle is left (``last``, bool)."""
+    """What decays, for many events (N,): ``system`` (N, 4), the ``axes`` (N, 3, 3) of the angles, orthonormal
+    rows in its rest frame of which the last is the polar axis, the ``mass`` of the particle that leaves, the
+    sum of the masses ``left`` behind, and whether only one particle is left (``last``, bool)."""
 
     system: Tensor
-    axis: Tensor
+    axes: Tensor
     mass: Tensor
     left: Tensor
     last: Tensor
@@ -47,11 +48,9 @@ def split(step: Step, coordinates: Tensor) -> tuple[Tensor, Tensor]:
     room = (energy - step.mass - step.left).clamp_min(0)
     rest_mass = torch.where(step.last, step.left, step.left + coordinates[:, 0] * room)
     size = two_body_momentum(energy, step.mass, rest_mass)
-    cosine = 2 * coordinates[:, 1] - 1
-    sine = ((1 - cosine) * (1 + cosine)).clamp_min(0).sqrt()
-    azimuth = 2 * torch.pi * coordinates[:, 2]
-    turned = torch.stack([sine * azimuth.cos(), sine * azimuth.sin(), cosine], dim=1)
-    direction = (turned[:, None] @ axes(step.axis))[:, 0]
+    polar, azimuth = torch.pi * coordinates[:, 1], 2 * torch.pi * coordinates[:, 2]
+    turned = [polar.sin() * azimuth.cos(), polar.sin() * azimuth.sin(), polar.cos()]
+    direction = (torch.stack(turned, dim=1)[:, None] @ step.axes)[:, 0]
     in_rest_frame = on_shell(size[:, None] * direction, step.mass)
     particle = on_shell(_boosted(in_rest_frame, step.system, step.system[:, :3]), step.mass)
     return particle, step.system - particle
@@ -62,25 +61,28 @@ def coordinates(step: Step, particle: Tensor) -> Tensor:
     energy, rest_mass = invariant_mass(step.system), invariant_mass(step.system - particle)
     room = energy - step.mass - step.left
     mass = torch.where(step.last | (room <= 0), 0.5, (rest_mass - step.left) / room)
-    momentum = (axes(step.axis) @ to_rest_frame(particle, step.system)[:, :3, None])[..., 0]
-    polar = (1 + momentum[:, 2] / momentum.norm(dim=1).clamp_min(1e-300)) / 2
-    turned = torch.atan2(momentum[:, 1], momentum[:, 0])
-    return torch.stack([mass, polar, (turned / (2 * torch.pi)) % 1], dim=1).clamp(0, 1)
+    x, y, z = (step.axes @ to_rest_frame(particle, step.system)[:, :3, None])[..., 0].unbind(dim=1)
+    polar = torch.atan2(torch.hypot(x, y), z) / torch.pi
+    azimuth = torch.atan2(y, x) / (2 * torch.pi) % 1
+    return torch.stack([mass, polar, azimuth], dim=1).clamp(0, 1)
 
 
-def axes(axis: Tensor) -> Tensor:
-    """Orthonormal rows (N, 3, 3): the last is ``axis`` (N, 3), the first lies in its plane with the beam.
+def axes(polar: Tensor, plane: Tensor) -> Tensor:
+    """Orthonormal rows (N, 3, 3): the last along ``polar`` (N, 3), the first in its plane with ``plane``.
 
-    Along the beam, where no plane is defined, the first is x.
+    Where the two are parallel, or ``plane`` is 0, the first lies in the plane of ``polar`` and x, or y; where
+    ``polar`` is 0, z stands for it.
     """
-    x, y, z = axis.unbind(dim=1)
-    across = torch.hypot(x, y)
-    along = across < PARALLEL
-    size = torch.where(along, 1.0, across)
-    cosine, sine = torch.where(along, 1.0, x / size), torch.where(along, 0.0, y / size)  # of the azimuth
-    first = torch.stack([-z * cosine, -z * sine, across], dim=1)
-    first = torch.where(along[:, None], torch.eye(3, dtype=axis.dtype)[0], first)
-    return torch.stack([first, torch.linalg.cross(axis, first), axis], dim=1)
+    x, y, z = torch.eye(3, dtype=polar.dtype).unbind()
+    length = polar.norm(dim=1, keepdim=True)
+    last = torch.where(length > 0, polar / length.clamp_min(1e-300), z)
+    spare = torch.where(last[:, :1].abs() < 0.9, x, y)
+    across, other = (v - (v * last).sum(dim=1, keepdim=True) * last for v in (plane, spare))
+    size = across.norm(dim=1, keepdim=True)
+    small = size <= PARALLEL * plane.norm(dim=1, keepdim=True)
+    first = torch.where(small, other, across / torch.where(small, 1.0, size))
+    first = first / first.norm(dim=1, keepdim=True)
+    return torch.stack([first, torch.linalg.cross(last, first), last], dim=1)
 
 
 def two_body_momentum(energy: Tensor, first: Tensor, second: Tensor) -> Tensor:
