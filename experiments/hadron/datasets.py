@@ -83,7 +83,7 @@ class WholeEvents(PionProton):
 
 
 class ChannelsMade(NamedTuple):
-    """Collisions of M energies: ``collision`` (M, 2), ``beam`` (M,), ``sqrt_s`` (M,) in GeV, and the numbers
+    """Collisions of M energies: ``collision`` (M, COLLISION), ``beam`` (M,), ``sqrt_s`` (M,) in GeV, and the numbers
     (M, G) of the channels that G collisions at each led to."""
 
     collision: torch.Tensor

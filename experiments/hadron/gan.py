@@ -53,11 +53,11 @@ class Adversarial(ReducedModel):
 
     @abstractmethod
     def opponent_loss(self, known: Tensor, true: Tensor, made: Tensor) -> Tensor:
-        """Of collisions (N, 2) with true and generated points (N, 5)."""
+        """Of collisions (N, COLLISION) with true and generated points (N, 5)."""
 
     @abstractmethod
     def generator_loss(self, known: Tensor, made: Tensor) -> Tensor:
-        """Of collisions (N, 2) with generated points (N, 5), which carry the generator's gradient."""
+        """Of collisions (N, COLLISION) with generated points (N, 5), which carry the generator's gradient."""
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
         known, true = batch

@@ -26,7 +26,7 @@ KNOTS = 513
 
 
 class LeadingHadrons(PionProton):
-    """Training data in the reduced form: batches of collision (N, 2) and even variables (N, 5)."""
+    """Training data in the reduced form: batches of collision (N, COLLISION) and even variables (N, 5)."""
 
     def __init__(self, data: Any, rng: np.random.Generator, **windows: Any) -> None:
         super().__init__(data, rng, **windows)
@@ -73,7 +73,7 @@ class ReducedModel(CollisionModel):
 
     @abstractmethod
     def cube(self, known: Tensor, random: torch.Generator) -> Tensor:
-        """Points (N, 5) in the unit cube for collisions (N, 2)."""
+        """Points (N, 5) in the unit cube for collisions (N, COLLISION)."""
 
     def leading(self, kinetic_energy: Floats, beam: Integers, *, seed: int) -> dict[str, Floats]:
         known = collision(torch.tensor(kinetic_energy), torch.tensor(beam)).float()
