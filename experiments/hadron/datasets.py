@@ -83,8 +83,8 @@ class WholeEvents(PionProton):
 
 
 class ChannelsMade(NamedTuple):
-    """Collisions of M energies: ``collision`` (M, COLLISION), ``beam`` (M,), ``sqrt_s`` (M,) in GeV, and the numbers
-    (M, G) of the channels that G collisions at each led to."""
+    """Collisions of M energies: ``collision`` (M, COLLISION), ``beam`` (M,), ``sqrt_s`` (M,) in GeV, and the
+    numbers (M, G) of the channels that G collisions at each led to."""
 
     collision: torch.Tensor
     beam: torch.Tensor

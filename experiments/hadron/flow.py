@@ -44,7 +44,7 @@ class ChannelModel(nn.Module):
         self.register_buffer("beam", torch.tensor(channels.beam))
 
     def forward(self, known: Tensor, beam: Tensor, sqrt_s: Tensor) -> Tensor:
-        """Log probabilities (N, C) for ``known`` (N, COLLISION): -inf where charge or energy forbid a channel."""
+        """Log probabilities (N, C): -inf where charge or energy forbid a channel."""
         is_open = (self.beam == beam[:, None]) & (self.mass < sqrt_s[:, None])
         return self.network(known.float()).masked_fill(~is_open, -torch.inf).log_softmax(dim=1)
 

@@ -36,7 +36,7 @@ class Sample:
 
 @pytest.fixture(scope="module")
 def sample() -> Sample:
-    return Sample(4000)
+    return Sample(12_000)
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +82,8 @@ def trained(model, data, epochs):
 @pytest.mark.parametrize(
     ("kind", "arguments", "epochs"),
     [
-        (ReducedFlow, {"hidden": [32], "bins": 8, "rate": 1e-2}, 6),
-        (WassersteinGan, {"hidden": [32, 32], "rate": 1e-3}, 12),
+        (ReducedFlow, {"hidden": [32], "bins": 8, "rate": 5e-3}, 6),
+        (WassersteinGan, {"hidden": [32, 32], "rate": 1e-3}, 40),
         (Gan, {"hidden": [32, 32], "rate": 1e-3}, 12),
     ],
 )
