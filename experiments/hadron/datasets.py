@@ -15,11 +15,19 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, IterableDataset
 
 from experiments.hadron.channels import find_channels
-from experiments.hadron.events import COLUMNS, read_events
+from experiments.hadron.events import COLUMNS, Floats, read_events
 from experiments.hadron.interactions import Interactions, interactions, near
+from experiments.hadron.observables import leading_hadrons
 from experiments.hadron.steps import Decays, Given, collision, decays
 
 GROUP = 16  # collisions of neighbouring energies, for which channels have the same probabilities
+
+
+class Validation(NamedTuple):
+    """Events that choose among epochs, with their ``leading_hadrons``."""
+
+    events: Interactions
+    leading: dict[str, Floats]
 
 
 class PionProton:
@@ -51,7 +59,8 @@ class PionProton:
         self.batch_size = batch_size
 
     def val_dataloader(self) -> DataLoader[Any]:
-        return DataLoader([self.validation], batch_size=None, collate_fn=lambda x: x)
+        whole = Validation(self.validation, leading_hadrons(self.validation))
+        return DataLoader([whole], batch_size=None, collate_fn=lambda x: x)
 
 
 class HeldOut:

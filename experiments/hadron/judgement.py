@@ -16,8 +16,8 @@ from experiments.hadron.channels import NONE
 from experiments.hadron.distances import classifier_auc, sliced_wasserstein, total_variation, wasserstein
 from experiments.hadron.events import Floats
 from experiments.hadron.interactions import Interactions
-from experiments.hadron.models import FEWEST
 from experiments.hadron.observables import (
+    FEWEST,
     REDUCED,
     VARIABLES,
     features,

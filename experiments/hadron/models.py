@@ -15,21 +15,15 @@ from lightning import LightningModule
 from torch import Tensor
 
 from experiments.hadron.channels import Channels, FinalStates
+from experiments.hadron.datasets import Validation
 from experiments.hadron.distances import wasserstein
 from experiments.hadron.events import Floats, Integers
 from experiments.hadron.flow import InteractionFlow
 from experiments.hadron.interactions import Interactions
-from experiments.hadron.observables import REDUCED, variables
+from experiments.hadron.observables import leading_hadrons
 from experiments.hadron.steps import Decays
 
-FEWEST = 3  # particles: of two, kinematics leaves one angle to learn
 AT_ONCE = 8192  # events that are generated together, with thousands of channels' probabilities each
-
-
-def leading_hadrons(sample: Interactions) -> dict[str, Floats]:
-    """``REDUCED`` of the events with three particles or more."""
-    values = variables(sample.of(sample.states.multiplicity >= FEWEST))
-    return {name: values[name] for name in REDUCED}
 
 
 class CollisionModel(LightningModule, ABC):
@@ -41,14 +35,14 @@ class CollisionModel(LightningModule, ABC):
     def leading(self, kinetic_energy: Floats, beam: Integers, *, seed: int) -> dict[str, Floats]:
         """``REDUCED`` of new events at these energies (N,), GeV, of these pions (N,)."""
 
-    def validation_step(self, batch: Interactions, index: int) -> None:
-        generated = self.leading(batch.kinetic_energy, batch.beam, seed=0)
-        distances = wasserstein(generated, leading_hadrons(batch))
+    def validation_step(self, batch: Validation, index: int) -> None:
+        generated = self.leading(batch.events.kinetic_energy, batch.events.beam, seed=0)
+        distances = wasserstein(generated, batch.leading)
         self.log("validation_w1", float(np.mean([*distances.values()])), batch_size=1)
 
     def transfer_batch_to_device(self, batch: Any, device: Any, dataloader_idx: int) -> Any:
-        """Interactions stay where they are: they are compared in numpy."""
-        if isinstance(batch, Interactions):
+        """Validation stays where it is: it is in numpy."""
+        if isinstance(batch, Validation):
             return batch
         return super().transfer_batch_to_device(batch, device, dataloader_idx)
 

@@ -20,6 +20,7 @@ REDUCED = ("x1", "pt1", "x2", "pt2", "delta_phi")
 VARIABLES = (
     *REDUCED, "m12", "m_baryon_1", "x_baryon", "pt_baryon", "m_mesons", "pt_charged", "pt_largest",
 )  # fmt: skip
+FEWEST = 3  # particles: of two, kinematics leaves one angle to learn
 RANKED = 6  # particles that a classifier sees one by one
 BLANK = -2.0  # below every value
 SMALLEST = 1e-12  # GeV
@@ -66,6 +67,12 @@ def variables(sample: Interactions) -> dict[str, Floats]:
         "pt_charged": (pt * (there & CHARGED[species])).sum(axis=1),
         "pt_largest": (pt * there).max(axis=1),
     }
+
+
+def leading_hadrons(sample: Interactions) -> dict[str, Floats]:
+    """``REDUCED`` of the events with three particles or more."""
+    values = variables(sample.of(sample.states.multiplicity >= FEWEST))
+    return {name: values[name] for name in REDUCED}
 
 
 def features(sample: Interactions) -> Floats:

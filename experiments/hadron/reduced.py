@@ -17,8 +17,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from experiments.hadron.datasets import PionProton
 from experiments.hadron.events import Floats, Integers
-from experiments.hadron.models import FEWEST, CollisionModel, leading_hadrons
-from experiments.hadron.observables import REDUCED
+from experiments.hadron.models import CollisionModel
+from experiments.hadron.observables import FEWEST, REDUCED, leading_hadrons
 from experiments.hadron.steps import COLLISION, collision
 from lblhep.nn.cube_flow import CubeFlow
 

@@ -22,8 +22,8 @@ from experiments.hadron.judgement import (
     summary,
     violations,
 )
-from experiments.hadron.models import CollisionModel, WholeEventFlow, leading_hadrons
-from experiments.hadron.observables import variables
+from experiments.hadron.models import CollisionModel, WholeEventFlow
+from experiments.hadron.observables import leading_hadrons, variables
 from experiments.hadron.replay import replay
 from experiments.hadron.species import PI_MINUS, PI_PLUS
 from lblhep.tasks import Bench, FitLightning

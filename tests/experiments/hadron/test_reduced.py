@@ -9,8 +9,8 @@ from lightning import Trainer
 
 from experiments.hadron.datasets import WholeEvents
 from experiments.hadron.gan import Gan, WassersteinGan
-from experiments.hadron.models import WholeEventFlow, leading_hadrons
-from experiments.hadron.observables import REDUCED
+from experiments.hadron.models import WholeEventFlow
+from experiments.hadron.observables import REDUCED, leading_hadrons
 from experiments.hadron.producers import pion_proton
 from experiments.hadron.reduced import LeadingHadrons, Quantiles, ReducedFlow
 from lblhep.cards.ranges import EventRange
