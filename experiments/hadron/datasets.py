@@ -56,11 +56,19 @@ class PionProton:
                 "a validation window overlaps one that is held out: move it, or make it narrower"
             )
         self.training, self.validation = every.of(~test & ~validating), every.of(validating)
-        self.batch_size = batch_size
+        self.centres, self.validation_half_width = list(validation), validation_half_width
+        self.half_width, self.batch_size = half_width, batch_size
 
     def val_dataloader(self) -> DataLoader[Any]:
-        whole = Validation(self.validation, leading_hadrons(self.validation))
-        return DataLoader([whole], batch_size=None, collate_fn=lambda x: x)
+        """Each window on its own: errors of two energies must not cancel."""
+        energy = self.validation.kinetic_energy
+        windows = [near(energy, [centre], self.validation_half_width) for centre in self.centres]
+        parts = [self.validation.of(window) for window in windows if window.any()]
+        return DataLoader(
+            [Validation(part, leading_hadrons(part)) for part in parts],
+            batch_size=None,
+            collate_fn=lambda x: x,
+        )
 
 
 class HeldOut:

@@ -83,7 +83,13 @@ class DecayFlow(nn.Module):
         return (parts * decays.meant).sum(dim=1)
 
     def sample(self, given: Given, even: Tensor, meant: Tensor) -> Tensor:
-        """Coordinates (N, 3) from even numbers (N, 3), which they are where they mean nothing."""
+        """Coordinates (N, 3) from even numbers (N, 3), which they are where they mean nothing.
+
+        A mass that means nothing is a half, as ``decay_chain.coordinates`` has it: the angles are learned
+        beside that.
+        """
+        share = torch.where(meant[:, :1], even[:, :1], 0.5)
+        even = torch.cat([share, even[:, 1:]], dim=1)
         return self.cube.sample(even, self.given(given), meant, self.universal.weights(given))
 
 

@@ -139,7 +139,7 @@ def violations(made: Interactions) -> dict[str, int]:
     shell = abs(p[..., 3] - np.sqrt((p[..., :3] ** 2).sum(axis=-1) + mass**2)).max(axis=1)
     laws: dict[str, NDArray[np.bool_]] = {
         **dict(zip(("charge", "baryon_number", "strangeness"), wrong.T, strict=True)),
-        "momentum": abs(total).max(axis=1) > TOLERANCE,
-        "mass_shell": shell > TOLERANCE,
+        "momentum": ~(abs(total).max(axis=1) <= TOLERANCE),
+        "mass_shell": ~(shell <= TOLERANCE),
     }
     return {law: int(broken.sum()) for law, broken in laws.items()}

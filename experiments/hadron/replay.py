@@ -31,7 +31,8 @@ def replay(training: Interactions, kinetic_energy: float, n: int) -> Interaction
         if len(candidates) < number:
             raise ValueError(f"{number} events of pion {pion} to replay, but there are {len(candidates)}")
         chosen.append(candidates[np.argsort(distance[candidates], kind="stable")[:number]])
-    rows = np.concatenate(chosen)
+    # In random order: any part of the replay has both pions, near and far.
+    rows = np.random.default_rng(0).permutation(np.concatenate(chosen))
     old = training.of(rows)
     momenta = rescaled(old.states.momenta, mass[rows], np.full(len(rows), sqrt_s))
     return Interactions(

@@ -17,7 +17,8 @@ URQMD_FROM = 1.52  # GeV
 
 
 class TimeGenerators:
-    """The stage: ``pythia`` and ``urqmd`` events at each test energy, with what it takes to read them out.
+    """The stage: ``pythia`` and ``urqmd`` events at each test energy, without what it takes to start, with
+    what it takes to read them out, and with the elastic collisions that are passed over.
 
     Rates by ``<generator>_<energy in GeV>``; of UrQMD only where it is installed and has the energy.
     """
@@ -35,10 +36,14 @@ class TimeGenerators:
 
 
 def _rate(produce: Callable[..., pa.Table], n: int, energy: float) -> float:
-    produce(EventRange(0, max(n // 20, 1), 1), energy=energy)  # libraries are loaded, tables are read
-    begin = _cpu_seconds()
-    produce(EventRange(0, n, 2), energy=energy)
-    return n / (_cpu_seconds() - begin)
+    def seconds(events: int) -> float:
+        begin = _cpu_seconds()
+        produce(EventRange(0, events, 2), energy=energy)
+        return _cpu_seconds() - begin
+
+    few = max(n // 5, 1)
+    started = seconds(few)  # with what it takes to start, which is not charged
+    return (n - few) / max(seconds(n) - started, 1e-9)
 
 
 def _cpu_seconds() -> float:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from experiments.hadron.datasets import HeldOut
+from experiments.hadron.datasets import HeldOut, WholeEvents
 from experiments.hadron.events import Floats
 from experiments.hadron.export import exported
 from experiments.hadron.histograms import histograms
-from experiments.hadron.interactions import Interactions
+from experiments.hadron.interactions import Interactions, near
 from experiments.hadron.judgement import (
     auc,
     event_distances,
@@ -67,9 +67,11 @@ class Replay:
 
     def __call__(self, bench: Bench, trial: Trial) -> Mapping[float, Replayed]:
         tests: HeldOut = bench.dataset(trial, "tests")
-        training: Interactions = bench.dataset(trial, "whole").training
-        found = {}
+        whole: WholeEvents = bench.dataset(trial, "whole")
+        training, found = whole.training, {}
         for energy in tests.energies:
+            if near(training.kinetic_energy, [energy], whole.half_width).any():
+                raise ValueError(f"{energy} GeV is tested, but held_out does not keep it from training")
             replayed, sample = replay(training, energy, self.events), tests.at(energy)
             distances = event_distances(replayed, sample, self.size) | {
                 "auc": np.array([auc(replayed, sample)])
@@ -129,7 +131,7 @@ class Judge:
         row: dict[str, float] = dict(fitted["metrics"])
         for energy in tests.energies:
             truth, other = tests.at(energy), replayed[energy]
-            made, seconds = self._make(model, energy)
+            made, seconds = self._make(model, energy, truth)
             row[f"events_per_cpu_second_{energy:g}"] = self.events / seconds
             if isinstance(made, Interactions):
                 found = event_distances(made, truth, self.size) | {"auc": np.array([auc(made, truth)])}
@@ -149,10 +151,17 @@ class Judge:
             bench.save(trial, "exported", {"torchscript": file})
         return row | {f"{name}_per_cpu_second": rate for name, rate in generators.items()}
 
-    def _make(self, model: CollisionModel, energy: float) -> tuple[Interactions | dict[str, Floats], float]:
-        """Whole events, or the variables of the reduced form; and the CPU seconds that it took."""
-        kinetic_energy, beam = np.full(self.events, energy), np.resize([PI_PLUS, PI_MINUS], self.events)
-        make = model.generate if isinstance(model, WholeEventFlow) else model.leading
+    def _make(
+        self, model: CollisionModel, energy: float, truth: Interactions
+    ) -> tuple[Interactions | dict[str, Floats], float]:
+        """Whole events, or the variables of the reduced form; and the CPU seconds that it took.
+
+        The reduced form is of events with three particles or more, of which either pion makes its own share.
+        """
+        whole = isinstance(model, WholeEventFlow)
+        make = model.generate if whole else model.leading
+        beam = np.resize([PI_PLUS, PI_MINUS] if whole else many(truth).beam, self.events)
+        kinetic_energy = np.full(self.events, energy)
         begin = time.process_time()
         made = make(kinetic_energy, beam, seed=1)
         return made, time.process_time() - begin

@@ -14,12 +14,13 @@ class MeanOf:
     deviation as ``<metric>_spread``.
 
     Name for a search what a choice of hyperparameters may look at: validation, never test.  Arrays are not
-    opened.  Raises KeyError for a metric that the trials do not have.
+    opened.  A trial that came to NaN makes the mean NaN.  Raises KeyError for a metric that no trial has.
     """
 
     def __init__(self, *, metrics: Sequence[str]) -> None:
         self.metrics = tuple(metrics)
 
     def __call__(self, rows: pd.DataFrame, arrays: Any) -> Mapping[str, float]:
-        means = {name: float(rows[name].mean()) for name in self.metrics}
-        return means | {f"{name}_spread": float(rows[name].std(ddof=0)) for name in self.metrics}
+        found = {name: rows[name].to_numpy(dtype=float) for name in self.metrics}
+        means = {name: float(values.mean()) for name, values in found.items()}
+        return means | {f"{name}_spread": float(values.std()) for name, values in found.items()}

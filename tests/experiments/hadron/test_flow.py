@@ -7,7 +7,6 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from scipy.stats import kstest
 
 from experiments.hadron.channels import NONE, FinalStates, final_states, find_channels
 from experiments.hadron.events import Events, read_events
@@ -124,18 +123,22 @@ def test_an_untrained_flow_conserves_everything(flow):
     np.testing.assert_array_equal(sums, conserved(beam.numpy()) + conserved(np.array(PROTON)))
 
 
-def test_an_event_reads_back_as_the_coordinates_that_it_was_drawn_with(flow):
-    """The probability integrals of its own events are even numbers, also in the last decay of a chain."""
-    n = 4000
+def test_an_event_gives_back_the_even_numbers_that_it_was_drawn_with(flow):
+    """What training sees of an event is what sampling was given, in every decay, the last ones too."""
+    n = 2000
     energy = torch.full((n,), 5.0, dtype=torch.float64)
     beam = torch.full((n,), 211)
     sqrt_s = torch.tensor(centre_of_mass_energy(energy.numpy()))
+    even, kept = even_numbers(flow, n, seed=4), torch.arange(n)
     with torch.no_grad():
-        species, momenta = flow(energy, beam, even_numbers(flow, n, seed=4))
-        for decay in decays(collision(energy, beam), sqrt_s, species, momenta)[:3]:
-            context = flow.decay.given(decay.given)
+        species, momenta = flow(energy, beam, even)
+        found = decays(collision(energy, beam), sqrt_s, species, momenta)
+        assert len(found) > 3
+        for k, decay in enumerate(found):
+            kept = kept[species[kept, k + 1] != NONE]
+            context, weights = flow.decay.given(decay.given), flow.decay.universal.weights(decay.given)
             for i in range(3):
-                u, meant = decay.coordinates, decay.meant[:, i]
-                integral = flow.decay.cube.integral(i, u, context, flow.decay.universal.weights(decay.given))
-                if meant.any():
-                    assert kstest(integral[meant].numpy(), "uniform").pvalue > 1e-3
+                integral = flow.decay.cube.integral(i, decay.coordinates, context, weights)
+                away = (integral - even[kept, 1 + 3 * k + i]).abs()[decay.meant[:, i]]
+                # float32, amplified where a density is steep
+                assert len(away) == 0 or away.quantile(0.99) < 1e-3, (k, i)

@@ -8,7 +8,7 @@ import pytest
 from experiments.hadron.channels import FinalStates
 from experiments.hadron.interactions import Interactions
 from experiments.hadron.replay import replay, rescaled
-from experiments.hadron.species import index
+from experiments.hadron.species import MASSES, index
 
 MASS = np.array([[0.938, 0.140, 0.135], [0.938, 0.140, 0.0]])
 
@@ -56,11 +56,25 @@ def training(momenta) -> Interactions:
 
 def test_the_nearest_events_of_each_pion_are_replayed_at_the_new_energy(training):
     new = replay(training, 2.0, 4)
-    np.testing.assert_array_equal(new.beam, [211, 211, -211, -211])
+    assert sorted(new.beam) == [-211, -211, 211, 211]
     np.testing.assert_array_equal(new.kinetic_energy, 2.0)
     np.testing.assert_allclose(new.states.momenta[..., 3].sum(axis=1), new.sqrt_s, rtol=1e-12)
     # Of pi+ the events at 2.1 and 1.9 GeV: their ratio of momenta is the same, since they were the same.
-    np.testing.assert_allclose(new.states.momenta[0], new.states.momenta[1])
+    one, other = new.states.momenta[new.beam == 211]
+    np.testing.assert_allclose(one, other)
+
+
+def test_any_part_of_a_replay_has_both_pions_near_and_far():
+    """Two samples of one replay are two samples of one distribution."""
+    energy = np.exp(np.random.default_rng(1).uniform(-0.3, 0.3, 4000))
+    beam = np.random.default_rng(2).permutation(np.resize([211, -211], 4000))
+    species = np.tile(index(np.array([2212, 211])), (4000, 1))
+    momenta = np.zeros((4000, 2, 4))
+    momenta[..., 2] = np.array([0.3, -0.3]) * energy[:, None]
+    momenta[..., 3] = np.hypot(momenta[..., 2], MASSES[species])
+    new = replay(Interactions(energy, beam, FinalStates(species, momenta)), 1.5, 2000)
+    for part in (new.beam[:1000], new.beam[1000:]):
+        assert abs((part == 211).mean() - 0.5) < 0.06
 
 
 def test_events_too_heavy_for_the_energy_are_passed_over(training):
