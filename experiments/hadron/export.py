@@ -71,7 +71,8 @@ class Sampler(nn.Module):
 def exported(flow: InteractionFlow) -> bytes:
     """The TorchScript file of ``flow``.
 
-    Raises RuntimeError if what was written, read again, does not give the flow's events.
+    Raises RuntimeError if what was written, read again, does not give the flow's events: the same particles
+    in all, the same momenta to ``SAME`` in 99 of 100.
     """
     whole = LaboratoryEvents(flow.eval())
     file = io.BytesIO()

@@ -10,7 +10,7 @@ from matplotlib.ticker import NullFormatter
 
 from experiments.hadron.events import Floats
 from experiments.hadron.observables import REDUCED, VARIABLES
-from experiments.hadron.results import WHOLE, Results
+from experiments.hadron.results import NAMES, WHOLE, Results
 from lblhep.report import COLOURS, new_figure
 
 AXES = {
@@ -27,7 +27,6 @@ AXES = {
     "pt_charged": r"$\Sigma p_T$ of charged particles [GeV]",
     "pt_largest": r"largest $p_T$ [GeV]",
 }
-NAMES = {WHOLE: "flow, whole events", "flow": "flow", "wgan": "WGAN-GP", "gan": "GAN"}
 
 
 def distances(results: Results) -> Figure:

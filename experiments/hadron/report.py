@@ -11,19 +11,20 @@ from experiments.hadron.results import (
     Results,
     against,
     broken,
-    judgement,
-    reduced,
+    of_leading_hadrons,
+    of_whole_events,
     speed,
     spread,
 )
 from lblhep.report import Launched, Page
 
 MEANING = (
-    "W1 is the Wasserstein distance of one variable from the generator's, in standard deviations; *over the "
-    "floor*, in units of what two samples of the generator differ by: 1 is perfect. *Worst*: the "
-    "variable that is furthest, over its own floor. Multiplicity, leading species and channel: total "
-    "variation over the floor's. AUC: boosted trees that see whole events, 0.5 is perfect. Numbers of "
-    "several trainings are median and range."
+    "W1 is the Wasserstein distance of one variable from the generator's, in standard deviations, of events "
+    "with three particles or more; *over the floor*, in units of what two samples of the generator differ "
+    "by: 1 is perfect. *Worst*: the variable that is furthest, over its own floor (of twelve, a little above "
+    "1 is perfect). Multiplicity, leading species and channel: total variation over the floor's, of all "
+    "events. AUC: boosted trees that see events of three particles or more, 0.5 is perfect; the replay is "
+    "judged with fewer events, which flatters it. Numbers of several trainings are median and range."
 )
 
 
@@ -41,14 +42,17 @@ class HadronReport:
             headline = self._whole(page, results, out)
         self._reduced(page, results)
         page.heading("Speed")
-        page.table(speed(results), "Events for a CPU second, measured in this launch (one process a core).")
+        page.table(
+            speed(results),
+            "Events for a CPU second, one process a core; generators as first measured in this workspace.",
+        )
         page.provenance(launch)
         page.write(out)
         return headline
 
     def _whole(self, page: Page, results: Results, out: Path) -> dict[str, str | float]:
         page.heading("Whole events")
-        page.table(judgement(results))
+        page.table(of_whole_events(results))
         page.figure("whole-events", figures.whole_events(results), "The band is the range of trainings.")
         page.table(
             broken(results), "Events that break a law: numbers, and momenta or masses by more than 1e-6 GeV."
@@ -84,7 +88,7 @@ class HadronReport:
             "momenta, and the azimuth between them, of events of three particles or more."
         )
         page.figure("distances", figures.distances(results), "The band is the range of trainings.")
-        page.table(reduced(results))
+        page.table(of_leading_hadrons(results), "Parameters of the GANs are those of both networks.")
         others = [model for model in results.models if model not in (WHOLE, "flow")]
         for other in others if "flow" in results.models else ():
             page.table(against(results, "flow", other), "All pairs of trainings.")

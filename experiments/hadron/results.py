@@ -12,6 +12,7 @@ from experiments.hadron.observables import REDUCED
 from lblhep.report import Launched
 
 WHOLE = "whole"  # the model of whole events, by its name in the recipe
+NAMES = {WHOLE: "flow, whole events", "flow": "flow", "wgan": "WGAN-GP", "gan": "GAN"}
 
 
 class Results:
@@ -51,11 +52,11 @@ def spread(values: Floats) -> str:
     return f"{np.median(values):.2f} ({values.min():.2f} to {values.max():.2f})"
 
 
-def judgement(results: Results) -> pd.DataFrame:
+def of_whole_events(results: Results) -> pd.DataFrame:
     """Whole events: the flow and the replay at each energy."""
     lines = []
     for energy in results.energies:
-        for label, prefix in (("flow", ""), ("replay", "replay_")):
+        for label, prefix in ((NAMES[WHOLE], ""), ("replay", "replay_")):
             line = {"T [GeV]": f"{energy:g}", "events of": label}
             for name, title in (
                 ("w1", "W1 / floor"),
@@ -67,16 +68,16 @@ def judgement(results: Results) -> pd.DataFrame:
                 ("auc", "AUC"),
             ):
                 values = results.values(WHOLE, f"{prefix}{name}_{energy:g}")
-                line[title] = spread(values if label == "flow" else values[:1])
+                line[title] = spread(values[:1] if prefix else values)
             lines.append(line)
     return pd.DataFrame(lines)
 
 
-def reduced(results: Results) -> pd.DataFrame:
+def of_leading_hadrons(results: Results) -> pd.DataFrame:
     """The five variables of the leading hadrons: every model's W1 over the floor, and how it was trained."""
     lines = []
     for model in results.models:
-        line = {"model": model, "trainings": len(results.values(model, "parameters"))}
+        line = {"model": NAMES.get(model, model), "trainings": len(results.values(model, "parameters"))}
         for energy in results.energies:
             line[f"W1 / floor, {energy:g} GeV"] = spread(results.values(model, f"w1_reduced_{energy:g}"))
         line["parameters"] = int(results.values(model, "parameters")[0])
@@ -96,7 +97,12 @@ def against(results: Results, model: str, other: str) -> pd.DataFrame:
     for energy in results.energies:
         name = f"w1_reduced_{energy:g}"
         ratio = np.divide.outer(results.values(other, name), results.values(model, name)).ravel()
-        lines.append({"T [GeV]": f"{energy:g}", f"W1 of {other} / {model}": spread(ratio)})
+        lines.append(
+            {
+                "T [GeV]": f"{energy:g}",
+                f"W1 of {NAMES.get(other, other)} / {NAMES.get(model, model)}": spread(ratio),
+            }
+        )
     return pd.DataFrame(lines)
 
 
@@ -122,7 +128,7 @@ def speed(results: Results) -> pd.DataFrame:
             f"{e:g} GeV": f"{np.median(results.values(model, f'events_per_cpu_second_{e:g}')):,.0f}"
             for e in results.energies
         }
-        lines.append({"events of": model, **values})
+        lines.append({"events of": NAMES.get(model, model), **values})
     for generator in ("pythia", "urqmd"):
         names = {f"{e:g} GeV": f"{generator}_{e:g}_per_cpu_second" for e in results.energies}
         rates = {e: results.rows[n].median() for e, n in names.items() if n in results.rows}

@@ -53,10 +53,10 @@ class Decays(NamedTuple):
 
 
 def collision(kinetic_energy: Tensor, beam: Tensor) -> Tensor:
-    """What networks are told of energy and pion, (N, COLLISION): ln T, its charge, and bells over ln T.
+    """What networks are told of energy and pion, (N, COLLISION): ln T / 2, its charge, and bells over ln T.
 
-    Between energies that they are trained at, networks of ln T alone go astray; of bells they are as smooth
-    as these are wide.
+    Between energies that they are trained at, networks of ln T alone go astray; with bells they vary about as
+    slowly as these do.
     """
     log = kinetic_energy.log()
     bells = torch.exp(-(((log[:, None] - BELLS.to(log)) / BELL_WIDTH) ** 2) / 2)

@@ -62,7 +62,7 @@ class Universal(nn.Module):
         """Against the beam, of the transverse momentum; against the first particle, of its mass with the one
         that leaves and, where one stays, with that one too."""
         polar = torch.pi * self.centres
-        # At a right angle to the plane of beam and system: its mean.
+        # The azimuth is not known yet: as if at a right angle to the plane of beam and system.
         weights = self._of_transverse(given, decay, polar, torch.full_like(polar, torch.pi / 2))
         if given.left.shape[1]:
             axis, last = given.left[:, 0], (given.staying != NONE).sum(dim=1) == 1

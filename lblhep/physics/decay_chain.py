@@ -7,10 +7,10 @@ the rest, and so on.  A step has three coordinates:
     polar      theta / pi of the particle in the system's rest frame, against the step's axis;
     azimuth    phi / 2 pi there, counted from the plane of that axis and another direction.
 
-Rest frames are reached by one boost without rotation, so the beam's direction is z in all.  With the
-direction of an earlier particle for axis, the mass of that particle with the next one depends on the polar
-angle alone: a resonance of the two is a peak in one coordinate.  With the beam for axis, that angle is a
-transverse momentum.
+Rest frames are reached by one boost without rotation, so z, along which the beam came, is one direction for
+all.  With the direction of an earlier particle for axis, the mass of that particle with the next one depends
+on the polar angle alone: a resonance of the two is a peak in one coordinate.  With z for axis that angle is,
+in the first decay, a transverse momentum.
 
 Whatever the coordinates are, the event has every particle on its mass shell with E > 0 and conserves
 four-momentum: a generative model that fills the unit cube cannot violate either.  In the last step nothing

@@ -41,10 +41,11 @@ class HoldOut:
     def misfit(self) -> Floats:
         """Variance (B,) of the residuals beyond what noise makes of them: the surrogates' shape is wrong.
 
-        Added to the data's variance, it makes errors of a tune mean what they say where the surrogates'
-        covariance alone does not.  On the safe side: points at the edge of the box, left out, are
-        extrapolated to, and a shape without fault has a little too, since less than 0 counts as 0.  Raises
-        ValueError for a grid without errors.
+        To be added to the data's variance where the surrogates' covariance alone makes errors of a tune too
+        short.  What it leaves out: the misfit of neighbouring bins goes together.  What it has too much:
+        points at the edge of the box, left out, are extrapolated to; of several points left out at once the
+        noise is larger than it is taken for; and less than 0 counts as 0.  Raises ValueError for a grid
+        without errors.
         """
         if self.noise is None:
             raise ValueError("what is noise, what misfit? the grid has no errors: Grid(..., errors=...)")
