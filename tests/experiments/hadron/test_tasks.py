@@ -1,0 +1,109 @@
+"""The judgement of models that are the generator itself: at the floor in everything."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from experiments.hadron.channels import FinalStates, find_channels
+from experiments.hadron.events import read_events
+from experiments.hadron.interactions import Interactions, interactions
+from experiments.hadron.judgement import many, violations
+from experiments.hadron.models import CollisionModel, WholeEventFlow
+from experiments.hadron.observables import leading_hadrons
+from experiments.hadron.producers import pion_proton
+from experiments.hadron.tasks import Floor, Judge, Replay
+from lblhep.cards.ranges import EventRange
+
+ENERGY, SIZE = 0.7, 500
+
+
+def generated(events: int, seed: int, energy=ENERGY) -> Interactions:
+    sample = read_events(pion_proton(EventRange(0, events, seed), energy=energy))
+    return interactions(sample, np.random.default_rng(seed))
+
+
+class Bench:
+    def __init__(self, tests: Interactions, training: Interactions) -> None:
+        self.sets = {
+            "tests": SimpleNamespace(energies=[ENERGY], at=lambda energy: tests),
+            "whole": SimpleNamespace(training=training, half_width=0.35),
+        }
+        self.saved: dict[str, dict] = {}
+
+    def dataset(self, trial, name):
+        return self.sets[name]
+
+    def save(self, trial, name, arrays):
+        self.saved[name] = arrays
+
+
+@pytest.fixture(scope="module")
+def tests() -> Interactions:
+    return generated(8 * SIZE, 1)
+
+
+@pytest.fixture(scope="module")
+def bench(tests) -> Bench:
+    return Bench(tests, generated(8 * SIZE, 5, energy=[0.45, 3.0]))
+
+
+class Whole(WholeEventFlow):
+    """Generator events of another seed; its flow is there to be exported."""
+
+    def generate(self, kinetic_energy, beam, *, seed):
+        return generated(len(beam), 77)
+
+
+class Leading(CollisionModel):
+    """The leading hadrons of generator events, of the pions that are asked for."""
+
+    def leading(self, kinetic_energy, beam, *, seed):
+        pool = many(generated(8 * SIZE, 78))
+        values, rows = leading_hadrons(pool), np.empty(len(beam), dtype=int)
+        for pion in (211, -211):
+            own = np.flatnonzero(pool.beam == pion)
+            rows[beam == pion] = np.resize(own, (beam == pion).sum())
+        return {name: value[rows] for name, value in values.items()}
+
+
+def test_the_generator_is_at_the_floor_in_whole_events_and_in_the_reduced_form(tests, bench):
+    """Of six pairs of 500 events, the total variation of three multiplicities scatters by half of itself, the
+    mean of twelve distances by a fifth."""
+    far = bench.sets["whole"].training
+    bench.sets["whole"].training = far.of(abs(np.log(far.kinetic_energy / ENERGY)) > 0.35)
+    floor, replayed = Floor(size=SIZE)(bench, None), Replay(events=4 * SIZE, size=SIZE)(bench, None)
+    channels, _ = find_channels(tests.states.species)
+    whole = Whole(channels=channels, hidden=(8,), context=4, history=4, bins=4)
+    judge = Judge(events=6 * SIZE, size=SIZE)
+    row = judge(
+        bench, None, floor, replayed, {"pythia_0.7": 1.0}, {"model": whole, "metrics": {"epochs": 1.0}}
+    )
+    for name in ("w1", "sliced", "multiplicity", "leading_species", "channel"):
+        assert 0.4 < row[f"{name}_0.7"] < 2.5, name
+    assert row["w1_0.7"] == pytest.approx(1, abs=0.4)
+    assert row["worst_0.7"] < 2.5
+    assert row["auc_0.7"] == pytest.approx(0.5, abs=0.05)
+    assert row["replay_w1_0.7"] > 1.5 * row["w1_0.7"]
+    assert not any(value for name, value in row.items() if "violations" in name)
+    assert row["pythia_0.7_per_cpu_second"] == 1.0
+    assert {"exported", "distances_0.7", "histograms_0.7", "floor_0.7", "replay_0.7"} <= bench.saved.keys()
+    reduced = judge(bench, None, floor, replayed, {}, {"model": Leading(), "metrics": {}})
+    assert reduced["w1_reduced_0.7"] == pytest.approx(1, abs=0.4)
+    assert "w1_0.7" not in reduced
+
+
+def test_an_energy_that_was_trained_on_tests_nothing(tests, bench):
+    bench.sets["whole"].training = generated(200, 9, energy=[0.5, 1.0])
+    with pytest.raises(ValueError, match="does not keep it from training"):
+        Replay(events=50, size=20)(bench, None)
+
+
+def test_momenta_that_are_no_numbers_break_the_law(tests):
+    some = tests.of(np.arange(50))
+    momenta = some.states.momenta.copy()
+    momenta[3, 0] = np.nan
+    broken = Interactions(some.kinetic_energy, some.beam, FinalStates(some.states.species, momenta))
+    assert violations(broken)["momentum"] == 1
