@@ -23,7 +23,7 @@ class TimeGenerators:
     Rates by ``<generator>_<energy in GeV>``; of UrQMD only where it is installed and has the energy.
     """
 
-    def __init__(self, *, pythia: int = 5000, urqmd: int = 100) -> None:
+    def __init__(self, *, pythia: int = 20_000, urqmd: int = 200) -> None:
         self.pythia, self.urqmd = pythia, urqmd
 
     def __call__(self, bench: Bench, trial: Trial) -> Mapping[str, float]:
