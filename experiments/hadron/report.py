@@ -76,8 +76,8 @@ class HadronReport:
         return {
             f"{e:g} GeV, flow (replay)": f"W1/floor {spread(results.values(WHOLE, f'w1_{e:g}'))} "
             f"({results.values(WHOLE, f'replay_w1_{e:g}')[0]:.2f}), "
-            f"AUC {spread(results.values(WHOLE, f'auc_{e:g}'))} "
-            f"({results.values(WHOLE, f'replay_auc_{e:g}')[0]:.2f})"
+            f"AUC {spread(results.values(WHOLE, f'auc_{e:g}'), 3)} "
+            f"({results.values(WHOLE, f'replay_auc_{e:g}')[0]:.3f})"
             for e in results.energies
         }
 

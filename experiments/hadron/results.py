@@ -45,11 +45,10 @@ class Results:
         return found if kind == "distances" else found[:1]
 
 
-def spread(values: Floats) -> str:
+def spread(values: Floats, digits: int = 2) -> str:
     """Median and range."""
-    if len(values) == 1:
-        return f"{values[0]:.2f}"
-    return f"{np.median(values):.2f} ({values.min():.2f} to {values.max():.2f})"
+    middle, low, high = (f"{x:.{digits}f}" for x in (np.median(values), values.min(), values.max()))
+    return middle if len(values) == 1 else f"{middle} ({low} to {high})"
 
 
 def of_whole_events(results: Results) -> pd.DataFrame:
@@ -68,7 +67,7 @@ def of_whole_events(results: Results) -> pd.DataFrame:
                 ("auc", "AUC"),
             ):
                 values = results.values(WHOLE, f"{prefix}{name}_{energy:g}")
-                line[title] = spread(values[:1] if prefix else values)
+                line[title] = spread(values[:1] if prefix else values, 3 if name == "auc" else 2)
             lines.append(line)
     return pd.DataFrame(lines)
 
