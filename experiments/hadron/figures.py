@@ -29,11 +29,14 @@ AXES = {
 }
 
 
+COLOUR_OF = dict(zip(NAMES, COLOURS, strict=False))
+
+
 def distances(results: Results) -> Figure:
     """Mean W1 of the leading hadrons' five variables against the pion's energy."""
     figure, panel = new_figure(1, 1, width=7.5, height=5)
     first = results.models[0]
-    lines = {NAMES.get(m, m): ("distances", m, c) for m, c in zip(results.models, COLOURS, strict=False)}
+    lines = {NAMES.get(m, m): ("distances", m, COLOUR_OF.get(m, "purple")) for m in results.models}
     lines["replay"] = ("replay", first, "black")
     lines["floor: two samples of the generator"] = ("floor", first, "grey")
     for label, (kind, model, colour) in lines.items():
@@ -48,7 +51,9 @@ def distances(results: Results) -> Figure:
         xscale="log", yscale="log", xlabel="Kinetic energy of the pion [GeV]", ylabel=r"Mean $W_1 / \sigma$"
     )
     _ticks(panel, results)
-    panel.legend(fontsize=10)
+    low, high = panel.get_ylim()
+    panel.set_ylim(low, high * (high / low) ** 0.35)  # room for the legend
+    panel.legend(fontsize=10, ncols=2, loc="upper center")
     return figure
 
 
@@ -92,8 +97,8 @@ def distributions(results: Results, models: list[str], energy: float) -> Figure:
         edges, truth = own[f"{name}/edges"], own[f"{name}/generator"]
         upper.stairs(truth, edges, fill=True, color="lightgrey", label="generator")
         _compared(upper, lower, edges, truth, own[f"{name}/replay"], "black", "replay", ls="--")
-        for model, colour in zip(models, COLOURS, strict=False):
-            made = results.histograms(model, energy)[f"{name}/model"]
+        for model in models:
+            made, colour = results.histograms(model, energy)[f"{name}/model"], COLOUR_OF.get(model, "purple")
             _compared(upper, lower, edges, truth, made, colour, NAMES.get(model, model))
         lower.set(ylim=(0.5, 1.5), xlabel=AXES[name])
         lower.axhline(1, color="grey", lw=0.8)

@@ -164,7 +164,8 @@ def descend(bins: Bins, q: Floats) -> State:
         there = expand(part, here.q + step)
         better = there.merit < here.merit
         best.put(rows[better], there.rows(np.flatnonzero(better)))
-        gain = np.where(better, here.merit - there.merit, np.inf)
+        # Where neither point is allowed, both merits are infinite: no gain to speak of.
+        gain = np.subtract(here.merit, there.merit, out=np.full(len(better), np.inf), where=better)
         damping = np.where(better, damping / 8, damping * 8)
         total = 0.5 * ((part.root * part.y) ** 2).sum(axis=1)
         done = (gain <= PRECISION * abs(here.merit) + 1e-30 * total) | (damping > 1e8)

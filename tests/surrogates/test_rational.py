@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lblhep.surrogates import Box, Grid, Polynomials, Rationals, fit_polynomials, fit_rationals
@@ -44,6 +44,7 @@ def test_an_exact_rational_is_recovered(dimension, orders):
     kind=st.sampled_from(["noise", "pole", "tiny", "constant", "spike"]),
     seed=st.integers(0, 2**32 - 1),
 )
+@example(shape=(5, (1, 2)), kind="spike", seed=1264)  # starts where no point is allowed
 def test_wild_data_leave_no_pole(shape, kind, seed):
     """Whatever is fitted, Q is proven to be at least ``SMALLEST``, and a dense sample agrees."""
     dimension, orders = shape
