@@ -93,8 +93,7 @@ def _longest(flow: InteractionFlow) -> tuple[Tensor, Tensor, Tensor]:
     channel = int((flow.species != NONE).sum(dim=1).argmax())
     energy = torch.tensor([HIGHEST], dtype=torch.float64)
     beam = flow.channel.beam[channel : channel + 1]
-    probability = flow.channel(collision(energy, beam), beam, centre_of_mass_energy(energy))
-    reached = probability.double().exp().cumsum(dim=1)[0]
+    reached = flow.channel.cumulative(collision(energy, beam), beam, centre_of_mass_energy(energy))[0]
     even = torch.full((1, flow.numbers), 0.5, dtype=torch.float64)
     below = reached[channel - 1] if channel else torch.zeros(())
     even[0, 0] = 1 - (below + reached[channel]) / 2 / reached[-1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
@@ -27,8 +29,6 @@ AXES = {
     "pt_charged": r"$\Sigma p_T$ of charged particles [GeV]",
     "pt_largest": r"largest $p_T$ [GeV]",
 }
-
-
 COLOUR_OF = dict(zip(NAMES, COLOURS, strict=False))
 
 
@@ -42,11 +42,7 @@ def distances(results: Results) -> Figure:
     for label, (kind, model, colour) in lines.items():
         values = [results.mean_w1(kind, model, energy) for energy in results.energies]
         style = ":" if kind == "floor" else "--" if kind == "replay" else "-"
-        middle = [np.median(v) for v in values]
-        panel.plot(results.energies, middle, ls=style, marker="o", ms=4, color=colour, label=label)
-        panel.fill_between(
-            results.energies, [v.min() for v in values], [v.max() for v in values], color=colour, alpha=0.2
-        )
+        _banded(panel, results, values, ls=style, ms=4, color=colour, label=label)
     panel.set(
         xscale="log", yscale="log", xlabel="Kinetic energy of the pion [GeV]", ylabel=r"Mean $W_1 / \sigma$"
     )
@@ -64,16 +60,7 @@ def whole_events(results: Results) -> Figure:
         axes, ("w1", "auc"), (r"Mean $W_1$ / floor, 12 variables", "AUC, whole events"), strict=True
     ):
         values = [results.values(WHOLE, f"{metric}_{energy:g}") for energy in results.energies]
-        panel.plot(
-            results.energies, [np.median(v) for v in values], marker="o", color=COLOURS[0], label="flow"
-        )
-        panel.fill_between(
-            results.energies,
-            [v.min() for v in values],
-            [v.max() for v in values],
-            color=COLOURS[0],
-            alpha=0.2,
-        )
+        _banded(panel, results, values, color=COLOUR_OF[WHOLE], label="flow")
         replay = [results.values(WHOLE, f"replay_{metric}_{energy:g}")[0] for energy in results.energies]
         panel.plot(results.energies, replay, ls="--", marker="o", color="black", label="replay")
         panel.axhline(1 if metric == "w1" else 0.5, ls=":", color="grey", label="floor")
@@ -145,6 +132,13 @@ def planes(results: Results, energy: float) -> Figure:
         panel.set_xlabel(AXES["x1"])
     axes[0].set_ylabel(AXES["pt1"])
     return figure
+
+
+def _banded(panel: Axes, results: Results, values: list[Floats], *, color: str, **style: Any) -> None:
+    """Median and range at each energy."""
+    panel.plot(results.energies, [np.median(v) for v in values], marker="o", color=color, **style)
+    low, high = [v.min() for v in values], [v.max() for v in values]
+    panel.fill_between(results.energies, low, high, color=color, alpha=0.2)
 
 
 def _ticks(panel: Axes, results: Results) -> None:

@@ -48,6 +48,10 @@ class ChannelModel(nn.Module):
         is_open = (self.beam == beam[:, None]) & (self.mass < sqrt_s[:, None])
         return self.network(known.float()).masked_fill(~is_open, -torch.inf).log_softmax(dim=1)
 
+    def cumulative(self, known: Tensor, beam: Tensor, sqrt_s: Tensor) -> Tensor:
+        """The probability (N, C) of each channel and all before it, in float64: there are thousands."""
+        return self(known, beam, sqrt_s).double().exp().cumsum(dim=1)
+
 
 class DecayFlow(nn.Module):
     """The density of a decay's coordinates in the unit cube, given what is known before it."""
@@ -127,8 +131,7 @@ class InteractionFlow(nn.Module):
         respect to the energy.
         """
         known, sqrt_s = collision(kinetic_energy, beam), centre_of_mass_energy(kinetic_energy)
-        probability = self.channel(known, beam, sqrt_s).double().exp()
-        reached = probability.cumsum(dim=1)
+        reached = self.channel.cumulative(known, beam, sqrt_s)
         # 1 - even is above 0, so that what is reached first has a probability.
         chosen = torch.searchsorted(reached, (1 - even[:, :1]) * reached[:, -1:])[:, 0]
         species = self.species[chosen]

@@ -78,8 +78,7 @@ def step_at(system: Tensor, species: Tensor, particles: Tensor) -> Step:
     least two are still there."""
     k = particles.shape[1]
     mass = masses_of(species[:, k:])
-    beam = torch.zeros_like(system[:, :3])
-    beam = torch.cat([beam[:, :2], beam[:, 2:] + 1], dim=1)
+    beam = torch.tensor([0.0, 0.0, 1.0], dtype=system.dtype).expand_as(system[:, :3])
     polar, plane = beam, system[:, :3]
     if k:
         slow = is_slow(system, particles)[:, None]

@@ -110,7 +110,7 @@ class Judge:
     """The last stage: the model's distances from the generator at each test energy, in units of the floor.
 
     Of whole events all distances, of the reduced form those of its five variables.  ``events`` are generated
-    at each energy, half of each pion.  Saved for each energy: ``distances_``, ``replay_`` and ``floor_``, of
+    at each energy.  Saved for each energy: ``distances_``, ``replay_`` and ``floor_``, of
     each pair of samples, and ``histograms_``; and of whole events ``exported``, a TorchScript file's bytes.
     """
 
@@ -154,7 +154,7 @@ class Judge:
     def _make(
         self, model: CollisionModel, energy: float, truth: Interactions
     ) -> tuple[Interactions | dict[str, Floats], float]:
-        """Whole events, or the variables of the reduced form; and the CPU seconds that it took.
+        """Whole events, half of each pion, or the variables of the reduced form; and the CPU seconds it took.
 
         The reduced form is of events with three particles or more, of which either pion makes its own share.
         """

@@ -90,8 +90,7 @@ class _Decay:
 
     def __init__(self, given: Given, share: Tensor) -> None:
         columns = (x[:, None] for x in given.kinematics.unbind(dim=1))
-        self.system, self.leaving, left, self.first, self.momentum, *flight, self.beam = columns
-        self.flight = flight
+        self.system, self.leaving, left, self.first, self.momentum, *self.flight, self.beam = columns
         last = ((given.staying != NONE).sum(dim=1) == 1)[:, None]
         room = self.system - self.leaving - left
         self.rest = torch.where(last, left, left + share[:, None].to(left) * room)
