@@ -8,27 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.hadron.channels import NONE, final_states, find_channels
-from experiments.hadron.events import read_events
+from experiments.hadron.channels import NONE
 from experiments.hadron.export import SAME, LaboratoryEvents, exported
 from experiments.hadron.flow import InteractionFlow
 from experiments.hadron.kinematics import to_laboratory, total_momentum
-from experiments.hadron.producers import pion_proton
 from experiments.hadron.species import CODES
-from lblhep.cards.ranges import EventRange
 
 
 @pytest.fixture(scope="module")
-def flow() -> InteractionFlow:
-    events = read_events(pion_proton(EventRange(0, 400, 3), energy=[0.5, 26]))
-    states = final_states(events, np.random.default_rng(1))
-    torch.manual_seed(2)
-    flow = InteractionFlow(find_channels(states.species)[0], hidden=(16,), context=8, history=8, bins=4)
-    for network in flow.decay.cube.conditioners:
-        torch.nn.init.normal_(network[-1].weight, std=0.3)
-    torch.nn.init.normal_(flow.decay.universal.masses, std=0.3)
-    torch.nn.init.normal_(flow.decay.universal.transverse, std=0.3)
-    return flow
+def flow(random_flow) -> InteractionFlow:
+    return random_flow(0.3)
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +27,10 @@ def read(flow) -> torch.jit.ScriptModule:
         return torch.jit.load(file)
 
 
-def even(flow, n: int, seed: int) -> torch.Tensor:
-    return torch.rand(n, flow.numbers, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def test_events_are_the_flows_in_the_laboratory(flow, read):
+def test_events_are_the_flows_in_the_laboratory(flow, read, even_numbers):
     """Boosted by the numpy code that the sample was made with."""
     energy = torch.full((500,), 5.0, dtype=torch.float64)
-    beam, numbers = torch.full((500,), -211), even(flow, 500, 1)
+    beam, numbers = torch.full((500,), -211), even_numbers(flow, 500, 1)
     with torch.no_grad():
         species, momenta = flow(energy, beam, numbers)
         pdg, laboratory = read(energy, beam, numbers)
@@ -70,11 +55,11 @@ def test_it_draws_any_number_of_events_itself(read, n):
     assert again.shape == pdg.shape
 
 
-def test_momenta_have_gradients_with_respect_to_the_energy(flow):
+def test_momenta_have_gradients_with_respect_to_the_energy(flow, even_numbers):
     """Against differences, where the channel stays the same and the spline is smooth."""
     events, n, step = LaboratoryEvents(flow), 200, 1e-4
     energy = torch.full((n,), 6.0, dtype=torch.float64, requires_grad=True)
-    beam, numbers = torch.full((n,), 211), even(flow, n, 3)
+    beam, numbers = torch.full((n,), 211), even_numbers(flow, n, 3)
     pdg, momenta = events(energy, beam, numbers)
     (slope,) = torch.autograd.grad(momenta[:, 0, 3].sum(), energy)
     with torch.no_grad():

@@ -2,56 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
 
-from experiments.hadron.channels import NONE, FinalStates, final_states, find_channels
-from experiments.hadron.events import Events, read_events
+from experiments.hadron.channels import NONE, find_channels
+from experiments.hadron.events import Events
 from experiments.hadron.flow import InteractionFlow
-from experiments.hadron.kinematics import centre_of_mass_energy, to_centre_of_mass
-from experiments.hadron.producers import pion_proton
+from experiments.hadron.kinematics import centre_of_mass_energy
 from experiments.hadron.species import CONSERVED, MASSES, PROTON, conserved
 from experiments.hadron.steps import collision, decays
-from lblhep.cards.ranges import EventRange
 
 
 @pytest.fixture(scope="module")
-def events() -> Events:
-    """400 events in their centre of mass."""
-    events = read_events(pion_proton(EventRange(0, 400, 3), energy=[0.5, 26]))
-    energy = events.of_particles(events.kinetic_energy)
-    return dataclasses.replace(events, momenta=to_centre_of_mass(events.momenta, energy))
-
-
-@pytest.fixture(scope="module")
-def states(events) -> FinalStates:
-    return final_states(events, np.random.default_rng(1))
-
-
-@pytest.fixture(scope="module")
-def flow(states) -> InteractionFlow:
-    """Random weights also where training would begin with none."""
-    torch.manual_seed(2)
-    flow = InteractionFlow(find_channels(states.species)[0], hidden=(16,), context=8, history=8, bins=4)
-    for network in flow.decay.cube.conditioners:
-        torch.nn.init.normal_(network[-1].weight, std=0.3)
-    torch.nn.init.normal_(flow.decay.universal.masses)
-    torch.nn.init.normal_(flow.decay.universal.transverse)
-    return flow
+def flow(random_flow) -> InteractionFlow:
+    return random_flow(1.0)
 
 
 def known_of(events: Events) -> tuple[torch.Tensor, torch.Tensor]:
     energy = torch.tensor(events.kinetic_energy)
     sqrt_s = torch.tensor(centre_of_mass_energy(events.kinetic_energy))
     return collision(energy, torch.tensor(events.beam)), sqrt_s
-
-
-def even_numbers(flow: InteractionFlow, n: int, seed: int) -> torch.Tensor:
-    random = torch.Generator().manual_seed(seed)
-    return torch.rand(n, flow.numbers, generator=random, dtype=torch.float64)
 
 
 def rotated(momenta: np.ndarray, angle: float) -> np.ndarray:
@@ -103,7 +74,7 @@ def test_every_decay_of_every_event_is_there_once(events, states):
     assert int((found[0].meant == torch.tensor([False, True, False])).all(dim=1).sum()) == two_body > 0
 
 
-def test_an_untrained_flow_conserves_everything(flow):
+def test_an_untrained_flow_conserves_everything(flow, even_numbers):
     """As no network can: four-momentum, mass shells, charge, baryon number, strangeness."""
     n = 3000
     energy = torch.logspace(np.log10(0.5), np.log10(26), n, dtype=torch.float64)
@@ -123,7 +94,7 @@ def test_an_untrained_flow_conserves_everything(flow):
     np.testing.assert_array_equal(sums, conserved(beam.numpy()) + conserved(np.array(PROTON)))
 
 
-def test_an_event_gives_back_the_even_numbers_that_it_was_drawn_with(flow):
+def test_an_event_gives_back_the_even_numbers_that_it_was_drawn_with(flow, even_numbers):
     """What training sees of an event is what sampling was given, in every decay, the last ones too."""
     n = 2000
     energy = torch.full((n,), 5.0, dtype=torch.float64)

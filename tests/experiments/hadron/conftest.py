@@ -1,0 +1,57 @@
+"""Events of the generator, and flows of random weights over their channels."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from experiments.hadron.channels import FinalStates, final_states, find_channels
+from experiments.hadron.events import Events, read_events
+from experiments.hadron.flow import InteractionFlow
+from experiments.hadron.kinematics import to_centre_of_mass
+from experiments.hadron.producers import pion_proton
+from lblhep.cards.ranges import EventRange
+
+
+@pytest.fixture(scope="session")
+def events() -> Events:
+    """400 events in their centre of mass."""
+    events = read_events(pion_proton(EventRange(0, 400, 3), energy=[0.5, 26]))
+    energy = events.of_particles(events.kinetic_energy)
+    return dataclasses.replace(events, momenta=to_centre_of_mass(events.momenta, energy))
+
+
+@pytest.fixture(scope="session")
+def states(events) -> FinalStates:
+    return final_states(events, np.random.default_rng(1))
+
+
+@pytest.fixture(scope="session")
+def random_flow(states) -> Callable[[float], InteractionFlow]:
+    """Random weights also where training would begin with none; ``std`` is that of the universal ones."""
+
+    def made(std: float) -> InteractionFlow:
+        torch.manual_seed(2)
+        flow = InteractionFlow(find_channels(states.species)[0], hidden=(16,), context=8, history=8, bins=4)
+        for network in flow.decay.cube.conditioners:
+            torch.nn.init.normal_(network[-1].weight, std=0.3)
+        torch.nn.init.normal_(flow.decay.universal.masses, std=std)
+        torch.nn.init.normal_(flow.decay.universal.transverse, std=std)
+        return flow
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def even_numbers() -> Callable[[InteractionFlow, int, int], torch.Tensor]:
+    """Of a flow, for n events, with a seed: (n, numbers)."""
+
+    def drawn(flow: InteractionFlow, n: int, seed: int) -> torch.Tensor:
+        random = torch.Generator().manual_seed(seed)
+        return torch.rand(n, flow.numbers, generator=random, dtype=torch.float64)
+
+    return drawn
