@@ -1,7 +1,8 @@
 """Final states by their species: which there are, and in what order particles leave the chain of decays.
 
-A channel is a multiset of species, such as {p, pi+, pi0}.  Whatever channel is drawn from those that the
-generator has made for a beam, charge, baryon number and strangeness are conserved.
+A channel is a process and a multiset of species, such as {p, pi+, pi0} by way of a Delta(1232).  Whatever
+channel is drawn from those that the generator has made for a beam, charge, baryon number and strangeness are
+conserved.
 """
 
 from __future__ import annotations
@@ -56,9 +57,10 @@ def final_states(events: Events, rng: np.random.Generator) -> FinalStates:
 
 @dataclass(frozen=True)
 class Channels:
-    """C different final states: ``species`` (C, n) in the chain's order, padded with ``NONE``; ``mass`` (C,),
-    the sum of their masses in GeV; ``beam`` (C,), the PDG code of the pion that can make them."""
+    """C different ones: ``process`` (C,), ``species`` (C, n) in the chain's order, padded with ``NONE``;
+    ``mass`` (C,), the sum of their masses in GeV; ``beam`` (C,), the PDG code of the pion that makes them."""
 
+    process: Integers
     species: Integers
     mass: Floats
     beam: Integers
@@ -67,10 +69,11 @@ class Channels:
         return len(self.species)
 
 
-def find_channels(species: Integers) -> tuple[Channels, Integers]:
-    """The channels of padded final states (N, n), and the number (N,) of each one's."""
-    rows, number = np.unique(species, axis=0, return_inverse=True)
+def find_channels(process: Integers, species: Integers) -> tuple[Channels, Integers]:
+    """The channels of processes (N,) and padded final states (N, n), and the number (N,) of each one's."""
+    found, number = np.unique(np.column_stack([process, species]), axis=0, return_inverse=True)
+    by, rows = found[:, 0], found[:, 1:]
     there = rows != NONE
     charge = np.where(there, CONSERVED[rows, 0], 0).sum(axis=1)
     mass = np.where(there, MASSES[rows], 0.0).sum(axis=1)
-    return Channels(rows, mass, np.where(charge == 2, PI_PLUS, -PI_PLUS)), number.ravel()
+    return Channels(by, rows, mass, np.where(charge == 2, PI_PLUS, -PI_PLUS)), number.ravel()

@@ -1,4 +1,4 @@
-"""Pythia's cross-sections of pi+ p and pi- p against the pion's kinetic energy, by class of collision."""
+"""Pythia's cross-sections of pi+ p and pi- p against the pion's kinetic energy, by process."""
 
 from __future__ import annotations
 
@@ -9,18 +9,13 @@ import pyarrow as pa
 
 from experiments.hadron.generator import LARGEST_SEED, Collider
 from experiments.hadron.kinematics import PION_MASS, PROTON_MASS, centre_of_mass_energy
+from experiments.hadron.processes import PROCESSES, UNKNOWN
 from experiments.hadron.species import PI_MINUS, PI_PLUS, PROTON
 from lblhep.cards.ranges import EventRange
 
-# Pythia's numbers of the classes that pi p has; X is what a hadron is excited to.
-CLASSES = {
-    "nondiffractive": 1,
-    "elastic": 2,
-    "pion_dissociation": 3,  # pi p -> X p
-    "proton_dissociation": 4,  # pi p -> pi X
-    "double_dissociation": 5,
-    "resonant": 9,  # s-channel; decays back to pi p among them
-}
+# What Pythia calls the classes of collisions when it is asked for a cross-section: 1 of code 151 and so on.
+CLASSES = 150
+ELASTIC, RESONANT = 2, 9
 DIGITS = 6  # of a cross-section in mb
 
 
@@ -38,14 +33,19 @@ def pion_proton_sigma(
     kinetic_energy = np.geomspace(*energy, points)[rows % points]
     sqrt_s = centre_of_mass_energy(kinetic_energy).tolist()
     colliders = {pion: Collider(pion, int(rng.integers(1, LARGEST_SEED))) for pion in (PI_PLUS, PI_MINUS)}
-    columns: dict[str, list[float]] = {name: [] for name in ("total", *CLASSES)}
+    numbers = {"total": (0,), "elastic": (ELASTIC,), "resonant": (RESONANT,)} | {
+        process.name: tuple(code - CLASSES if code < 2 * CLASSES else code for code in process.codes)
+        for process in PROCESSES
+        if process.codes != (UNKNOWN,)
+    }
+    columns: dict[str, list[float]] = {name: [] for name in numbers}
     inelastic = []
     for pion, e in zip(beam.tolist(), sqrt_s, strict=True):
         at = (pion, PROTON, e, PION_MASS, PROTON_MASS)
         pythia = colliders[pion].pythia
-        columns["total"].append(pythia.getSigmaTotal(*at))
-        for name, number in CLASSES.items():
-            columns[name].append(pythia.getSigmaPartial(*at, number))
+        for name, ways in numbers.items():
+            # Of a resonance, the charge that this pion cannot make has none.
+            columns[name].append(sum(pythia.getSigmaPartial(*at, number) for number in ways))
         inelastic.append(_count_inelastic(colliders[pion], e, collisions))
     total, k = np.array(columns["total"]), np.array(inelastic)
     variance = (k + 1) * (collisions - k + 1) / ((collisions + 2) ** 2 * (collisions + 3))

@@ -91,7 +91,7 @@ class WholeEvents(PionProton):
 
     def __init__(self, data: Any, rng: np.random.Generator, **windows: Any) -> None:
         super().__init__(data, rng, **windows)
-        channels, number = find_channels(self.training.states.species)
+        channels, number = find_channels(self.training.process, self.training.states.species)
         self.offers = {"channels": channels}
         self._number = number
 
@@ -100,12 +100,11 @@ class WholeEvents(PionProton):
 
 
 class ChannelsMade(NamedTuple):
-    """Collisions of M energies: ``collision`` (M, COLLISION), ``beam`` (M,), ``sqrt_s`` (M,) in GeV, and the
-    numbers (M, G) of the channels that G collisions at each led to."""
+    """Collisions of M energies: ``kinetic_energy`` (M,) in GeV, ``beam`` (M,), and the numbers (M, G) of the
+    channels that G collisions at each led to."""
 
-    collision: torch.Tensor
+    kinetic_energy: torch.Tensor
     beam: torch.Tensor
-    sqrt_s: torch.Tensor
     number: torch.Tensor
 
 
@@ -122,10 +121,8 @@ def channels_made(sample: Interactions, number: NDArray[np.intp]) -> ChannelsMad
         missing = -len(of_pion) % GROUP
         rows.append(np.concatenate([of_pion, np.repeat(of_pion[-1:], missing)]).reshape(-1, GROUP))
     groups = np.concatenate(rows)
-    energy, beam, sqrt_s = (
-        torch.tensor(x[groups[:, -1]]) for x in (sample.kinetic_energy, sample.beam, sample.sqrt_s)
-    )
-    return ChannelsMade(collision(energy, beam), beam, sqrt_s, torch.tensor(number[groups]))
+    energy, beam = (torch.tensor(x[groups[:, -1]]) for x in (sample.kinetic_energy, sample.beam))
+    return ChannelsMade(energy, beam, torch.tensor(number[groups]))
 
 
 class Batches(IterableDataset[Any]):
@@ -136,7 +133,8 @@ class Batches(IterableDataset[Any]):
         energy, beam, sqrt_s = map(torch.tensor, (sample.kinetic_energy, sample.beam, sample.sqrt_s))
         known = collision(energy, beam)
         states = sample.states
-        steps = decays(known, sqrt_s, torch.tensor(states.species), torch.tensor(states.momenta))
+        process, species, momenta = map(torch.tensor, (sample.process, states.species, states.momenta))
+        steps = decays(known, process, sqrt_s, species, momenta)
         made = channels_made(sample, number)
         # Each part with its number of rows, and how many are a batch.
         self.parts: list[tuple[Decays | ChannelsMade, int, int]] = [

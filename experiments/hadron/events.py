@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-COLUMNS = ("event", "beam", "kinetic_energy", "pdg", "px", "py", "pz", "e")
+COLUMNS = ("event", "beam", "kinetic_energy", "process", "pdg", "px", "py", "pz", "e")
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,15 @@ class Events:
     """N events with P particles in all.
 
     ``number`` (N,) is the event's id; ``beam`` (N,) and ``kinetic_energy`` (N,) are the pion's PDG code and
-    kinetic energy in GeV.  Event i has the particles ``offsets[i]`` to ``offsets[i + 1]`` of ``pdg`` (P,) and
-    ``momenta`` (P, 4) = (px, py, pz, E) in GeV, in the laboratory; ``offsets`` (N + 1,) begins with 0.
+    kinetic energy in GeV; ``process`` (N,) is a code of ``experiments.hadron.processes``.  Event i has the
+    particles ``offsets[i]`` to ``offsets[i + 1]`` of ``pdg`` (P,) and ``momenta`` (P, 4) = (px, py, pz, E) in
+    GeV, in the laboratory; ``offsets`` (N + 1,) begins with 0.
     """
 
     number: Integers
     beam: Integers
     kinetic_energy: Floats
+    process: Integers
     offsets: Integers
     pdg: Integers
     momenta: Floats
@@ -63,6 +65,7 @@ class Events:
                 "event": self.number,
                 "beam": self.beam,
                 "kinetic_energy": self.kinetic_energy,
+                "process": self.process,
                 **{name: pa.ListArray.from_arrays(offsets, pa.array(v)) for name, v in flat.items()},
             }
         )
@@ -80,6 +83,7 @@ def read_events(table: pa.Table) -> Events:
         number=table["event"].to_numpy().astype(np.int64),
         beam=table["beam"].to_numpy(),
         kinetic_energy=table["kinetic_energy"].to_numpy(),
+        process=table["process"].to_numpy().astype(np.int64),
         offsets=offsets,
         pdg=lists["pdg"].flatten().to_numpy(),
         momenta=np.stack([lists[name].flatten().to_numpy() for name in ("px", "py", "pz", "e")], axis=1),

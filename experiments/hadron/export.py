@@ -19,9 +19,8 @@ from torch import Tensor, nn
 
 from experiments.hadron.channels import NONE
 from experiments.hadron.flow import InteractionFlow
-from experiments.hadron.kinematics import PION_MASS, PROTON_MASS, beam_momentum, centre_of_mass_energy
+from experiments.hadron.kinematics import PION_MASS, PROTON_MASS, beam_momentum
 from experiments.hadron.species import CODES, PI_PLUS
-from experiments.hadron.steps import collision
 from lblhep.physics.decay_chain import to_rest_frame
 
 HIGHEST = 26.0  # GeV, at which the longest channel is looked for
@@ -38,7 +37,7 @@ class LaboratoryEvents(nn.Module):
 
     def forward(self, kinetic_energy: Tensor, beam: Tensor, even: Tensor) -> tuple[Tensor, Tensor]:
         """See the module's text."""
-        species, momenta = self.flow(kinetic_energy, beam, even)
+        _, species, momenta = self.flow(kinetic_energy, beam, even)
         there = species != NONE
         zero = torch.zeros_like(kinetic_energy)
         energy = kinetic_energy + PION_MASS + PROTON_MASS
@@ -93,7 +92,7 @@ def _longest(flow: InteractionFlow) -> tuple[Tensor, Tensor, Tensor]:
     channel = int((flow.species != NONE).sum(dim=1).argmax())
     energy = torch.tensor([HIGHEST], dtype=torch.float64)
     beam = flow.channel.beam[channel : channel + 1]
-    reached = flow.channel.cumulative(collision(energy, beam), beam, centre_of_mass_energy(energy))[0]
+    reached = flow.channel.cumulative(energy, beam)[0]
     even = torch.full((1, flow.numbers), 0.5, dtype=torch.float64)
     below = reached[channel - 1] if channel else torch.zeros(())
     even[0, 0] = 1 - (below + reached[channel]) / 2 / reached[-1]

@@ -1,10 +1,11 @@
 """Whole events of a pion and a proton: a channel, then its chain of decays, spline after spline.
 
 The channel is drawn from those that the generator made in training and that have room at this energy, which
-conserves charge, baryon number and strangeness.  Each decay of the chain (``lblhep.physics.decay_chain``)
-is a ``CubeFlow`` in three coordinates, given what has left already and what is to come; the chain conserves
-four-momentum with every particle on its mass shell.  Two-body final states are chains of one decay, of
-which cos(theta*) alone is learned.  The azimuth of an event is random.
+conserves charge, baryon number and strangeness; its probability is the cross-section of its process times a
+branching ratio, a network's.  Each decay of the chain (``lblhep.physics.decay_chain``)
+is a ``CubeFlow`` in three coordinates, given the process, what has left already and what is to come; the
+chain conserves four-momentum with every particle on its mass shell.  Two-body final states are chains of one
+decay, of which cos(theta*) alone is learned.  The azimuth of an event is random.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from torch import Tensor, nn
 
 from experiments.hadron.channels import NONE, Channels
 from experiments.hadron.kinematics import centre_of_mass_energy
+from experiments.hadron.processes import PROCESSES
+from experiments.hadron.sigma import CrossSections
 from experiments.hadron.species import SPECIES
 from experiments.hadron.steps import (
     COLLISION,
@@ -35,22 +38,34 @@ from lblhep.physics.decay_chain import COORDINATES, split
 
 
 class ChannelModel(nn.Module):
-    """The probability of each of C channels, given energy and charge of the pion."""
+    """The probability of each of C channels, given energy and charge of the pion.
 
-    def __init__(self, channels: Channels, hidden: Sequence[int]) -> None:
+    It is the process's cross-section, which is known at every energy, times the channel's branching ratio,
+    which is learned and varies slowly.  Without ``cross_sections`` the network has to learn the product.
+    """
+
+    def __init__(
+        self, channels: Channels, hidden: Sequence[int], cross_sections: CrossSections | None
+    ) -> None:
         super().__init__()
         self.network = perceptron([COLLISION, *hidden, len(channels)])
+        self.cross_sections = cross_sections
         self.register_buffer("mass", torch.tensor(channels.mass))
         self.register_buffer("beam", torch.tensor(channels.beam))
+        self.register_buffer("process", torch.tensor(channels.process))
 
-    def forward(self, known: Tensor, beam: Tensor, sqrt_s: Tensor) -> Tensor:
+    def forward(self, kinetic_energy: Tensor, beam: Tensor) -> Tensor:
         """Log probabilities (N, C): -inf where charge or energy forbid a channel."""
+        sqrt_s = centre_of_mass_energy(kinetic_energy)
         is_open = (self.beam == beam[:, None]) & (self.mass < sqrt_s[:, None])
-        return self.network(known.float()).masked_fill(~is_open, -torch.inf).log_softmax(dim=1)
+        weight = self.network(collision(kinetic_energy, beam).float())
+        if self.cross_sections is not None:
+            weight = weight + self.cross_sections(kinetic_energy, beam).float()[:, self.process]
+        return weight.masked_fill(~is_open, -torch.inf).log_softmax(dim=1)
 
-    def cumulative(self, known: Tensor, beam: Tensor, sqrt_s: Tensor) -> Tensor:
+    def cumulative(self, kinetic_energy: Tensor, beam: Tensor) -> Tensor:
         """The probability (N, C) of each channel and all before it, in float64: there are thousands."""
-        return self(known, beam, sqrt_s).double().exp().cumsum(dim=1)
+        return self(kinetic_energy, beam).double().exp().cumsum(dim=1)
 
 
 class DecayFlow(nn.Module):
@@ -61,8 +76,9 @@ class DecayFlow(nn.Module):
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(len(SPECIES) + 1, embedding, padding_idx=len(SPECIES))
+        self.process = nn.Embedding(len(PROCESSES), embedding)
         self.earlier = perceptron([embedding + MOMENTUM, history, history])
-        inputs = COLLISION + SYSTEM + 2 * embedding + 1 + history
+        inputs = COLLISION + SYSTEM + 3 * embedding + 1 + history
         self.context = perceptron([inputs, *hidden, context])
         self.cube = CubeFlow(3, context, hidden=(context,), bins=bins, periodic=(2,))
         self.universal = Universal()
@@ -72,8 +88,9 @@ class DecayFlow(nn.Module):
         leaving, staying, left = (self._embed(s) for s in (given.leaving, given.staying, given.left))
         number = (given.staying != NONE).sum(dim=1, keepdim=True) / 8
         history = self.earlier(torch.cat([left, given.momenta], dim=2)).sum(dim=1)
-        known = [given.collision, given.system, leaving, staying.sum(dim=1), number, history]
-        return self.context(torch.cat(known, dim=1))
+        about = [given.collision, self.process(given.process), given.system]
+        particles = [leaving, staying.sum(dim=1), number, history]
+        return self.context(torch.cat([*about, *particles], dim=1))
 
     def _embed(self, species: Tensor) -> Tensor:
         return self.embedding(torch.where(species == NONE, len(SPECIES), species))
@@ -103,6 +120,7 @@ class InteractionFlow(nn.Module):
     def __init__(
         self,
         channels: Channels,
+        cross_sections: CrossSections | None,
         *,
         channel_hidden: Sequence[int] = (64,),
         embedding: int = 8,
@@ -112,7 +130,7 @@ class InteractionFlow(nn.Module):
         bins: int = 16,
     ) -> None:
         super().__init__()
-        self.channel = ChannelModel(channels, channel_hidden)
+        self.channel = ChannelModel(channels, channel_hidden, cross_sections)
         self.decay = DecayFlow(
             embedding=embedding, history=history, hidden=hidden, context=context, bins=bins
         )
@@ -123,24 +141,30 @@ class InteractionFlow(nn.Module):
         """How many even random numbers make an event."""
         return 1 + COORDINATES * (self.species.shape[1] - 1)
 
-    def forward(self, kinetic_energy: Tensor, beam: Tensor, even: Tensor) -> tuple[Tensor, Tensor]:
-        """Species (N, n) as in ``channels.FinalStates`` and momenta (N, n, 4) in the centre of mass, GeV.
+    def forward(self, kinetic_energy: Tensor, beam: Tensor, even: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Processes (N,), places in ``PROCESSES``; species (N, n) as in ``channels.FinalStates``; and momenta
+        (N, n, 4) in the centre of mass, GeV.
 
         Events are functions of ``kinetic_energy`` (N,) in GeV, float64, ``beam`` (N,), the pions' PDG codes,
         and ``even`` (N, numbers), even random numbers in [0, 1), float64.  Momenta have gradients with
         respect to the energy.
         """
-        known, sqrt_s = collision(kinetic_energy, beam), centre_of_mass_energy(kinetic_energy)
-        reached = self.channel.cumulative(known, beam, sqrt_s)
+        reached = self.channel.cumulative(kinetic_energy, beam)
         # 1 - even is above 0, so that what is reached first has a probability.
         chosen = torch.searchsorted(reached, (1 - even[:, :1]) * reached[:, -1:])[:, 0]
-        species = self.species[chosen]
-        return species, self.momenta(known, sqrt_s, species, even[:, 1:])
+        known, energy = collision(kinetic_energy, beam), centre_of_mass_energy(kinetic_energy)
+        process, species = self.channel.process[chosen], self.species[chosen]
+        return process, species, self.momenta(known, energy, process, species, even[:, 1:])
 
-    def momenta(self, known: Tensor, sqrt_s: Tensor, species: Tensor, even: Tensor) -> Tensor:
-        """Momenta (N, n, 4) of particles of these species (N, n), from even numbers (N, 3 (n - 1))."""
-        zero = torch.zeros_like(sqrt_s)
-        system = torch.stack([zero, zero, zero, sqrt_s], dim=1)
+    def momenta(
+        self, known: Tensor, energy: Tensor, process: Tensor, species: Tensor, even: Tensor
+    ) -> Tensor:
+        """Momenta (N, n, 4) of particles of these species (N, n), from even numbers (N, 3 (n - 1)).
+
+        ``known`` is ``collision``'s, ``energy`` (N,) that of the centre of mass.
+        """
+        zero = torch.zeros_like(energy)
+        system = torch.stack([zero, zero, zero, energy], dim=1)
         particles: list[Tensor] = []
         for k in range(species.shape[1] - 1):
             there, decaying = species[:, k] != NONE, species[:, k + 1] != NONE
@@ -149,7 +173,7 @@ class InteractionFlow(nn.Module):
                 here = species[decaying]
                 left = torch.stack([system, *particles], dim=1)[decaying, 1:]
                 step = step_at(system[decaying], here, left)
-                given = before(step, known[decaying], here, left)
+                given = before(step, known[decaying], process[decaying], here, left)
                 numbers = even[decaying, COORDINATES * k : COORDINATES * (k + 1)]
                 particle, rest = split(step, self.decay.sample(given, numbers, meaningful(step, k)))
                 new = new.index_put((decaying,), particle)

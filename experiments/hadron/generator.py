@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import pythia8mc
 
@@ -13,7 +13,17 @@ LARGEST_SEED = 900_000_000
 # At 0.35 GeV one collision of pi+ p in a thousand is inelastic, at 0.5 GeV one in thirty.
 MAX_COLLISIONS = 200_000
 
+RESONANT = 159  # Pythia's code of a collision by way of a resonance, whose place in the event is the fourth
+
 Particle = tuple[int, float, float, float, float]  # PDG code, px, py, pz, E in GeV
+
+
+class Collision(NamedTuple):
+    """What a collision leaves, and by which process (a code of ``experiments.hadron.processes``)."""
+
+    process: int
+    particles: list[Particle]
+
 
 PROCESS = (
     f"Beams:idB = {PROTON}",
@@ -82,9 +92,15 @@ class Collider:
         # Of two particles that are left, the last two entries are the ones.
         return event.nFinal() == 2 and {event.back().id(), event[event.size() - 2].id()} == self.elastic
 
-    def inelastic(self, sqrt_s: float) -> list[Particle]:
+    def inelastic(self, sqrt_s: float) -> Collision:
         """What the next inelastic collision at ``sqrt_s`` (GeV) leaves."""
         for _ in range(MAX_COLLISIONS):
             if self.collide(sqrt_s) and not self.is_elastic():
-                return final_particles(self.pythia.event)
+                return Collision(self._process(), final_particles(self.pythia.event))
         raise RuntimeError(f"no inelastic collision in {MAX_COLLISIONS} at sqrt(s) = {sqrt_s} GeV")
+
+    def _process(self) -> int:
+        code: int = self.pythia.infoPython().code()
+        if code == RESONANT:
+            code = self.pythia.event[3].id()
+        return code

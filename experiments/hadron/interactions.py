@@ -18,15 +18,17 @@ from experiments.hadron.kinematics import (
     to_centre_of_mass,
     to_laboratory,
 )
+from experiments.hadron.processes import place
 
 
 @dataclass(frozen=True)
 class Interactions:
-    """N collisions: the pion's kinetic energy (N,) in GeV, its PDG code (N,), and the final states in the
-    centre of mass."""
+    """N collisions: the pion's kinetic energy (N,) in GeV, its PDG code (N,), the process as a place in
+    ``PROCESSES`` (N,), and the final states in the centre of mass."""
 
     kinetic_energy: Floats
     beam: Integers
+    process: Integers
     states: FinalStates
 
     def __len__(self) -> int:
@@ -45,7 +47,7 @@ class Interactions:
     def of(self, rows: NDArray[Any]) -> Interactions:
         """Some of them: a mask or indices."""
         chosen = FinalStates(self.states.species[rows], self.states.momenta[rows])
-        return Interactions(self.kinetic_energy[rows], self.beam[rows], chosen)
+        return Interactions(self.kinetic_energy[rows], self.beam[rows], self.process[rows], chosen)
 
     def laboratory(self) -> FinalStates:
         """The final states where the proton was at rest."""
@@ -60,7 +62,8 @@ def interactions(events: Events, rng: np.random.Generator) -> Interactions:
     """From events in the laboratory; ``rng`` puts identical particles in random order."""
     energy = events.of_particles(events.kinetic_energy)
     at_rest = dataclasses.replace(events, momenta=to_centre_of_mass(events.momenta, energy))
-    return Interactions(events.kinetic_energy, events.beam, final_states(at_rest, rng))
+    process = place(events.process)
+    return Interactions(events.kinetic_energy, events.beam, process, final_states(at_rest, rng))
 
 
 def near(kinetic_energy: Floats, centres: Sequence[float], half_width: float) -> NDArray[np.bool_]:

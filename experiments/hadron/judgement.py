@@ -79,7 +79,7 @@ def event_distances(
 
 def _composition(sample: Interactions) -> dict[str, NDArray[Any]]:
     counts = numbers_of_species(sample.states.species)
-    leading = ranked(sample.states).species[:, 0]
+    leading = ranked(sample.laboratory()).species[:, 0]
     return {"multiplicity": sample.states.multiplicity, "leading_species": leading, "channel": counts}
 
 

@@ -21,6 +21,7 @@ from experiments.hadron.events import Floats, Integers
 from experiments.hadron.flow import InteractionFlow
 from experiments.hadron.interactions import Interactions
 from experiments.hadron.observables import leading_hadrons
+from experiments.hadron.sigma import CrossSections
 from experiments.hadron.steps import Decays
 
 AT_ONCE = 8192  # events that are generated together, with thousands of channels' probabilities each
@@ -54,29 +55,34 @@ class CollisionModel(LightningModule, ABC):
 class WholeEventFlow(CollisionModel):
     """``InteractionFlow`` by maximum likelihood: of channels and of decays, each in their own batches."""
 
-    def __init__(self, *, channels: Channels, rate: float = 2e-3, **flow: Any) -> None:
+    def __init__(
+        self,
+        *,
+        channels: Channels,
+        cross_sections: CrossSections | None = None,
+        rate: float = 2e-3,
+        **flow: Any,
+    ) -> None:
         super().__init__()
-        self.flow, self.rate = InteractionFlow(channels, **flow), rate
+        self.flow, self.rate = InteractionFlow(channels, cross_sections, **flow), rate
 
     def training_step(self, batch: Any, index: int) -> Tensor:
         if isinstance(batch, Decays):
             return -self.flow.decay.log_prob(batch).mean()
-        probability = self.flow.channel(batch.collision, batch.beam, batch.sqrt_s)
+        probability = self.flow.channel(batch.kinetic_energy, batch.beam)
         return -probability.gather(1, batch.number).mean()
 
     def generate(self, kinetic_energy: Floats, beam: Integers, *, seed: int) -> Interactions:
         """Events at these energies (N,), GeV, of these pions (N,)."""
         random = torch.Generator().manual_seed(seed)
-        species, momenta = [], []
+        made = []
         energies, pions = torch.tensor(kinetic_energy, dtype=torch.float64), torch.tensor(beam)
         with torch.no_grad():
             for energy, pion in zip(energies.split(AT_ONCE), pions.split(AT_ONCE), strict=True):
                 even = torch.rand(len(pion), self.flow.numbers, generator=random, dtype=torch.float64)
-                made = self.flow(energy, pion, even)
-                species.append(made[0].numpy())
-                momenta.append(made[1].numpy())
-        states = FinalStates(np.concatenate(species), np.concatenate(momenta))
-        return Interactions(kinetic_energy, beam, states)
+                made.append(self.flow(*(x.to(self.device) for x in (energy, pion, even))))
+        process, species, momenta = (torch.cat(parts).cpu().numpy() for parts in zip(*made, strict=True))
+        return Interactions(kinetic_energy, beam, process, FinalStates(species, momenta))
 
     def leading(self, kinetic_energy: Floats, beam: Integers, *, seed: int) -> dict[str, Floats]:
         return leading_hadrons(self.generate(kinetic_energy, beam, seed=seed))

@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from experiments.hadron.events import Events, Floats, Integers
-from experiments.hadron.generator import LARGEST_SEED, Collider, Particle
+from experiments.hadron.generator import LARGEST_SEED, Collider, Collision
 from experiments.hadron.kinematics import centre_of_mass_energy, to_laboratory
 from experiments.hadron.species import PI_MINUS, PI_PLUS
 from lblhep.cards.ranges import EventRange
@@ -55,15 +55,16 @@ def laboratory_events(
     events: EventRange,
     beam: Integers,
     kinetic_energy: Floats,
-    collisions: Sequence[Sequence[Particle]],
+    collisions: Sequence[Collision],
 ) -> Events:
-    """The range's events from each one's particles (PDG code, px, py, pz, E), centre of mass, GeV."""
-    multiplicity = np.array([len(particles) for particles in collisions])
-    flat: NDArray[np.float64] = np.array([particle for particles in collisions for particle in particles])
+    """The range's events from collisions in their centre of mass, GeV."""
+    multiplicity = np.array([len(collision.particles) for collision in collisions])
+    flat: NDArray[np.float64] = np.array([p for collision in collisions for p in collision.particles])
     return Events(
         number=np.arange(events.start, events.stop),
         beam=beam,
         kinetic_energy=kinetic_energy,
+        process=np.array([collision.process for collision in collisions]),
         offsets=np.concatenate([[0], np.cumsum(multiplicity)]),
         pdg=flat[:, 0].astype(np.int64),
         momenta=to_laboratory(flat[:, 1:], np.repeat(kinetic_energy, multiplicity)),

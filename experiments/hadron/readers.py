@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from experiments.hadron.events import Events
+from experiments.hadron.processes import UNKNOWN
 from lblhep.cards.formats import read_csv, read_root
 
 MEV = 1e-3  # GeV
@@ -58,6 +59,7 @@ def _events(rows: pa.Table, multiplicity: NDArray[Any], flat: dict[str, NDArray[
         number=np.arange(len(rows)),
         beam=rows["beam"].to_numpy().astype(np.int64),
         kinetic_energy=MEV * rows["T"].to_numpy().astype(np.float64),
+        process=np.full(len(rows), UNKNOWN),
         offsets=np.concatenate([[0], np.cumsum(multiplicity)]),
         pdg=flat["pdg"].astype(np.int64),
         momenta=MEV * np.stack([flat[name].astype(np.float64) for name in MOMENTA], axis=1),

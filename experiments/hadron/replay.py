@@ -35,8 +35,10 @@ def replay(training: Interactions, kinetic_energy: float, n: int) -> Interaction
     rows = np.random.default_rng(0).permutation(np.concatenate(chosen))
     old = training.of(rows)
     momenta = rescaled(old.states.momenta, mass[rows], np.full(len(rows), sqrt_s))
-    return Interactions(
-        np.full(len(rows), float(kinetic_energy)), old.beam, dataclasses.replace(old.states, momenta=momenta)
+    return dataclasses.replace(
+        old,
+        kinetic_energy=np.full(len(rows), float(kinetic_energy)),
+        states=dataclasses.replace(old.states, momenta=momenta),
     )
 
 

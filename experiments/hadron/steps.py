@@ -27,14 +27,16 @@ SMALL = 1e-3  # GeV, below which a logarithm of a momentum says nothing
 
 
 class Given(NamedTuple):
-    """Before decay k of N events: ``collision`` and ``system``, numbers (N, .) of order 1; ``leaving`` (N,),
-    the species of the next particle; ``staying`` (N, n), those after it (``NONE``: no particle); ``left``
-    (N, k), those before it, and their ``momenta`` (N, k, 5).  ``kinematics`` (N, 9), GeV: the masses of the
-    system, of the next particle and, summed, of those after it; the mass of the first particle, whose
-    direction may be the polar axis, and its momentum in the system's rest frame (0 where it is not); the
-    system's momentum (3) along the axes of the coordinates; and the cosine of polar axis and beam."""
+    """Before decay k of N events: ``collision`` and ``system``, numbers (N, .) of order 1; ``process`` (N,),
+    a place in ``PROCESSES``; ``leaving`` (N,), the species of the next particle; ``staying`` (N, n), those
+    after it (``NONE``: no particle); ``left`` (N, k), those before it, and their ``momenta`` (N, k, 5).
+    ``kinematics`` (N, 9), GeV: the masses of the system, of the next particle and, summed, of those after it;
+    the mass of the first particle, whose direction may be the polar axis, and its momentum in the system's
+    rest frame (0 where it is not); the system's momentum (3) along the axes of the coordinates; and the
+    cosine of polar axis and beam."""
 
     collision: Tensor
+    process: Tensor
     system: Tensor
     leaving: Tensor
     staying: Tensor
@@ -65,7 +67,7 @@ def collision(kinetic_energy: Tensor, beam: Tensor) -> Tensor:
 
 def masses_of(species: Tensor) -> Tensor:
     """GeV, 0 for ``NONE``."""
-    return torch.where(species == NONE, 0.0, SPECIES_MASSES[species.clamp_min(0)])
+    return torch.where(species == NONE, 0.0, SPECIES_MASSES.to(species.device)[species.clamp_min(0)])
 
 
 def is_slow(system: Tensor, particles: Tensor) -> Tensor:
@@ -78,7 +80,7 @@ def step_at(system: Tensor, species: Tensor, particles: Tensor) -> Step:
     least two are still there."""
     k = particles.shape[1]
     mass = masses_of(species[:, k:])
-    beam = torch.tensor([0.0, 0.0, 1.0], dtype=system.dtype).expand_as(system[:, :3])
+    beam = system.new_tensor([0.0, 0.0, 1.0]).expand_as(system[:, :3])
     polar, plane = beam, system[:, :3]
     if k:
         slow = is_slow(system, particles)[:, None]
@@ -88,7 +90,7 @@ def step_at(system: Tensor, species: Tensor, particles: Tensor) -> Step:
     return Step(system, axes(polar, plane), mass[:, 0], mass[:, 1:].sum(dim=1), last)
 
 
-def before(step: Step, known: Tensor, species: Tensor, particles: Tensor) -> Given:
+def before(step: Step, known: Tensor, process: Tensor, species: Tensor, particles: Tensor) -> Given:
     """What is given before a decay; ``known`` is ``collision``'s, ``particles`` (N, k, 4) have left."""
     k = particles.shape[1]
     mass = invariant_mass(step.system)
@@ -112,6 +114,7 @@ def before(step: Step, known: Tensor, species: Tensor, particles: Tensor) -> Giv
         first = [masses_of(species[:, 0]), torch.where(slow, size[:, 0, 0], zero)]
     return Given(
         known.float(),
+        process,
         torch.stack(about_system, dim=1).float(),
         species[:, k],
         species[:, k + 1 :],
@@ -129,7 +132,7 @@ def meaningful(step: Step, k: int) -> Tensor:
     return torch.stack([~step.last, always, azimuth], dim=1)
 
 
-def decays(known: Tensor, sqrt_s: Tensor, species: Tensor, momenta: Tensor) -> list[Decays]:
+def decays(known: Tensor, process: Tensor, sqrt_s: Tensor, species: Tensor, momenta: Tensor) -> list[Decays]:
     """Every decay of events in their centre of mass: ``species`` (N, n), ``momenta`` (N, n, 4), GeV.
 
     The list is by the decay's number in its chain.
@@ -141,10 +144,12 @@ def decays(known: Tensor, sqrt_s: Tensor, species: Tensor, momenta: Tensor) -> l
         there = species[:, k + 1] != NONE
         if not there.any():
             break
-        known, species, momenta, system = (x[there] for x in (known, species, momenta, system))
+        known, process, species, momenta, system = (
+            x[there] for x in (known, process, species, momenta, system)
+        )
         left, particle = momenta[:, :k], momenta[:, k]
         step = step_at(system, species, left)
-        given = before(step, known, species, left)
+        given = before(step, known, process, species, left)
         found.append(Decays(given, coordinates(step, particle).float(), meaningful(step, k)))
         system = system - particle
     return found

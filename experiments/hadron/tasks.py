@@ -81,13 +81,24 @@ class Replay:
 
 
 class Fit:
-    """The stage: a model of the recipe, trained.  ``init`` numbers its initialisations."""
+    """The stage: a model of the recipe, trained.  ``init`` numbers its initialisations.
+
+    ``cross_sections`` names the data set that a model of whole events is offered beside its training events.
+    """
 
     random_arguments = ("init",)
 
     def __init__(
-        self, *, model: str, dataset: str, max_epochs: int, patience: int | None = None, init: int = 0
+        self,
+        *,
+        model: str,
+        dataset: str,
+        cross_sections: str | None = None,
+        max_epochs: int,
+        patience: int | None = None,
+        init: int = 0,
     ) -> None:
+        self.cross_sections = cross_sections
         self.task = FitLightning(
             model=model,
             dataset=dataset,
@@ -99,7 +110,10 @@ class Fit:
     def __call__(self, bench: Bench, trial: Trial, rng: np.random.Generator) -> dict[str, Any]:
         """The weights of the best epoch, and what is known of the training."""
         begin = time.process_time()
-        model, metrics = self.task.fit(trial, bench, rng)
+        given = {}
+        if self.cross_sections:
+            given["cross_sections"] = bench.dataset(trial, self.cross_sections)
+        model, metrics = self.task.fit(trial, bench, rng, **given)
         metrics["cpu_seconds"] = time.process_time() - begin
         metrics["parameters"] = float(sum(p.numel() for p in model.parameters()))
         model.trainer = None

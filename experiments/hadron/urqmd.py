@@ -25,8 +25,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from experiments.hadron.generator import DECAYS, LARGEST_SEED, Particle, final_particles, start
+from experiments.hadron.generator import DECAYS, LARGEST_SEED, Collision, Particle, final_particles, start
 from experiments.hadron.kinematics import centre_of_mass_energy
+from experiments.hadron.processes import UNKNOWN
 from experiments.hadron.producers import draw_beams, draw_energies, laboratory_events
 from experiments.hadron.species import PROTON, Floats, Integers
 from lblhep.cards.ranges import EventRange
@@ -44,7 +45,7 @@ def pion_proton(events: EventRange, *, energy: float | Sequence[float]) -> pa.Ta
     urqmd_seed, decay_seed = (int(seed) for seed in rng.integers(1, LARGEST_SEED, 2))
     decays = start(("ProcessLevel:all = off", *DECAYS), decay_seed)
     collisions = [
-        decayed(decays, pdg, on_mass_shells(decays, pdg, momenta, sqrt_s))
+        Collision(UNKNOWN, decayed(decays, pdg, on_mass_shells(decays, pdg, momenta, sqrt_s)))
         for (pdg, momenta), sqrt_s in zip(
             _own_process(beam, kinetic_energy, urqmd_seed),
             centre_of_mass_energy(kinetic_energy).tolist(),

@@ -73,7 +73,7 @@ def axes(polar: Tensor, plane: Tensor) -> Tensor:
     Where the two are parallel, or ``plane`` is 0, the first lies in the plane of ``polar`` and x, or y; where
     ``polar`` is 0, z stands for it.
     """
-    x, y, z = torch.eye(3, dtype=polar.dtype).unbind()
+    x, y, z = torch.eye(3, dtype=polar.dtype, device=polar.device).unbind()
     length = polar.norm(dim=1, keepdim=True)
     last = torch.where(length > 0, polar / length.clamp_min(1e-300), z)
     spare = torch.where(last[:, :1].abs() < 0.9, x, y)

@@ -72,18 +72,19 @@ class FitLightning:
             return Failure(trial.id, f"{type(error).__name__}: {error}", traceback.format_exc())
 
     def fit(
-        self, trial: Trial, bench: Bench, rng: np.random.Generator
+        self, trial: Trial, bench: Bench, rng: np.random.Generator, **given: Any
     ) -> tuple[LightningModule, dict[str, float]]:
         """The trial's model with its best weights, and what `run` puts into its row.
 
         Args:
             rng: gives torch's global stream its seed, from which Lightning and initial weights draw.
+            given: offered to the model, beside what the data set offers.
         """
         import torch
 
         data = bench.dataset(trial, self.dataset)
         torch.manual_seed(int(rng.integers(2**63)))
-        model: LightningModule = bench.model(trial, self.model, **getattr(data, "offers", {}))
+        model: LightningModule = bench.model(trial, self.model, **getattr(data, "offers", {}), **given)
         unfinished = bench.checkpoint / f"{trial.id}.ckpt"
         trainer, best = self._trainer(trial, bench, unfinished)
         with warnings.catch_warnings():

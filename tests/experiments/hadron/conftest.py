@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from experiments.hadron.channels import FinalStates, final_states, find_channels
-from experiments.hadron.events import Events, read_events
+from experiments.hadron.events import Events, Integers, read_events
 from experiments.hadron.flow import InteractionFlow
 from experiments.hadron.kinematics import to_centre_of_mass
+from experiments.hadron.processes import place
 from experiments.hadron.producers import pion_proton
+from experiments.hadron.sigma import CrossSections
+from lblhep.cards import open_sample
 from lblhep.cards.ranges import EventRange
+
+REPOSITORY = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="session")
@@ -31,12 +37,24 @@ def states(events) -> FinalStates:
 
 
 @pytest.fixture(scope="session")
-def random_flow(states) -> Callable[[float], InteractionFlow]:
+def processes(events) -> Integers:
+    """Of the events, places in ``PROCESSES``."""
+    return place(events.process)
+
+
+@pytest.fixture(scope="session")
+def cross_sections() -> CrossSections:
+    return CrossSections(open_sample(REPOSITORY, "pion-proton-sigma"))
+
+
+@pytest.fixture(scope="session")
+def random_flow(processes, states, cross_sections) -> Callable[[float], InteractionFlow]:
     """Random weights also where training would begin with none; ``std`` is that of the universal ones."""
 
     def made(std: float) -> InteractionFlow:
         torch.manual_seed(2)
-        flow = InteractionFlow(find_channels(states.species)[0], hidden=(16,), context=8, history=8, bins=4)
+        channels, _ = find_channels(processes, states.species)
+        flow = InteractionFlow(channels, cross_sections, hidden=(16,), context=8, history=8, bins=4)
         for network in flow.decay.cube.conditioners:
             torch.nn.init.normal_(network[-1].weight, std=0.3)
         torch.nn.init.normal_(flow.decay.universal.masses, std=std)

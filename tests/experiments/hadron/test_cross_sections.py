@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.hadron.cross_sections import CLASSES, pion_proton_sigma
+from experiments.hadron.cross_sections import pion_proton_sigma
+from experiments.hadron.processes import PROCESSES, UNKNOWN
+from experiments.hadron.producers import pion_proton
 from experiments.hadron.species import PI_MINUS, PI_PLUS
 from lblhep.cards import content_digest, read_card
 from lblhep.cards.formats import read_parquet
@@ -16,6 +18,8 @@ from lblhep.cards.ranges import EventRange, range_seed
 
 REPOSITORY = Path(__file__).parents[3]
 CARD = read_card(REPOSITORY, "pion-proton-sigma")
+NAMES = [name for name, codes in PROCESSES if codes != (UNKNOWN,)]
+RESONANCES = [name for name in NAMES if name.startswith(("delta", "n_"))]
 
 
 @pytest.fixture(scope="module")
@@ -27,15 +31,25 @@ def shipped() -> pd.DataFrame:
 
 def test_rows(shipped):
     assert list(shipped.columns) == list(CARD.columns)
-    assert shipped.beam.tolist() == [PI_PLUS] * 101 + [PI_MINUS] * 101
+    assert shipped.beam.tolist() == [PI_PLUS] * 401 + [PI_MINUS] * 401
     for beam in (PI_PLUS, PI_MINUS):
         steps = np.diff(np.log(shipped.kinetic_energy[shipped.beam == beam]))
-        np.testing.assert_allclose(steps, np.log(26 / 0.35) / 100, rtol=1e-9)
+        np.testing.assert_allclose(steps, np.log(26 / 0.35) / 400, rtol=1e-9)
 
 
-def test_classes_add_up(shipped):
-    assert abs(shipped[list(CLASSES)].sum(axis=1) - shipped.total).max() < 0.01  # mb
-    assert (shipped[list(CLASSES)].max() > 0.1).all()
+def test_processes_and_elastic_collisions_add_up_to_the_total(shipped):
+    assert abs(shipped[["elastic", *NAMES]].sum(axis=1) - shipped.total).max() < 0.01  # mb
+    assert abs(shipped[RESONANCES].sum(axis=1) - shipped.resonant).max() < 1e-4
+    assert (shipped[NAMES].max() > 0.1).all()
+
+
+def test_events_are_made_by_processes_in_the_ratio_of_cross_sections(shipped):
+    """Where hardly any leaves pi p: the share of nondiffractive collisions at 12 GeV, 4 standard deviations
+    (fixed seed)."""
+    made = pion_proton(EventRange(0, 4000, range_seed(7, 0)), energy=12.0)["process"].to_numpy()
+    at = shipped.iloc[(shipped.kinetic_energy - 12).abs().argsort()[:2]][NAMES].mean()
+    expected = at["nondiffractive"] / at.sum()
+    assert abs((made == 151).mean() - expected) < 4 * np.sqrt(expected * (1 - expected) / 4000)
 
 
 def test_inelastic_is_the_rest_where_no_resonance_is_left(shipped):
@@ -50,10 +64,10 @@ def test_inelastic_is_the_rest_where_no_resonance_is_left(shipped):
 def test_another_seed_agrees(shipped):
     """Four energies of pi-, 500 collisions each; 4 standard deviations (fixed seed)."""
     source = CARD.sources.produce[0].arguments | {"collisions": 500}
-    rows = EventRange(150, 154, range_seed(99, 150))
+    rows = EventRange(600, 604, range_seed(99, 600))
     ours = pion_proton_sigma(rows, **source).to_pandas().set_index("event")
     theirs = shipped.set_index("event").loc[ours.index]
-    exact = ["beam", "kinetic_energy", "total", *CLASSES]
+    exact = ["beam", "kinetic_energy", "total", *NAMES]
     pd.testing.assert_frame_equal(ours[exact], theirs[exact], rtol=1e-6)
     error = np.hypot(ours.inelastic_error, theirs.inelastic_error)
     assert (abs(ours.inelastic - theirs.inelastic) < 4 * error).all()

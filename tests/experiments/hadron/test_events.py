@@ -19,6 +19,7 @@ def events() -> Events:
         number=np.arange(10, 15),
         beam=np.array([211, -211, 211, 211, -211]),
         kinetic_energy=np.linspace(0.5, 2.5, 5),
+        process=np.array([151, 2224, 0, 153, 151]),
         offsets=np.concatenate([[0], np.cumsum(COUNTS)]),
         pdg=np.arange(particles) + 100,
         momenta=np.random.default_rng(1).normal(size=(particles, 4)),

@@ -32,7 +32,7 @@ def test_events_are_the_flows_in_the_laboratory(flow, read, even_numbers):
     energy = torch.full((500,), 5.0, dtype=torch.float64)
     beam, numbers = torch.full((500,), -211), even_numbers(flow, 500, 1)
     with torch.no_grad():
-        species, momenta = flow(energy, beam, numbers)
+        _, species, momenta = flow(energy, beam, numbers)
         pdg, laboratory = read(energy, beam, numbers)
     there = (species != NONE).numpy()
     np.testing.assert_array_equal(pdg.numpy()[there], CODES[species.numpy()[there]])

@@ -10,6 +10,7 @@ from experiments.hadron.channels import NONE, find_channels
 from experiments.hadron.events import Events
 from experiments.hadron.flow import InteractionFlow
 from experiments.hadron.kinematics import centre_of_mass_energy
+from experiments.hadron.processes import place
 from experiments.hadron.species import CONSERVED, MASSES, PROTON, conserved
 from experiments.hadron.steps import collision, decays
 
@@ -19,10 +20,11 @@ def flow(random_flow) -> InteractionFlow:
     return random_flow(1.0)
 
 
-def known_of(events: Events) -> tuple[torch.Tensor, torch.Tensor]:
+def known_of(events: Events) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """What ``decays`` wants to know of collisions."""
     energy = torch.tensor(events.kinetic_energy)
     sqrt_s = torch.tensor(centre_of_mass_energy(events.kinetic_energy))
-    return collision(energy, torch.tensor(events.beam)), sqrt_s
+    return collision(energy, torch.tensor(events.beam)), torch.tensor(place(events.process)), sqrt_s
 
 
 def rotated(momenta: np.ndarray, angle: float) -> np.ndarray:
@@ -39,8 +41,9 @@ def test_final_states_keep_every_particle_and_baryons_leave_first(events, states
     np.testing.assert_array_equal((states.species != NONE).sum(axis=1), events.multiplicity)
 
 
-def test_the_channels_of_a_sample_conserve_what_the_beam_brought(events, states):
-    channels, number = find_channels(states.species)
+def test_the_channels_of_a_sample_conserve_what_the_beam_brought(events, processes, states):
+    channels, number = find_channels(processes, states.species)
+    np.testing.assert_array_equal(channels.process[number], processes)
     np.testing.assert_array_equal(channels.species[number], states.species)
     np.testing.assert_array_equal(channels.beam[number], events.beam)
     there = channels.species != NONE
@@ -49,10 +52,10 @@ def test_the_channels_of_a_sample_conserve_what_the_beam_brought(events, states)
 
 
 def test_what_is_given_and_predicted_is_the_same_after_a_rotation_about_the_beam(events, states):
-    known, sqrt_s = known_of(events)
+    known = known_of(events)
     species = torch.tensor(states.species)
     one, other = (
-        decays(known, sqrt_s, species, torch.tensor(momenta))
+        decays(*known, species, torch.tensor(momenta))
         for momenta in (states.momenta, rotated(states.momenta, 1.0))
     )
     for k, (a, b) in enumerate(zip(one, other, strict=True)):
@@ -81,7 +84,7 @@ def test_an_untrained_flow_conserves_everything(flow, even_numbers):
     beam = torch.tensor(np.resize([211, -211], n))
     sqrt_s = torch.tensor(centre_of_mass_energy(energy.numpy()))
     with torch.no_grad():
-        species, momenta = flow(energy, beam, even_numbers(flow, n, seed=1))
+        _, species, momenta = flow(energy, beam, even_numbers(flow, n, seed=1))
     there = (species != NONE).numpy()
     place, p = species.numpy(), momenta.numpy()
     total = p.sum(axis=1)
@@ -102,8 +105,8 @@ def test_an_event_gives_back_the_even_numbers_that_it_was_drawn_with(flow, even_
     sqrt_s = torch.tensor(centre_of_mass_energy(energy.numpy()))
     even, kept = even_numbers(flow, n, seed=4), torch.arange(n)
     with torch.no_grad():
-        species, momenta = flow(energy, beam, even)
-        found = decays(collision(energy, beam), sqrt_s, species, momenta)
+        process, species, momenta = flow(energy, beam, even)
+        found = decays(collision(energy, beam), process, sqrt_s, species, momenta)
         assert len(found) > 3
         for k, decay in enumerate(found):
             kept = kept[species[kept, k + 1] != NONE]

@@ -51,7 +51,8 @@ def training(momenta) -> Interactions:
     species = np.tile(index(np.array([2212, 211, 111])), (6, 1))
     states = FinalStates(species, np.repeat(momenta[:1], 6, axis=0))
     energy = np.array([1.0, 2.1, 1.9, 5.0, 2.0, 2.2])
-    return Interactions(energy, np.array([211, 211, 211, 211, -211, -211]), states)
+    beam = np.array([211, 211, 211, 211, -211, -211])
+    return Interactions(energy, beam, np.zeros(6, dtype=int), states)
 
 
 def test_the_nearest_events_of_each_pion_are_replayed_at_the_new_energy(training):
@@ -72,7 +73,8 @@ def test_any_part_of_a_replay_has_both_pions_near_and_far():
     momenta = np.zeros((4000, 2, 4))
     momenta[..., 2] = np.array([0.3, -0.3]) * energy[:, None]
     momenta[..., 3] = np.hypot(momenta[..., 2], MASSES[species])
-    new = replay(Interactions(energy, beam, FinalStates(species, momenta)), 1.5, 2000)
+    process = np.zeros(4000, dtype=int)
+    new = replay(Interactions(energy, beam, process, FinalStates(species, momenta)), 1.5, 2000)
     for part in (new.beam[:1000], new.beam[1000:]):
         assert abs((part == 211).mean() - 0.5) < 0.06
 

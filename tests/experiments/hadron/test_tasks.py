@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -75,7 +76,7 @@ def test_the_generator_is_at_the_floor_in_whole_events_and_in_the_reduced_form(t
     far = bench.sets["whole"].training
     bench.sets["whole"].training = far.of(abs(np.log(far.kinetic_energy / ENERGY)) > 0.35)
     floor, replayed = Floor(size=SIZE)(bench, None), Replay(events=4 * SIZE, size=SIZE)(bench, None)
-    channels, _ = find_channels(tests.states.species)
+    channels, _ = find_channels(tests.process, tests.states.species)
     whole = Whole(channels=channels, hidden=(8,), context=4, history=4, bins=4)
     judge = Judge(events=6 * SIZE, size=SIZE)
     row = judge(
@@ -105,5 +106,5 @@ def test_momenta_that_are_no_numbers_break_the_law(tests):
     some = tests.of(np.arange(50))
     momenta = some.states.momenta.copy()
     momenta[3, 0] = np.nan
-    broken = Interactions(some.kinetic_energy, some.beam, FinalStates(some.states.species, momenta))
+    broken = dataclasses.replace(some, states=FinalStates(some.states.species, momenta))
     assert violations(broken)["momentum"] == 1

@@ -29,7 +29,8 @@ def sample() -> Interactions:
 @pytest.fixture
 def flow(sample) -> InteractionFlow:
     """Untrained: but for the weights, decays are even in their coordinates."""
-    return InteractionFlow(find_channels(sample.states.species)[0], hidden=(16,), context=8, history=8)
+    channels, _ = find_channels(sample.process, sample.states.species)
+    return InteractionFlow(channels, None, hidden=(16,), context=8, history=8)
 
 
 def place(pdg: int) -> int:
@@ -53,7 +54,7 @@ def test_a_pairs_weight_is_a_resonance_at_the_same_mass_at_every_energy(flow, en
         table[min(pair) * len(SPECIES) + max(pair)] = -(((nodes(HIGHEST_MASS) - PEAK) / WIDTH) ** 2) / 2
         with torch.no_grad():
             flow.decay.universal.masses.copy_(table.clamp_min(-20).flatten())
-            made = flow.momenta(known, sqrt_s, species, even)
+            made = flow.momenta(known, sqrt_s, torch.zeros(4000).long(), species, even)
         threshold = sum(SPECIES[i].mass for i in pair)
         excess = invariant_mass(made[:, columns[0]] + made[:, columns[1]]) - threshold
         # Cells of either coordinate are some 20 MeV wide.
@@ -65,9 +66,9 @@ def test_the_kinematics_of_a_decay_are_those_of_the_event(sample):
     """Transverse momenta and masses from the coordinates, against those of the particles."""
     energy, beam = torch.tensor(sample.kinetic_energy), torch.tensor(sample.beam)
     momenta, species = torch.tensor(sample.states.momenta), torch.tensor(sample.states.species)
-    known = collision(energy, beam)
+    known, process = collision(energy, beam), torch.tensor(sample.process)
     kept = torch.arange(len(beam))
-    for k, decay in enumerate(decays(known, torch.tensor(sample.sqrt_s), species, momenta)[:3]):
+    for k, decay in enumerate(decays(known, process, torch.tensor(sample.sqrt_s), species, momenta)[:3]):
         kept = kept[(species[kept, k + 1] >= 0)]
         u = decay.coordinates
         found = _Decay(decay.given, u[:, 0])
