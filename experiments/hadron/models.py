@@ -53,7 +53,10 @@ class CollisionModel(LightningModule, ABC):
 
 
 class WholeEventFlow(CollisionModel):
-    """``InteractionFlow`` by maximum likelihood: of channels and of decays, each in their own batches."""
+    """``InteractionFlow`` by maximum likelihood: of channels and of decays, each in their own batches.
+
+    ``flatten`` is the price of branching ratios that depend on the energy (``ChannelModel.steepness``).
+    """
 
     def __init__(
         self,
@@ -61,16 +64,18 @@ class WholeEventFlow(CollisionModel):
         channels: Channels,
         cross_sections: CrossSections | None = None,
         rate: float = 2e-3,
+        flatten: float = 3e-5,
         **flow: Any,
     ) -> None:
         super().__init__()
+        self.flatten = flatten
         self.flow, self.rate = InteractionFlow(channels, cross_sections, **flow), rate
 
     def training_step(self, batch: Any, index: int) -> Tensor:
         if isinstance(batch, Decays):
             return -self.flow.decay.log_prob(batch).mean()
         probability = self.flow.channel(batch.kinetic_energy, batch.beam)
-        return -probability.gather(1, batch.number).mean()
+        return self.flatten * self.flow.channel.steepness() - probability.gather(1, batch.number).mean()
 
     def generate(self, kinetic_energy: Floats, beam: Integers, *, seed: int) -> Interactions:
         """Events at these energies (N,), GeV, of these pions (N,)."""

@@ -20,6 +20,11 @@ class Process(NamedTuple):
     name: str
     codes: tuple[int, ...]
 
+    @property
+    def is_resonant(self) -> bool:
+        """Whether it goes by way of a baryon resonance."""
+        return self.name.startswith(("delta_", "n_"))
+
 
 UNKNOWN = 0  # the process of events whose generator does not say
 PROCESSES = (

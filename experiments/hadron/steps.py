@@ -2,8 +2,8 @@
 
 All of it is invariant under rotations about the beam, so events are.  Momenta of particles that have left
 already are given in the rest frame of the system that decays next, along the axes of the coordinates that are
-predicted.  The polar axis is the beam; in slow collisions, after the first decay, it is the direction of the
-first particle, a baryon, whose resonances with the others are then peaks of one coordinate.
+predicted.  The polar axis is the beam; where resonances shape an event, after the first decay, it is the
+direction of the first particle, a baryon, whose resonances with the others are then peaks of one coordinate.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ import torch
 from torch import Tensor
 
 from experiments.hadron.channels import NONE
+from experiments.hadron.processes import PROCESSES
 from experiments.hadron.species import MASSES
 from lblhep.physics.decay_chain import Step, axes, coordinates, invariant_mass, to_rest_frame
 
+RESONANT = torch.tensor([process.is_resonant for process in PROCESSES])
 SPECIES_MASSES = torch.tensor(MASSES)
 BELLS, BELL_WIDTH = torch.linspace(-1.1, 3.3, 9, dtype=torch.float64), 0.6  # in ln (T / GeV)
 COLLISION, SYSTEM, MOMENTUM = 2 + len(BELLS), 7, 5  # numbers in ``Given``
-# GeV.  Up to this energy of the collision resonances shape events, beyond it strings.  T = 4.8 GeV lies in no
+# GeV.  Up to this energy of the collision resonances shape what strings leave, too.  T = 4.8 GeV lies in no
 # window of recipes/hadron.yaml that is held out or validates: across the border nothing is interpolated.
 BARYON_AXIS = 3.2
 SMALL = 1e-3  # GeV, below which a logarithm of a momentum says nothing
@@ -70,12 +72,13 @@ def masses_of(species: Tensor) -> Tensor:
     return torch.where(species == NONE, 0.0, SPECIES_MASSES.to(species.device)[species.clamp_min(0)])
 
 
-def is_slow(system: Tensor, particles: Tensor) -> Tensor:
-    """Of collisions (N,) whose particles (N, k, 4) have left the system (N, 4)."""
-    return system[:, 3] + particles[..., 3].sum(dim=1) < BARYON_AXIS
+def has_resonances(process: Tensor, system: Tensor, particles: Tensor) -> Tensor:
+    """Whether resonances shape collisions (N,), of which particles (N, k, 4) have left the system (N, 4)."""
+    energy = system[:, 3] + particles[..., 3].sum(dim=1)
+    return RESONANT.to(process.device)[process] | (energy < BARYON_AXIS)
 
 
-def step_at(system: Tensor, species: Tensor, particles: Tensor) -> Step:
+def step_at(system: Tensor, process: Tensor, species: Tensor, particles: Tensor) -> Step:
     """The next decay of events with these species (N, n), of which ``particles`` (N, k, 4) have left and at
     least two are still there."""
     k = particles.shape[1]
@@ -83,9 +86,9 @@ def step_at(system: Tensor, species: Tensor, particles: Tensor) -> Step:
     beam = system.new_tensor([0.0, 0.0, 1.0]).expand_as(system[:, :3])
     polar, plane = beam, system[:, :3]
     if k:
-        slow = is_slow(system, particles)[:, None]
-        polar = torch.where(slow, to_rest_frame(particles[:, 0], system)[:, :3], beam)
-        plane = torch.where(slow, beam, plane)
+        shaped = has_resonances(process, system, particles)[:, None]
+        polar = torch.where(shaped, to_rest_frame(particles[:, 0], system)[:, :3], beam)
+        plane = torch.where(shaped, beam, plane)
     last = (species[:, k + 1 :] != NONE).sum(dim=1) == 1
     return Step(system, axes(polar, plane), mass[:, 0], mass[:, 1:].sum(dim=1), last)
 
@@ -110,8 +113,8 @@ def before(step: Step, known: Tensor, process: Tensor, species: Tensor, particle
     zero = torch.zeros_like(mass)
     first = [zero, zero]
     if k:
-        slow = is_slow(step.system, particles)
-        first = [masses_of(species[:, 0]), torch.where(slow, size[:, 0, 0], zero)]
+        shaped = has_resonances(process, step.system, particles)
+        first = [masses_of(species[:, 0]), torch.where(shaped, size[:, 0, 0], zero)]
     return Given(
         known.float(),
         process,
@@ -148,7 +151,7 @@ def decays(known: Tensor, process: Tensor, sqrt_s: Tensor, species: Tensor, mome
             x[there] for x in (known, process, species, momenta, system)
         )
         left, particle = momenta[:, :k], momenta[:, k]
-        step = step_at(system, species, left)
+        step = step_at(system, process, species, left)
         given = before(step, known, process, species, left)
         found.append(Decays(given, coordinates(step, particle).float(), meaningful(step, k)))
         system = system - particle

@@ -1,11 +1,12 @@
 """What is the same at every energy: masses of resonances, and transverse momenta.
 
 Two particles that come from one resonance show its mass, and strings give hadrons transverse momenta of
-some 0.3 GeV whatever the energy.  Among the coordinates of the decay chain either peak moves with the energy,
-and a network would have to learn how.  Here log weights are learned instead that do not depend on it: of the
-invariant mass of each pair of species, and of each species' transverse momentum, forwards and backwards.
-They give the density of a coordinate that the network then corrects (``CubeFlow``).  Which resonances there
-are, no one tells.
+some 0.3 GeV whatever the energy, which neighbours on the string balance.  Among the coordinates of the decay
+chain either peak moves with the energy, and a network would have to learn how.  Here log weights are learned
+instead that do not depend on it: of the invariant mass of each pair of species; of each species' transverse
+momentum, forwards and backwards; and, of each pair, of the scalar product of their transverse momenta (in
+GeV^2) by their distance in rapidity.  They give the density of a coordinate that the network then corrects
+(``CubeFlow``).  Which resonances there are, no one tells.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ from torch import Tensor, nn
 
 from experiments.hadron.channels import NONE
 from experiments.hadron.species import SPECIES
-from experiments.hadron.steps import Given
+from experiments.hadron.steps import SMALL, Given
 from lblhep.nn.cube_flow import Weights
 from lblhep.physics.decay_chain import two_body_momentum
 
 NODES = 128  # of each table, denser at its beginning
 HIGHEST_MASS = 3.0  # GeV above threshold; weights are constant beyond
 HIGHEST_MOMENTUM = 2.0  # GeV, transverse
+FARTHEST = 6.0  # in rapidity
+FASTEST = 0.99999  # of the speed of light: what is along the beam has a rapidity all the same
 CELLS = 48  # of a coordinate, in which its density is constant
 
 
@@ -32,6 +35,7 @@ class Universal(nn.Module):
         super().__init__()
         self.masses = nn.Parameter(torch.zeros(len(SPECIES) ** 2 * NODES))
         self.transverse = nn.Parameter(torch.zeros(len(SPECIES) * 2 * NODES))
+        self.recoil = nn.Parameter(torch.zeros(len(SPECIES) ** 2 * NODES))
         self.register_buffer("centres", (torch.arange(CELLS) + 0.5) / CELLS)
         # Equal steps of the polar angle are not equal in its cosine, in which isotropic decays are even.
         self.register_buffer("isotropic", (torch.pi * self.centres).sin().log())
@@ -45,7 +49,11 @@ class Universal(nn.Module):
             decay = _Decay(given, before[:, 0])
             if coordinate == 1:
                 return self._of_polar(given, decay)
-            return self._of_transverse(given, decay, torch.pi * before[:, 1:2], 2 * torch.pi * self.centres)
+            polar, azimuth = torch.pi * before[:, 1:2], 2 * torch.pi * self.centres
+            weights = self._of_transverse(given, decay, polar, azimuth)
+            if given.left.shape[1]:
+                weights = weights + self._of_recoil(given, decay, polar, azimuth)
+            return weights
 
         return of
 
@@ -77,10 +85,23 @@ class Universal(nn.Module):
         table = 2 * given.leaving[:, None] + forwards
         return _looked_up(self.transverse, table, transverse / HIGHEST_MOMENTUM)
 
+    def _of_recoil(self, given: Given, decay: _Decay, polar: Tensor, azimuth: Tensor) -> Tensor:
+        """Of transverse momenta against those of particles that have left, by the distance in rapidity."""
+        along, log_size, energy = given.momenta.split([3, 1, 1], dim=2)
+        momenta = along * (log_size.exp() - SMALL)
+        size = decay.size * polar.sin()
+        own = _rapidity(decay.size * polar.cos(), (decay.leaving**2 + decay.size**2).sqrt())
+        distance = (own - _rapidity(momenta[..., 2], energy[..., 0])).abs()
+        table = _pair(given.leaving[:, None], given.left)
+        strength = _looked_up(self.recoil, table, distance / FARTHEST)
+        x, y = (strength[..., None] * momenta[..., :2]).sum(dim=1).split(1, dim=1)
+        weights = size * (azimuth.cos() * x + azimuth.sin() * y)
+        return torch.where(decay.momentum > 0, 0.0, weights)
+
     def _of_pair(self, one: Tensor, other: Tensor, excess: Tensor) -> Tensor:
         """Of pairs (N,) at masses (N, CELLS), GeV above threshold; 0 where ``one`` is ``NONE``."""
         there = (one != NONE)[:, None]
-        table = (torch.minimum(one, other) * len(SPECIES) + torch.maximum(one, other))[:, None]
+        table = _pair(one, other)[:, None]
         weights = _looked_up(self.masses, torch.where(there, table, 0), excess / HIGHEST_MASS)
         return torch.where(there, weights, 0.0)
 
@@ -116,6 +137,15 @@ class _Decay:
         forwards = across * x + self.beam * z
         inside = self.beam * x - across * z
         return (inside**2 + y**2).sqrt(), (forwards > 0).long()
+
+
+def _pair(one: Tensor, other: Tensor) -> Tensor:
+    """The number of a pair of species, in either order."""
+    return torch.minimum(one, other) * len(SPECIES) + torch.maximum(one, other)
+
+
+def _rapidity(along: Tensor, energy: Tensor) -> Tensor:
+    return torch.atanh((along / energy.clamp_min(SMALL)).clamp(-FASTEST, FASTEST))
 
 
 def _looked_up(tables: Tensor, number: Tensor, share: Tensor) -> Tensor:
