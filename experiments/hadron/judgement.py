@@ -23,12 +23,14 @@ from experiments.hadron.observables import (
     features,
     numbers_of_species,
     ranked,
+    two_body_angle,
     variables,
 )
 from experiments.hadron.species import CONSERVED, MASSES, PROTON, conserved
 
 DIRECTIONS = 50
 AUC_EVENTS = 100_000
+ENOUGH = 50  # two-body events in a sample
 TOLERANCE = 1e-6  # GeV
 
 Values = Mapping[str, Floats]
@@ -67,14 +69,19 @@ def leading_distances(made: Values, reference: Values, size: int, *, shift: int 
 def event_distances(
     made: Interactions, reference: Interactions, size: int, *, shift: int = 0
 ) -> dict[str, Floats]:
-    """The same of all variables of events with three particles or more; and, of all events, the total
-    variation of the number of particles, of the particles' species, and of channels."""
+    """The same of all variables of events with three particles or more; of all events, the total variation of
+    the number of particles, of the leading particle's species, and of channels; and, where the reference has
+    ``ENOUGH`` of them, W1 / sigma of the angle of events with two particles."""
     kinematic = leading_distances(variables(many(made)), variables(many(reference)), size, shift=shift)
     one, other = (_composition(sample) for sample in (made, reference))
-    return kinematic | _gathered(
-        {name: total_variation(one[name][a], other[name][b]) for name in one}
-        for a, b in pairs(len(made), len(reference), size, shift)
+    rows = list(pairs(len(made), len(reference), size, shift))
+    found = kinematic | _gathered(
+        {name: total_variation(one[name][a], other[name][b]) for name in one} for a, b in rows
     )
+    if (reference.states.multiplicity == 2).mean() * size >= ENOUGH:
+        angles = [wasserstein(two_body_angle(made.of(a)), two_body_angle(reference.of(b))) for a, b in rows]
+        found |= _gathered(angles)
+    return found
 
 
 def _composition(sample: Interactions) -> dict[str, NDArray[Any]]:
@@ -109,7 +116,7 @@ def summary(
             floors = {name: float(floor[name].mean()) for name in names}
             row[f"{prefix}w1{suffix}_{energy:g}"] = sum(means.values()) / sum(floors.values())
             row[f"{prefix}worst{suffix}_{energy:g}"] = max(means[name] / floors[name] for name in names)
-        for name in ("sliced", "multiplicity", "leading_species", "channel"):
+        for name in ("sliced", "multiplicity", "leading_species", "channel", "two_body"):
             # ``sliced`` is of all variables together: of five it has another floor.
             if name in distances and set(VARIABLES) <= distances.keys():
                 ratio = float(distances[name].mean() / floor[name].mean())

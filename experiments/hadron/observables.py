@@ -75,6 +75,12 @@ def leading_hadrons(sample: Interactions) -> dict[str, Floats]:
     return {name: values[name] for name in REDUCED}
 
 
+def two_body_angle(sample: Interactions) -> dict[str, Floats]:
+    """``two_body``: cos(theta*) of the first particle, a baryon, of the events with two particles."""
+    first = sample.states.momenta[sample.states.multiplicity == 2, 0, :3]
+    return {"two_body": first[:, 2] / np.linalg.norm(first, axis=1)}
+
+
 def features(sample: Interactions) -> Floats:
     """All that a classifier gets of whole events, (N, F): numbers of each species; species, momentum,
     transverse momentum, angle and relative azimuth of the leading particles, and masses of their pairs.

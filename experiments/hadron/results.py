@@ -64,12 +64,16 @@ def of_whole_events(results: Results) -> pd.DataFrame:
                 ("multiplicity", "multiplicity"),
                 ("leading_species", "leading species"),
                 ("channel", "channel"),
+                ("two_body", "two-body angle"),
                 ("auc", "AUC"),
             ):
-                values = results.values(WHOLE, f"{prefix}{name}_{energy:g}")
+                metric = f"{prefix}{name}_{energy:g}"
+                if metric not in results.rows:
+                    continue  # too few two-body events
+                values = results.values(WHOLE, metric)
                 line[title] = spread(values[:1] if prefix else values, 3 if name == "auc" else 2)
             lines.append(line)
-    return pd.DataFrame(lines)
+    return pd.DataFrame(lines).fillna("")
 
 
 def of_leading_hadrons(results: Results) -> pd.DataFrame:

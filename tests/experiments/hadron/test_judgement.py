@@ -93,6 +93,17 @@ def test_a_sample_is_a_floor_away_from_itself_and_further_when_it_is_turned(samp
     assert row["channel_3"] == 0
 
 
+def test_the_angle_of_two_body_events_is_judged_where_there_are_enough(sample):
+    """Of 700 events at 0.7 GeV, against the same thrown forwards."""
+    slow = interactions(
+        read_events(pion_proton(EventRange(0, 3000, 9), energy=0.7)), np.random.default_rng(1)
+    )
+    forwards = with_momenta(slow, np.abs(slow.states.momenta))
+    floor = event_distances(slow, slow, 700, shift=1)["two_body"].mean()
+    assert event_distances(forwards, slow, 700)["two_body"].mean() > 5 * floor
+    assert "two_body" not in event_distances(sample, sample, 200)
+
+
 def test_variables_are_what_their_names_say(sample):
     values = variables(sample)
     assert set(values) == set(VARIABLES)
