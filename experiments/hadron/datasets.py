@@ -20,6 +20,7 @@ from experiments.hadron.interactions import Interactions, interactions, near
 from experiments.hadron.observables import leading_hadrons
 from experiments.hadron.steps import Decays, Given, collision, decays
 
+VALIDATING = 10_000  # events of each window, after every epoch
 GROUP = 16  # collisions of neighbouring energies, for which channels have the same probabilities
 
 
@@ -63,7 +64,9 @@ class PionProton:
         """Each window on its own: errors of two energies must not cancel."""
         energy = self.validation.kinetic_energy
         windows = [near(energy, [centre], self.validation_half_width) for centre in self.centres]
-        parts = [self.validation.of(window) for window in windows if window.any()]
+        parts = [
+            self.validation.of(np.flatnonzero(window)[:VALIDATING]) for window in windows if window.any()
+        ]
         return DataLoader(
             [Validation(part, leading_hadrons(part)) for part in parts],
             batch_size=None,

@@ -139,9 +139,9 @@ class InteractionFlow(nn.Module):
         *,
         channel_hidden: Sequence[int] = (64,),
         embedding: int = 8,
-        history: int = 32,
-        hidden: Sequence[int] = (128, 128),
-        context: int = 64,
+        history: int = 64,
+        hidden: Sequence[int] = (256, 256),
+        context: int = 96,
         bins: int = 16,
     ) -> None:
         super().__init__()

@@ -72,7 +72,7 @@ class Adversarial(ReducedModel):
 
     def configure_optimizers(self) -> Any:
         optimizers = [
-            torch.optim.Adam(part.parameters(), lr=self.rate, betas=self.betas)
+            torch.optim.Adam(part.parameters(), lr=self.rate, betas=self.betas, fused=True)
             for part in (self.generator, self.opponent)
         ]
         cosine = torch.optim.lr_scheduler.CosineAnnealingLR

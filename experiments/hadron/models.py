@@ -48,7 +48,7 @@ class CollisionModel(LightningModule, ABC):
         return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
     def configure_optimizers(self) -> Any:
-        optimizer = torch.optim.Adam(self.parameters(), lr=self.rate)
+        optimizer = torch.optim.Adam(self.parameters(), lr=self.rate, fused=True)
         return [optimizer], [torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.trainer.max_epochs)]
 
 
