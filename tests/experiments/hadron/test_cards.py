@@ -10,7 +10,12 @@ from experiments.hadron.events import COLUMNS
 from lblhep.cards import read_card
 
 REPOSITORY = Path(__file__).parents[3]
-GENERATORS = ("pion-proton-pythia8", "pion-proton-pythia8-test", "pion-proton-urqmd")
+GENERATORS = (
+    "pion-proton-pythia8",
+    "pion-proton-pythia8-large",
+    "pion-proton-pythia8-test",
+    "pion-proton-urqmd",
+)
 
 
 @pytest.mark.parametrize("name", [*GENERATORS, "pion-proton-geant4"])
@@ -25,7 +30,7 @@ def test_no_two_samples_share_a_seed():
         for source in read_card(REPOSITORY, name).sources.produce
         for events in source.ranges()
     ]
-    assert len(seeds) == len(set(seeds)) == 30 + 3 * 40 + 4
+    assert len(seeds) == len(set(seeds)) == 30 + 60 + 3 * 40 + 4
 
 
 def test_the_test_card_has_forty_samples_of_ten_thousand_at_each_energy():
