@@ -9,13 +9,13 @@ import pyarrow as pa
 
 from experiments.hadron.generator import LARGEST_SEED, Collider
 from experiments.hadron.kinematics import PION_MASS, PROTON_MASS, centre_of_mass_energy
-from experiments.hadron.processes import PROCESSES, UNKNOWN
+from experiments.hadron.processes import STATED
 from experiments.hadron.species import PI_MINUS, PI_PLUS, PROTON
 from lblhep.cards.ranges import EventRange
 
 # What Pythia calls the classes of collisions when it is asked for a cross-section: 1 of code 151 and so on.
 CLASSES = 150
-ELASTIC, RESONANT = 2, 9
+ELASTIC, BY_RESONANCES = 2, 9
 DIGITS = 6  # of a cross-section in mb
 
 
@@ -33,10 +33,9 @@ def pion_proton_sigma(
     kinetic_energy = np.geomspace(*energy, points)[rows % points]
     sqrt_s = centre_of_mass_energy(kinetic_energy).tolist()
     colliders = {pion: Collider(pion, int(rng.integers(1, LARGEST_SEED))) for pion in (PI_PLUS, PI_MINUS)}
-    numbers = {"total": (0,), "elastic": (ELASTIC,), "resonant": (RESONANT,)} | {
+    numbers = {"total": (0,), "elastic": (ELASTIC,), "resonant": (BY_RESONANCES,)} | {
         process.name: tuple(code - CLASSES if code < 2 * CLASSES else code for code in process.codes)
-        for process in PROCESSES
-        if process.codes != (UNKNOWN,)
+        for process in STATED
     }
     columns: dict[str, list[float]] = {name: [] for name in numbers}
     inelastic = []

@@ -115,7 +115,8 @@ def channels_made(sample: Interactions, number: NDArray[np.intp]) -> ChannelsMad
     """The channels (N,) of a sample, ``GROUP`` neighbours in energy taken for collisions of the highest.
 
     The probabilities of thousands of channels are then found once for a group.  Of 100,000 collisions of a
-    pion, 16 neighbours differ by less than 0.1 % in energy.  The last of a pion fills up its last group.
+    pion, 16 neighbours differ by less than 0.1 % in energy, but for one group at each window that is left
+    out.  The last of a pion fills up its last group.
     """
     rows = []
     for pion in np.unique(sample.beam):

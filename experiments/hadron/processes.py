@@ -1,6 +1,6 @@
 """By which processes a pion and a proton react.
 
-The producers depend on this file: whatever changes here but docstrings makes the data sets anew.
+UrQMD's sample and Geant4's depend on this file: whatever changes here but docstrings makes them anew.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ PROCESSES = (
     Process("n_1720", (212114,)),
     Process("unknown", (UNKNOWN,)),
 )
+STATED = tuple(process for process in PROCESSES if process.codes != (UNKNOWN,))  # with a cross-section
 
 
 def place(codes: NDArray[Any]) -> Integers:

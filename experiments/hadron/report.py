@@ -23,8 +23,11 @@ MEANING = (
     "with three particles or more; *over the floor*, in units of what two samples of the generator differ "
     "by: 1 is perfect. *Worst*: the variable that is furthest, over its own floor (of twelve, a little above "
     "1 is perfect). Multiplicity, leading species and channel: total variation over the floor's, of all "
-    "events. AUC: boosted trees that see events of three particles or more, 0.5 is perfect; the replay is "
-    "judged with fewer events, which flatters it. Numbers of several trainings are median and range."
+    "events. Two-body angle: W1 of cos(theta*) of events with two particles, over the floor, where there are "
+    "enough. AUC: boosted trees that see events of three particles or more, 0.5 is perfect; the replay is "
+    "judged with fewer events, which flatters it. The flow of whole events knows each process's "
+    "cross-section at these energies, which replay and models of the leading hadrons do not. Numbers of "
+    "several trainings are median and range."
 )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from experiments.hadron.processes import PROCESSES, UNKNOWN
+from experiments.hadron.processes import PROCESSES, STATED
 from experiments.hadron.species import PI_PLUS
 
 CLOSED = 1e-6  # mb: a process that does not happen
@@ -27,8 +27,7 @@ class CrossSections(nn.Module):
 
     def __init__(self, data: Any) -> None:
         super().__init__()
-        stated = [process.name for process in PROCESSES if process.codes != (UNKNOWN,)]
-        table = data.table(["beam", "kinetic_energy", *stated])
+        table = data.table(["beam", "kinetic_energy", *(process.name for process in STATED)])
         rows = {name: table[name].to_numpy() for name in table.column_names}
         order = np.lexsort((rows["kinetic_energy"], rows["beam"] != PI_PLUS))
         sigma = np.stack([rows[name] if name in rows else 0 * order for name, _ in PROCESSES], axis=1)

@@ -5,8 +5,8 @@ some 0.3 GeV whatever the energy, which neighbours on the string balance.  Among
 chain either peak moves with the energy, and a network would have to learn how.  Here log weights are learned
 instead that do not depend on it: of the invariant mass of each pair of species; of each species' transverse
 momentum, forwards and backwards; and, of each pair, of the scalar product of their transverse momenta (in
-GeV^2) by their distance in rapidity.  They give the density of a coordinate that the network then corrects
-(``CubeFlow``).  Which resonances there are, no one tells.
+GeV^2, where the decaying system rests) by their distance in rapidity there.  They give the density of a
+coordinate that the network then corrects (``CubeFlow``).  Which resonances there are, no one tells.
 """
 
 from __future__ import annotations
@@ -86,7 +86,10 @@ class Universal(nn.Module):
         return _looked_up(self.transverse, table, transverse / HIGHEST_MOMENTUM)
 
     def _of_recoil(self, given: Given, decay: _Decay, polar: Tensor, azimuth: Tensor) -> Tensor:
-        """Of transverse momenta against those of particles that have left, by the distance in rapidity."""
+        """Of momenta across the beam against those of particles that have left, by the distance in rapidity.
+
+        All of it is where the system that decays is at rest, which has recoiled from those that have left.
+        """
         along, log_size, energy = given.momenta.split([3, 1, 1], dim=2)
         momenta = along * (log_size.exp() - SMALL)
         size = decay.size * polar.sin()

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from experiments.hadron.cross_sections import pion_proton_sigma
-from experiments.hadron.processes import PROCESSES, UNKNOWN
+from experiments.hadron.processes import STATED, place
 from experiments.hadron.producers import pion_proton
 from experiments.hadron.species import PI_MINUS, PI_PLUS
 from lblhep.cards import content_digest, read_card
@@ -18,8 +18,8 @@ from lblhep.cards.ranges import EventRange, range_seed
 
 REPOSITORY = Path(__file__).parents[3]
 CARD = read_card(REPOSITORY, "pion-proton-sigma")
-NAMES = [name for name, codes in PROCESSES if codes != (UNKNOWN,)]
-RESONANCES = [name for name in NAMES if name.startswith(("delta", "n_"))]
+NAMES = [process.name for process in STATED]
+RESONANCES = [process.name for process in STATED if process.is_resonant]
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +44,21 @@ def test_processes_and_elastic_collisions_add_up_to_the_total(shipped):
 
 
 def test_events_are_made_by_processes_in_the_ratio_of_cross_sections(shipped):
-    """Where hardly any leaves pi p: the share of nondiffractive collisions at 12 GeV, 4 standard deviations
-    (fixed seed)."""
-    made = pion_proton(EventRange(0, 4000, range_seed(7, 0)), energy=12.0)["process"].to_numpy()
-    at = shipped.iloc[(shipped.kinetic_energy - 12).abs().argsort()[:2]][NAMES].mean()
-    expected = at["nondiffractive"] / at.sum()
-    assert abs((made == 151).mean() - expected) < 4 * np.sqrt(expected * (1 - expected) / 4000)
+    """At 12 GeV, where hardly any process leaves pi p; 4 standard deviations (fixed seed)."""
+    made = place(pion_proton(EventRange(0, 4000, range_seed(7, 0)), energy=12.0)["process"].to_numpy())
+    at = shipped.iloc[(shipped.kinetic_energy - 12).abs().argsort()[:2]][NAMES].mean().to_numpy()
+    share, expected = np.bincount(made, minlength=len(NAMES)) / 4000, at / at.sum()
+    assert (expected[:4] > 0.005).all()
+    assert (abs(share - expected) <= 4 * np.sqrt(expected * (1 - expected) / 4000)).all()
+
+
+def test_no_event_is_made_by_a_process_that_has_no_cross_section(shipped):
+    """Of either pion from 0.9 to 1.1 GeV, where most are resonances, of the right charge."""
+    table = pion_proton(EventRange(0, 2000, range_seed(7, 1)), energy=[0.9, 1.1]).to_pandas()
+    for pion, rows in table.groupby("beam"):
+        possible = shipped[(shipped.beam == pion) & shipped.kinetic_energy.between(0.88, 1.12)][NAMES].max()
+        assert (possible.to_numpy()[np.unique(place(rows.process.to_numpy()))] > 0).all()
+        assert len(np.unique(rows.process)) > 5
 
 
 def test_inelastic_is_the_rest_where_no_resonance_is_left(shipped):

@@ -1,4 +1,4 @@
-"""Cross-sections between the card's points, and what a channel's probability makes of them."""
+"""Cross-sections at the card's points and between them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.hadron.channels import Channels
-from experiments.hadron.flow import ChannelModel
 from experiments.hadron.processes import PROCESSES, place
 from experiments.hadron.sigma import CLOSED
-from experiments.hadron.species import index
 from lblhep.cards import open_sample
 from tests.experiments.hadron.conftest import REPOSITORY
 
@@ -41,17 +38,3 @@ def test_a_code_of_no_process_is_named():
     with pytest.raises(ValueError, match="no such process: 4, 5"):
         place(np.array([151, 4, 5]))
     assert PROCESSES[place(np.array([202118]))[0]].name == "delta_1950"
-
-
-def test_channels_of_equal_branching_ratios_share_as_cross_sections_do(cross_sections):
-    """One channel by way of Delta(1232), one by Delta(1950), a network that says nothing."""
-    species = np.tile(index(np.array([2212, 211, 111])), (2, 1))
-    processes = place(np.array([2224, 202228]))
-    channels = Channels(processes, species, np.full(2, 1.2), np.full(2, 211))
-    model = ChannelModel(channels, (4,), cross_sections)
-    for parameter in model.network.parameters():
-        torch.nn.init.zeros_(parameter)
-    energy = torch.tensor([1.2], dtype=torch.float64)
-    share = model(energy, PION)[0].exp().detach().numpy()
-    sigma = cross_sections(energy, PION)[0, processes].exp().numpy()
-    np.testing.assert_allclose(share, sigma / sigma.sum(), rtol=1e-5)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from experiments.hadron.channels import FinalStates, find_channels
 from experiments.hadron.events import read_events
@@ -15,8 +17,9 @@ from experiments.hadron.judgement import many, violations
 from experiments.hadron.models import CollisionModel, WholeEventFlow
 from experiments.hadron.observables import leading_hadrons
 from experiments.hadron.producers import pion_proton
-from experiments.hadron.tasks import Floor, Judge, Replay
+from experiments.hadron.tasks import Fit, Floor, Judge, Replay
 from lblhep.cards.ranges import EventRange
+from lblhep.tasks import FitLightning
 
 ENERGY, SIZE = 0.7, 500
 
@@ -94,6 +97,23 @@ def test_the_generator_is_at_the_floor_in_whole_events_and_in_the_reduced_form(t
     reduced = judge(bench, None, floor, replayed, {}, {"model": Leading(), "metrics": {}})
     assert reduced["w1_reduced_0.7"] == pytest.approx(1, abs=0.4)
     assert "w1_0.7" not in reduced
+
+
+def test_a_fit_offers_the_cross_sections_that_it_names(bench, monkeypatch):
+    """To a model that asks for them by that name: the harness drops what nobody asks for."""
+    offered = {}
+
+    def fit(self, trial, bench, rng, **given):
+        offered.update(given)
+        return torch.nn.Linear(1, 1), {}
+
+    monkeypatch.setattr(FitLightning, "fit", fit)
+    bench.sets["sigma"] = table = object()
+    for name, expected in (("sigma", {"cross_sections": table}), (None, {})):
+        offered.clear()
+        Fit(model="whole", dataset="whole", cross_sections=name, max_epochs=1)(bench, None, None)
+        assert offered == expected
+    assert "cross_sections" in inspect.signature(WholeEventFlow).parameters
 
 
 def test_an_energy_that_was_trained_on_tests_nothing(tests, bench):

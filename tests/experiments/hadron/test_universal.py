@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.hadron.channels import find_channels
+from experiments.hadron.channels import Channels, find_channels
 from experiments.hadron.events import read_events
 from experiments.hadron.flow import InteractionFlow
 from experiments.hadron.interactions import Interactions, interactions
+from experiments.hadron.kinematics import centre_of_mass_energy
 from experiments.hadron.processes import place as place_of
 from experiments.hadron.producers import pion_proton
 from experiments.hadron.species import CODES, SPECIES
@@ -80,6 +81,25 @@ def test_a_negative_weight_of_recoil_balances_transverse_momenta(flow):
         means.append(float(cosine.mean()))
     error = 4 * np.sqrt(0.5 / 4000)
     assert means[0] > means[1] + error > means[2] + 2 * error
+
+
+def test_the_first_particle_is_the_axis_in_resonances_at_any_energy_and_in_strings_of_low_energy():
+    """Resonances end above sqrt(s) = 3.2 GeV, where strings have the beam for axis."""
+    species = torch.tensor([[place(2212), place(211), place(211), place(-211)]])
+    for energy, code, expected in ((5.5, 202228, True), (5.5, 151, False), (4.0, 151, True)):
+        process = torch.tensor(place_of(np.array([code])))
+        sqrt_s = centre_of_mass_energy(torch.tensor([energy]).double())
+        even = torch.full((1, 9), 0.4, dtype=torch.float64)
+        known = collision(torch.tensor([energy]).double(), torch.tensor([211]))
+        flow = InteractionFlow(one_channel(species, process), None, hidden=(8,), context=4, history=4)
+        with torch.no_grad():
+            momenta = flow.momenta(known, sqrt_s, process, species, even)
+        for k, decay in enumerate(decays(known, process, sqrt_s, species, momenta)):
+            assert bool(decay.given.kinematics[0, 4] > 0) == (expected and k > 0)
+
+
+def one_channel(species: torch.Tensor, process: torch.Tensor) -> Channels:
+    return find_channels(process.numpy(), species.numpy())[0]
 
 
 def test_the_kinematics_of_a_decay_are_those_of_the_event(sample):

@@ -1,0 +1,65 @@
+"""What a collision leads to: processes by their cross-sections, and channels by branching ratios."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from experiments.hadron.channels import NONE, Channels
+from experiments.hadron.kinematics import centre_of_mass_energy
+from experiments.hadron.processes import PROCESSES, UNKNOWN, place
+from experiments.hadron.sigma import CrossSections
+from experiments.hadron.steps import COLLISION, collision
+from lblhep.nn.perceptron import perceptron
+
+
+class ChannelModel(nn.Module):
+    """The probability of each of C channels, given energy and charge of the pion.
+
+    A process has its cross-section, which is known at every energy, and leaves a channel by a branching
+    ratio, which is learned: non-relativistic phase space, (1 - M / sqrt(s))^((3 n - 5) / 2) for n particles
+    of mass M in all, times a network's answer.  The branching ratios of a process and the share in which pion
+    and proton stay what they were, which is no event of the samples, add up to 1.  Without
+    ``cross_sections`` the network has to learn the processes' shares too.  Raises ValueError if there are
+    channels of an unknown process beside cross-sections.
+    """
+
+    def __init__(
+        self, channels: Channels, hidden: Sequence[int], cross_sections: CrossSections | None
+    ) -> None:
+        super().__init__()
+        if cross_sections is not None and (channels.process == place(np.array(UNKNOWN))).any():
+            raise ValueError("events that do not state their process have no cross-section: give none")
+        self.network = perceptron([COLLISION, *hidden, len(channels) + len(PROCESSES)])
+        nn.init.zeros_(self.network[-1].weight)
+        self.cross_sections = cross_sections
+        self.register_buffer("mass", torch.tensor(channels.mass))
+        self.register_buffer("beam", torch.tensor(channels.beam))
+        self.register_buffer("process", torch.tensor(channels.process))
+        self.register_buffer("power", torch.tensor((3 * (channels.species != NONE).sum(axis=1) - 5) / 2))
+
+    def forward(self, kinetic_energy: Tensor, beam: Tensor) -> Tensor:
+        """Log probabilities (N, C): -inf where charge or energy forbid a channel."""
+        sqrt_s = centre_of_mass_energy(kinetic_energy)[:, None]
+        is_open = (self.beam == beam[:, None]) & (self.mass < sqrt_s)
+        phase_space = self.power * (1 - self.mass / sqrt_s).clamp_min(1e-9).log()
+        answers = self.network(collision(kinetic_energy, beam).float())
+        weight, elastic = answers.split([len(self.mass), len(PROCESSES)], dim=1)
+        weight = (weight + phase_space.float()).masked_fill(~is_open, -torch.inf)
+        if self.cross_sections is not None:
+            largest = torch.maximum(weight.amax(dim=1), elastic.amax(dim=1)).detach()[:, None]
+            ways = (elastic - largest).exp().index_add(1, self.process, (weight - largest).exp())
+            share = self.cross_sections(kinetic_energy, beam).float() - largest - ways.clamp_min(1e-30).log()
+            weight = weight + share[:, self.process]
+        return weight.log_softmax(dim=1)
+
+    def cumulative(self, kinetic_energy: Tensor, beam: Tensor) -> Tensor:
+        """The probability (N, C) of each channel and all before it, in float64: there are thousands."""
+        return self(kinetic_energy, beam).double().exp().cumsum(dim=1)
+
+    def steepness(self) -> Tensor:
+        """How strongly branching ratios may depend on the energy: the last layer's weights, squared."""
+        return self.network[-1].weight.square().sum()
