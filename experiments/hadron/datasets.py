@@ -54,11 +54,18 @@ class PionProton:
         validating = near(every.kinetic_energy, validation, validation_half_width)
         if (test & validating).any():
             raise ValueError(
-                "a validation window overlaps one that is held out: move it, or make it narrower"
+                f"a validation window ({validation} GeV, {validation_half_width} in ln T) overlaps one that "
+                f"is held out ({held_out} GeV, {half_width}): move it, or make it narrower"
             )
         self.training, self.validation = every.of(~test & ~validating), every.of(validating)
         self.centres, self.validation_half_width = list(validation), validation_half_width
         self.half_width, self.batch_size = half_width, batch_size
+
+    def refuse(self, energies: Sequence[float], name: str) -> None:
+        """Raises ValueError if this data set, ``name``, trains within ``half_width`` of an energy."""
+        for energy in energies:
+            if near(self.training.kinetic_energy, [energy], self.half_width).any():
+                raise ValueError(f"{energy:g} GeV is tested, but not held_out from the data set {name}")
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Each window on its own: errors of two energies must not cancel."""

@@ -5,8 +5,9 @@
     pdg, momenta = model(kinetic_energy, beam, torch.rand(n, model.numbers, dtype=torch.float64))
 
 ``pdg`` (N, n) is int64 and 0 beyond the last particle, ``momenta`` (N, n, 4) are (px, py, pz, E) in the
-laboratory, GeV, float64.  The second form is a function: the same numbers give the same events, and momenta
-have gradients with respect to the kinetic energy.
+laboratory, GeV, float64.  The second form is a function of ``kinetic_energy`` (N,), float64, and ``beam``
+(N,), int64: the same numbers give the same events, and momenta have gradients with respect to the energy.
+Either raises torch.jit.Error for energies outside ``LOWEST`` to ``HIGHEST`` and beams that are no pions.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from experiments.hadron.kinematics import PION_MASS, PROTON_MASS, beam_momentum
 from experiments.hadron.species import CODES, PI_PLUS
 from lblhep.physics.decay_chain import to_rest_frame
 
-HIGHEST = 26.0  # GeV, at which the longest channel is looked for
+LOWEST, HIGHEST = 0.35, 26.0  # GeV, as in the training sample
 SAME = 1e-5  # GeV, in 99 of 100 events: float32 is rounded otherwise in a trace, and steep densities amplify
 
 
@@ -54,8 +55,13 @@ class Sampler(nn.Module):
     def __init__(self, events: nn.Module, numbers: int) -> None:
         super().__init__()
         self.events, self.numbers = events, numbers
+        self.lowest, self.highest, self.pion = LOWEST, HIGHEST, PI_PLUS  # TorchScript knows no globals
 
     def forward(self, kinetic_energy: Tensor, beam: Tensor, even: Tensor) -> tuple[Tensor, Tensor]:
+        if not bool(((kinetic_energy >= self.lowest) & (kinetic_energy <= self.highest)).all()):
+            raise ValueError("kinetic energies must be between 0.35 and 26 GeV")
+        if not bool((beam.abs() == self.pion).all()):
+            raise ValueError("beams must be 211 or -211, the PDG codes of charged pions")
         pdg, momenta = self.events(kinetic_energy, beam, even)
         return pdg, momenta
 
@@ -64,7 +70,8 @@ class Sampler(nn.Module):
         """``n`` events at one energy; seeded by torch.manual_seed."""
         even = torch.rand(n, self.numbers, dtype=torch.float64)
         energy = torch.full([n], kinetic_energy, dtype=torch.float64)
-        return self.forward(energy, torch.full([n], beam, dtype=torch.int64), even)
+        with torch.no_grad():
+            return self.forward(energy, torch.full([n], beam, dtype=torch.int64), even)
 
 
 def exported(flow: InteractionFlow) -> bytes:

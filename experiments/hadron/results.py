@@ -83,7 +83,7 @@ def of_leading_hadrons(results: Results) -> pd.DataFrame:
         line = {"model": NAMES.get(model, model), "trainings": len(results.values(model, "parameters"))}
         for energy in results.energies:
             line[f"W1 / floor, {energy:g} GeV"] = spread(results.values(model, f"w1_reduced_{energy:g}"))
-        line["parameters"] = int(results.values(model, "parameters")[0])
+        line["parameters"] = f"{results.values(model, 'parameters')[0]:,.0f}"
         line["CPU s"] = f"{np.median(results.values(model, 'cpu_seconds')):.0f}"
         lines.append(line)
     replay = {f"W1 / floor, {e:g} GeV": f"{_replay(results, e):.2f}" for e in results.energies}
@@ -135,6 +135,7 @@ def speed(results: Results) -> pd.DataFrame:
     for generator in ("pythia", "urqmd"):
         names = {f"{e:g} GeV": f"{generator}_{e:g}_per_cpu_second" for e in results.energies}
         rates = {e: results.rows[n].median() for e, n in names.items() if n in results.rows}
-        if rates:
-            lines.append({"events of": generator, **{e: f"{rate:,.0f}" for e, rate in rates.items()}})
+        timed = {e: f"{rate:,.0f}" for e, rate in rates.items() if np.isfinite(rate)}
+        if timed:
+            lines.append({"events of": generator, **timed})
     return pd.DataFrame(lines).astype(object).fillna("")

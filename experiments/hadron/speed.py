@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
 from collections.abc import Callable, Mapping
 
@@ -14,11 +15,13 @@ from lblhep.tasks import Bench
 from lblhep.trials import Trial
 
 URQMD_FROM = 1.52  # GeV
+SHORTEST = 0.1  # s, ten ticks of the clock
 
 
 class TimeGenerators:
     """The stage: ``pythia`` and ``urqmd`` events at each test energy, without what it takes to start, with
-    what it takes to read them out, and with the elastic collisions that are passed over.
+    what it takes to read them out, and with the elastic collisions that are passed over; NaN where they were
+    too few to be timed.
 
     Rates by ``<generator>_<energy in GeV>``; of UrQMD only where it is installed and has the energy.
     """
@@ -43,7 +46,8 @@ def _rate(produce: Callable[..., pa.Table], n: int, energy: float) -> float:
 
     few = max(n // 5, 1)
     started = seconds(few)  # with what it takes to start, which is not charged
-    return (n - few) / max(seconds(n) - started, 1e-9)
+    spent = seconds(n) - started
+    return (n - few) / spent if spent > SHORTEST else math.nan
 
 
 def _cpu_seconds() -> float:

@@ -13,7 +13,7 @@ from experiments.hadron.datasets import HeldOut, WholeEvents
 from experiments.hadron.events import Floats
 from experiments.hadron.export import exported
 from experiments.hadron.histograms import histograms
-from experiments.hadron.interactions import Interactions, near
+from experiments.hadron.interactions import Interactions
 from experiments.hadron.judgement import (
     auc,
     event_distances,
@@ -68,10 +68,9 @@ class Replay:
     def __call__(self, bench: Bench, trial: Trial) -> Mapping[float, Replayed]:
         tests: HeldOut = bench.dataset(trial, "tests")
         whole: WholeEvents = bench.dataset(trial, "whole")
+        whole.refuse(tests.energies, "whole")
         training, found = whole.training, {}
         for energy in tests.energies:
-            if near(training.kinetic_energy, [energy], whole.half_width).any():
-                raise ValueError(f"{energy} GeV is tested, but held_out does not keep it from training")
             replayed, sample = replay(training, energy, self.events), tests.at(energy)
             distances = event_distances(replayed, sample, self.size) | {
                 "auc": np.array([auc(replayed, sample)])
@@ -98,7 +97,7 @@ class Fit:
         patience: int | None = None,
         init: int = 0,
     ) -> None:
-        self.cross_sections = cross_sections
+        self.dataset, self.cross_sections = dataset, cross_sections
         self.task = FitLightning(
             model=model,
             dataset=dataset,
@@ -110,6 +109,7 @@ class Fit:
     def __call__(self, bench: Bench, trial: Trial, rng: np.random.Generator) -> dict[str, Any]:
         """The weights of the best epoch, and what is known of the training."""
         begin = time.process_time()
+        bench.dataset(trial, self.dataset).refuse(bench.dataset(trial, "tests").energies, self.dataset)
         given = {}
         if self.cross_sections:
             given["cross_sections"] = bench.dataset(trial, self.cross_sections)

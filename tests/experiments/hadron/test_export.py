@@ -55,6 +55,14 @@ def test_it_draws_any_number_of_events_itself(read, n):
     assert again.shape == pdg.shape
 
 
+def test_what_it_was_not_trained_for_is_refused(read):
+    with pytest.raises(torch.jit.Error, match="kinetic energies must be between"):
+        read.sample(30.0, 5)
+    with pytest.raises(torch.jit.Error, match="211 or -211"):
+        read.sample(3.0, 5, 321)
+    assert not read.sample(3.0, 5)[1].requires_grad
+
+
 def test_momenta_have_gradients_with_respect_to_the_energy(flow, even_numbers):
     """Against differences, where the channel stays the same and the spline is smooth."""
     events, n, step = LaboratoryEvents(flow), 200, 1e-4

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from experiments.hadron.channels import FinalStates, find_channels
+from experiments.hadron.datasets import PionProton
 from experiments.hadron.events import read_events
 from experiments.hadron.interactions import Interactions, interactions
 from experiments.hadron.judgement import many, violations
@@ -29,11 +30,18 @@ def generated(events: int, seed: int, energy=ENERGY) -> Interactions:
     return interactions(sample, np.random.default_rng(seed))
 
 
+class Training(PionProton):
+    """Of events that are given."""
+
+    def __init__(self, training: Interactions) -> None:
+        self.training, self.half_width = training, 0.35
+
+
 class Bench:
     def __init__(self, tests: Interactions, training: Interactions) -> None:
         self.sets = {
             "tests": SimpleNamespace(energies=[ENERGY], at=lambda energy: tests),
-            "whole": SimpleNamespace(training=training, half_width=0.35),
+            "whole": Training(training),
         }
         self.saved: dict[str, dict] = {}
 
@@ -117,9 +125,12 @@ def test_a_fit_offers_the_cross_sections_that_it_names(bench, monkeypatch):
 
 
 def test_an_energy_that_was_trained_on_tests_nothing(tests, bench):
-    bench.sets["whole"].training = generated(200, 9, energy=[0.5, 1.0])
-    with pytest.raises(ValueError, match="does not keep it from training"):
+    """Neither the replay nor a model of any data set."""
+    bench.sets["other"] = bench.sets["whole"] = Training(generated(200, 9, energy=[0.5, 1.0]))
+    with pytest.raises(ValueError, match="GeV is tested, but not held_out from the data set whole"):
         Replay(events=50, size=20)(bench, None)
+    with pytest.raises(ValueError, match="not held_out from the data set other"):
+        Fit(model="flow", dataset="other", max_epochs=1)(bench, None, None)
 
 
 def test_momenta_that_are_no_numbers_break_the_law(tests):
