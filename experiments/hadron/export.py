@@ -25,7 +25,7 @@ from experiments.hadron.species import CODES, PI_PLUS
 from lblhep.physics.decay_chain import to_rest_frame
 
 LOWEST, HIGHEST = 0.35, 26.0  # GeV, as in the training sample
-SAME = 1e-5  # GeV, in 99 of 100 events: float32 is rounded otherwise in a trace, and steep densities amplify
+SAME = 1e-4  # GeV, in 99 of 100 events: float32 is rounded otherwise in a trace, and steep densities amplify
 
 
 class LaboratoryEvents(nn.Module):
