@@ -97,7 +97,7 @@ class Fit:
         patience: int | None = None,
         init: int = 0,
     ) -> None:
-        self.dataset, self.cross_sections = dataset, cross_sections
+        self.cross_sections = cross_sections
         self.task = FitLightning(
             model=model,
             dataset=dataset,
@@ -109,7 +109,8 @@ class Fit:
     def __call__(self, bench: Bench, trial: Trial, rng: np.random.Generator) -> dict[str, Any]:
         """The weights of the best epoch, and what is known of the training."""
         begin = time.process_time()
-        bench.dataset(trial, self.dataset).refuse(bench.dataset(trial, "tests").energies, self.dataset)
+        name = self.task.dataset
+        bench.dataset(trial, name).refuse(bench.dataset(trial, "tests").energies, name)
         given = {}
         if self.cross_sections:
             given["cross_sections"] = bench.dataset(trial, self.cross_sections)

@@ -59,7 +59,7 @@ def random_flow(processes, states, cross_sections) -> Callable[[float], Interact
             torch.nn.init.normal_(network[-1].weight, std=0.3)
         torch.nn.init.normal_(flow.decay.universal.masses, std=std)
         torch.nn.init.normal_(flow.decay.universal.transverse, std=std)
-        torch.nn.init.normal_(flow.decay.universal.recoil, std=std / 4)
+        torch.nn.init.normal_(flow.decay.universal.recoil, std=std)
         return flow
 
     return made
