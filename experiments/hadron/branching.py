@@ -12,6 +12,7 @@ from experiments.hadron.channels import NONE, Channels
 from experiments.hadron.kinematics import centre_of_mass_energy
 from experiments.hadron.processes import PROCESSES, UNKNOWN, place
 from experiments.hadron.sigma import CrossSections
+from experiments.hadron.species import PI_PLUS
 from experiments.hadron.steps import COLLISION, collision
 from lblhep.nn.perceptron import perceptron
 
@@ -39,16 +40,17 @@ class ChannelModel(nn.Module):
         self.register_buffer("mass", torch.tensor(channels.mass))
         self.register_buffer("beam", torch.tensor(channels.beam))
         self.register_buffer("process", torch.tensor(channels.process))
-        self.register_buffer("power", torch.tensor((3 * (channels.species != NONE).sum(axis=1) - 5) / 2))
+        number = (channels.species != NONE).sum(axis=1)
+        self.register_buffer("power", torch.tensor((3 * number - 5) / 2, dtype=torch.float32))
 
     def forward(self, kinetic_energy: Tensor, beam: Tensor) -> Tensor:
         """Log probabilities (N, C): -inf where charge or energy forbid a channel."""
         sqrt_s = centre_of_mass_energy(kinetic_energy)[:, None]
         is_open = (self.beam == beam[:, None]) & (self.mass < sqrt_s)
-        phase_space = self.power * (1 - self.mass / sqrt_s).clamp_min(1e-9).log()
+        phase_space = self.power * (1 - self.mass / sqrt_s).float().clamp_min(1e-9).log()
         answers = self.network(collision(kinetic_energy, beam).float())
         weight, elastic = answers.split([len(self.mass), len(PROCESSES)], dim=1)
-        weight = (weight + phase_space.float()).masked_fill(~is_open, -torch.inf)
+        weight = (weight + phase_space).masked_fill(~is_open, -torch.inf)
         if self.cross_sections is not None:
             largest = torch.maximum(weight.amax(dim=1), elastic.amax(dim=1)).detach()[:, None]
             ways = (elastic - largest).exp().index_add(1, self.process, (weight - largest).exp())
@@ -57,8 +59,19 @@ class ChannelModel(nn.Module):
         return weight.log_softmax(dim=1)
 
     def cumulative(self, kinetic_energy: Tensor, beam: Tensor) -> Tensor:
-        """The probability (N, C) of each channel and all before it, in float64: there are thousands."""
-        return self(kinetic_energy, beam).double().exp().cumsum(dim=1)
+        """The probability (N, C) of each channel and all before it, up to 1; float64: there are thousands."""
+        reached = self(kinetic_energy, beam).exp().cumsum(dim=1, dtype=torch.float64)
+        return reached / reached[:, -1:]
+
+    def draw(self, kinetic_energy: Tensor, beam: Tensor, even: Tensor) -> Tensor:
+        """Channels (N,) of collisions, by their probabilities: functions of even numbers (N,) in [0, 1)."""
+        # Probabilities are found once for each energy of either pion, and one search serves all collisions.
+        signed, row = (kinetic_energy.detach() * torch.sign(beam)).unique(return_inverse=True)
+        reached = self.cumulative(signed.abs(), PI_PLUS * torch.sign(signed).long())
+        ends = torch.arange(signed.shape[0], device=row.device)[:, None] + reached
+        # Above 0, so that what is reached first has a probability, by more than the sum rounds.
+        found = torch.searchsorted(ends.flatten(), row + (1 - even).clamp_min(1e-9))
+        return found - row * reached.shape[1]
 
     def steepness(self) -> Tensor:
         """How strongly branching ratios may depend on the energy: the last layer's weights, squared."""

@@ -102,7 +102,7 @@ def _longest(flow: InteractionFlow) -> tuple[Tensor, Tensor, Tensor]:
     reached = flow.channel.cumulative(energy, beam)[0]
     even = torch.full((1, flow.numbers), 0.5, dtype=torch.float64)
     below = reached[channel - 1] if channel else torch.zeros(())
-    even[0, 0] = 1 - (below + reached[channel]) / 2 / reached[-1]
+    even[0, 0] = 1 - (below + reached[channel]) / 2
     return energy, beam, even
 
 

@@ -119,9 +119,7 @@ class InteractionFlow(nn.Module):
         and ``even`` (N, numbers), even random numbers in [0, 1), float64.  Momenta have gradients with
         respect to the energy.
         """
-        reached = self.channel.cumulative(kinetic_energy, beam)
-        # 1 - even is above 0, so that what is reached first has a probability.
-        chosen = torch.searchsorted(reached, (1 - even[:, :1]) * reached[:, -1:])[:, 0]
+        chosen = self.channel.draw(kinetic_energy, beam, even[:, 0])
         known, energy = collision(kinetic_energy, beam), centre_of_mass_energy(kinetic_energy)
         process, species = self.channel.process[chosen], self.species[chosen]
         return process, species, self.momenta(known, energy, process, species, even[:, 1:])

@@ -100,15 +100,13 @@ def _gathered(rows: Iterable[Mapping[str, float]]) -> dict[str, Floats]:
 
 
 def summary(
-    energy: float,
-    found: Mapping[str, Floats],
-    floor: Mapping[str, Floats],
-    replayed: Mapping[str, Floats],
+    energy: float, found: Mapping[str, Mapping[str, Floats]], floor: Mapping[str, Floats]
 ) -> dict[str, float]:
-    """One number for each question, named after the energy in GeV: ``w1`` is the mean over variables of W1 in
-    units of the floor's mean, ``worst`` that of the worst variable in units of its own floor."""
+    """One number for each question, named after the energy in GeV, with the prefixes of ``found``: ``w1`` is
+    the mean over variables of W1 in units of the floor's mean, ``worst`` that of the worst variable in units
+    of its own floor."""
     row: dict[str, float] = {}
-    for prefix, distances in (("", found), ("replay_", replayed)):
+    for prefix, distances in found.items():
         for suffix, names in (("", VARIABLES), ("_reduced", REDUCED)):
             if not set(names) <= distances.keys():
                 continue

@@ -1,26 +1,39 @@
-"""The baseline that needs no model: training events of nearly the same energy, their momenta rescaled."""
+"""The baseline that needs no model: training events of nearly the same energy, their momenta rescaled.
+
+It may know cross-sections as the flow does: then each process gives its share of the events.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 
 import numpy as np
+import torch
 
 from experiments.hadron.channels import NONE
 from experiments.hadron.events import Floats
 from experiments.hadron.interactions import Interactions
 from experiments.hadron.kinematics import centre_of_mass_energy
+from experiments.hadron.processes import PROCESSES
+from experiments.hadron.sigma import CrossSections
 from experiments.hadron.species import MASSES, PI_MINUS, PI_PLUS
 
+NEIGHBOURHOOD = 0.6  # in ln T, in which a process's inelastic share is taken for constant
+ROUNDS = 200  # of their estimate; the windows of recipes/hadron.yaml take up to 30
 NEWTON_STEPS = 50
 PRECISION = 1e-13  # relative, of the energy
 
 
-def replay(training: Interactions, kinetic_energy: float, n: int) -> Interactions:
+def replay(
+    training: Interactions, kinetic_energy: float, n: int, cross_sections: CrossSections | None = None
+) -> Interactions:
     """The ``n`` events nearest in ln T to ``kinetic_energy`` (GeV), half of each pion, at that energy.
 
-    Events whose masses exceed the new energy are passed over.  Raises ValueError if there are too few.
+    With ``cross_sections``, the nearest of each process, as many as ``process_shares`` says; where there are
+    not enough, all of them and some again.  Events whose masses exceed the new energy are passed over.
+    Raises ValueError if there are too few, or none of a process.
     """
+    random = np.random.default_rng(0)
     sqrt_s = float(centre_of_mass_energy(np.array(kinetic_energy)))
     mass = np.where(training.states.species == NONE, 0.0, MASSES[training.states.species])
     possible = mass.sum(axis=1) < sqrt_s
@@ -28,11 +41,21 @@ def replay(training: Interactions, kinetic_energy: float, n: int) -> Interaction
     chosen = []
     for pion, number in ((PI_PLUS, (n + 1) // 2), (PI_MINUS, n // 2)):
         candidates = np.flatnonzero(possible & (training.beam == pion))
+        candidates = candidates[np.argsort(distance[candidates], kind="stable")]
         if len(candidates) < number:
             raise ValueError(f"{number} events of pion {pion} to replay, but there are {len(candidates)}")
-        chosen.append(candidates[np.argsort(distance[candidates], kind="stable")[:number]])
+        if cross_sections is None:
+            chosen.append(candidates[:number])
+            continue
+        near = training.of(candidates[distance[candidates] < NEIGHBOURHOOD])
+        shares = process_shares(near, kinetic_energy, cross_sections)
+        for process, wanted in enumerate(random.multinomial(number, shares)):
+            of_process = candidates[training.process[candidates] == process]
+            if wanted and not len(of_process):
+                raise ValueError(f"no event of pion {pion} and {PROCESSES[process].name} to replay")
+            chosen.append(np.resize(of_process, wanted))
     # In random order: any part of the replay has both pions, near and far.
-    rows = np.random.default_rng(0).permutation(np.concatenate(chosen))
+    rows = random.permutation(np.concatenate(chosen))
     old = training.of(rows)
     momenta = rescaled(old.states.momenta, mass[rows], np.full(len(rows), sqrt_s))
     return dataclasses.replace(
@@ -40,6 +63,29 @@ def replay(training: Interactions, kinetic_energy: float, n: int) -> Interaction
         kinetic_energy=np.full(len(rows), float(kinetic_energy)),
         states=dataclasses.replace(old.states, momenta=momenta),
     )
+
+
+def process_shares(sample: Interactions, kinetic_energy: float, cross_sections: CrossSections) -> Floats:
+    """How the inelastic collisions of the sample's pion at an energy (GeV) divide into ``PROCESSES``.
+
+    Each process's cross-section there times its inelastic share, which the sample, of one pion and all its
+    processes, tells up to a common factor: with the share b_p of process p its events are expected to be the
+    sum over all events of b_p sigma_p(T) / sum_q b_q sigma_q(T).  Solved by iteration.
+    """
+
+    def sigma(energies: Floats) -> Floats:
+        beam = torch.full((len(energies),), int(sample.beam[0]))
+        return np.asarray(cross_sections(torch.tensor(energies), beam).exp())
+
+    found = np.bincount(sample.process, minlength=len(PROCESSES))
+    at_events, inelastic = sigma(sample.kinetic_energy), np.ones(len(PROCESSES))
+    for _ in range(ROUNDS):
+        before = inelastic
+        inelastic = found / (at_events / (at_events @ before)[:, None]).sum(axis=0)
+        if np.allclose(before, inelastic, rtol=1e-4, atol=0):
+            break
+    there = sigma(np.array([kinetic_energy]))[0] * inelastic
+    return np.asarray(there / there.sum())
 
 
 def rescaled(momenta: Floats, mass: Floats, sqrt_s: Floats) -> Floats:

@@ -26,8 +26,9 @@ MEANING = (
     "events. Two-body angle: W1 of cos(theta*) of events with two particles, over the floor, where there are "
     "enough. AUC: boosted trees that see events of three particles or more, 0.5 is perfect; the replay is "
     "judged with fewer events, which flatters it. The flow of whole events knows each process's "
-    "cross-section at these energies, which replay and models of the leading hadrons do not. Numbers of "
-    "several trainings are median and range."
+    "cross-section at these energies, which models of the leading hadrons and the replay do not; the *replay "
+    "by process* takes as many events of each process as they say. Numbers of several trainings are median "
+    "and range."
 )
 
 

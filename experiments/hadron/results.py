@@ -12,6 +12,7 @@ from experiments.hadron.observables import REDUCED
 from lblhep.report import Launched
 
 WHOLE = "whole"  # the model of whole events, by its name in the recipe
+REPLAYS = {"replay": "replay_", "replay by process": "by_process_"}  # and their columns' prefixes
 NAMES = {WHOLE: "flow, whole events", "flow": "flow", "wgan": "WGAN-GP", "gan": "GAN"}
 
 
@@ -52,10 +53,10 @@ def spread(values: Floats, digits: int = 2) -> str:
 
 
 def of_whole_events(results: Results) -> pd.DataFrame:
-    """Whole events: the flow and the replay at each energy."""
+    """Whole events: the flow and the replays at each energy."""
     lines = []
     for energy in results.energies:
-        for label, prefix in ((NAMES[WHOLE], ""), ("replay", "replay_")):
+        for label, prefix in ((NAMES[WHOLE], ""), *REPLAYS.items()):
             line = {"T [GeV]": f"{energy:g}", "events of": label}
             for name, title in (
                 ("w1", "W1 / floor"),

@@ -60,18 +60,22 @@ class Floor:
 
 
 class Replay:
-    """The stage: the replay of the ``events`` nearest in energy, at each test energy, as ``Replayed``."""
+    """The stage: the replay of the ``events`` nearest in energy, at each test energy, as ``Replayed``; with
+    the name of a data set of ``cross_sections``, process by process."""
 
-    def __init__(self, *, events: int = 20_000, size: int = 10_000) -> None:
-        self.events, self.size = events, size
+    def __init__(
+        self, *, events: int = 20_000, size: int = 10_000, cross_sections: str | None = None
+    ) -> None:
+        self.events, self.size, self.cross_sections = events, size, cross_sections
 
     def __call__(self, bench: Bench, trial: Trial) -> Mapping[float, Replayed]:
         tests: HeldOut = bench.dataset(trial, "tests")
         whole: WholeEvents = bench.dataset(trial, "whole")
         whole.refuse(tests.energies, "whole")
-        training, found = whole.training, {}
+        known = bench.dataset(trial, self.cross_sections) if self.cross_sections else None
+        found = {}
         for energy in tests.energies:
-            replayed, sample = replay(training, energy, self.events), tests.at(energy)
+            replayed, sample = replay(whole.training, energy, self.events, known), tests.at(energy)
             distances = event_distances(replayed, sample, self.size) | {
                 "auc": np.array([auc(replayed, sample)])
             }
@@ -138,6 +142,7 @@ class Judge:
         trial: Trial,
         floor: Mapping[float, Distances],
         replayed: Mapping[float, Replayed],
+        by_process: Mapping[float, Replayed],
         generators: Mapping[str, float],
         fitted: Mapping[str, Any],
     ) -> Mapping[str, float]:
@@ -155,7 +160,8 @@ class Judge:
             else:
                 values = made
                 found = leading_distances(made, leading_hadrons(truth), self.size)
-            row |= summary(energy, found, floor[energy], other.distances)
+            against = {"replay_": other.distances, "by_process_": by_process[energy].distances}
+            row |= summary(energy, {"": found} | against, floor[energy])
             bench.save(trial, f"distances_{energy:g}", found)
             bench.save(trial, f"replay_{energy:g}", other.distances)
             bench.save(trial, f"floor_{energy:g}", floor[energy])

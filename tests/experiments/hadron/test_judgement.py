@@ -87,7 +87,8 @@ def test_a_sample_is_a_floor_away_from_itself_and_further_when_it_is_turned(samp
     """Momenta along the beam scaled by 1.3: another distribution, the same composition."""
     floor = event_distances(sample, sample, 700, shift=1)
     turned = with_momenta(sample, sample.states.momenta * np.array([1, 1, 1.3, 1]))
-    row = summary(3.0, event_distances(turned, sample, 700), floor, event_distances(sample, sample, 700))
+    same = event_distances(sample, sample, 700)
+    row = summary(3.0, {"": event_distances(turned, sample, 700), "replay_": same}, floor)
     assert row["w1_3"] > 1.5
     assert row["replay_w1_3"] == 0  # event by event the same
     assert row["channel_3"] == 0

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from experiments.hadron.channels import FinalStates
 from experiments.hadron.interactions import Interactions
-from experiments.hadron.replay import replay, rescaled
+from experiments.hadron.processes import PROCESSES
+from experiments.hadron.replay import process_shares, replay, rescaled
 from experiments.hadron.species import MASSES, index
 
 MASS = np.array([[0.938, 0.140, 0.135], [0.938, 0.140, 0.0]])
@@ -87,3 +89,50 @@ def test_events_too_heavy_for_the_energy_are_passed_over(training):
 def test_more_events_than_there_are_cannot_be_replayed(training):
     with pytest.raises(ValueError, match="3 events of pion -211 to replay, but there are 2"):
         replay(training, 2.0, 6)
+
+
+def known(kinetic_energy: torch.Tensor, beam: torch.Tensor) -> torch.Tensor:
+    """Of the first process 1 / T, of the second T; no other."""
+    sigma = torch.full((len(beam), len(PROCESSES)), 1e-9, dtype=torch.float64)
+    sigma[:, 0], sigma[:, 1] = 1 / kinetic_energy, kinetic_energy
+    return sigma.log()
+
+
+def two_processes(n: int) -> Interactions:
+    """Collisions of pi+ log-uniform in 0.5 to 2 GeV, half of the first process elastic; those within 0.35 of
+    1 GeV are left out."""
+    random = np.random.default_rng(7)
+    energy = np.exp(random.uniform(np.log(0.5), np.log(2), n))
+    energy = energy[abs(np.log(energy)) > 0.35]
+    first = 0.5 / energy
+    process = (random.random(len(energy)) > first / (first + energy)).astype(int)
+    species = np.tile(index(np.array([2212, 211])), (len(energy), 1))
+    momenta = np.tile(
+        [[0, 0, 0.3, np.hypot(0.3, 0.938)], [0, 0, -0.3, np.hypot(0.3, 0.14)]], (len(energy), 1, 1)
+    )
+    return Interactions(energy, np.full(len(energy), 211), process, FinalStates(species, momenta))
+
+
+def test_shares_of_processes_follow_cross_sections_and_the_elastic_part_that_events_tell():
+    """At 1 GeV both cross-sections are equal and half of the first is elastic: shares of 1/3 and 2/3.  Of
+    40,000 events the statistical error is below 0.004."""
+    shares = process_shares(two_processes(80_000), 1.0, known)
+    assert shares[:2] == pytest.approx([1 / 3, 2 / 3], abs=0.012)
+    assert shares[2:].max() < 1e-6
+
+
+def test_a_replay_that_knows_cross_sections_has_the_shares_of_processes():
+    """The nearest events alone are of the first process in (0.5 / T) / (0.5 / T + T), which on the average of
+    T = exp(+-0.35) is 0.35; at exp(-0.6) alone it would be 0.62."""
+    sample = two_processes(80_000)
+    below = sample.of(sample.kinetic_energy < 1)
+    both = Interactions(
+        np.tile(below.kinetic_energy, 2),
+        np.repeat([211, -211], len(below)),
+        np.tile(below.process, 2),
+        FinalStates(np.tile(below.states.species, (2, 1)), np.tile(below.states.momenta, (2, 1, 1))),
+    )
+    blind, informed = (replay(both, 1.0, 4000, sigma) for sigma in (None, known))
+    assert len(informed) == 4000
+    assert (blind.process == 0).mean() == pytest.approx(0.5, abs=0.03)
+    assert (informed.process == 0).mean() == pytest.approx(1 / 3, abs=0.04)

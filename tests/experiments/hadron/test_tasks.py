@@ -18,7 +18,7 @@ from experiments.hadron.judgement import many, violations
 from experiments.hadron.models import CollisionModel, WholeEventFlow
 from experiments.hadron.observables import leading_hadrons
 from experiments.hadron.producers import pion_proton
-from experiments.hadron.tasks import Fit, Floor, Judge, Replay
+from experiments.hadron.tasks import Fit, Floor, Judge, Replay, Replayed
 from lblhep.cards.ranges import EventRange
 from lblhep.tasks import FitLightning
 
@@ -87,11 +87,18 @@ def test_the_generator_is_at_the_floor_in_whole_events_and_in_the_reduced_form(t
     far = bench.sets["whole"].training
     bench.sets["whole"].training = far.of(abs(np.log(far.kinetic_energy / ENERGY)) > 0.35)
     floor, replayed = Floor(size=SIZE)(bench, None), Replay(events=4 * SIZE, size=SIZE)(bench, None)
+    floored = {ENERGY: Replayed(floor[ENERGY], {})}
     channels, _ = find_channels(tests.process, tests.states.species)
     whole = Whole(channels=channels, hidden=(8,), context=4, history=4, bins=4)
     judge = Judge(events=6 * SIZE, size=SIZE)
     row = judge(
-        bench, None, floor, replayed, {"pythia_0.7": 1.0}, {"model": whole, "metrics": {"epochs": 1.0}}
+        bench,
+        None,
+        floor,
+        replayed,
+        floored,
+        {"pythia_0.7": 1.0},
+        {"model": whole, "metrics": {"epochs": 1.0}},
     )
     for name in ("w1", "sliced", "multiplicity", "leading_species", "channel"):
         assert 0.4 < row[f"{name}_0.7"] < 2.5, name
@@ -99,10 +106,11 @@ def test_the_generator_is_at_the_floor_in_whole_events_and_in_the_reduced_form(t
     assert row["worst_0.7"] < 2.5
     assert row["auc_0.7"] == pytest.approx(0.5, abs=0.05)
     assert row["replay_w1_0.7"] > 1.5 * row["w1_0.7"]
+    assert row["by_process_w1_0.7"] == 1
     assert not any(value for name, value in row.items() if "violations" in name)
     assert row["pythia_0.7_per_cpu_second"] == 1.0
     assert {"exported", "distances_0.7", "histograms_0.7", "floor_0.7", "replay_0.7"} <= bench.saved.keys()
-    reduced = judge(bench, None, floor, replayed, {}, {"model": Leading(), "metrics": {}})
+    reduced = judge(bench, None, floor, replayed, floored, {}, {"model": Leading(), "metrics": {}})
     assert reduced["w1_reduced_0.7"] == pytest.approx(1, abs=0.4)
     assert "w1_0.7" not in reduced
 
