@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from experiments.hadron.channels import NONE, Channels
+from experiments.hadron.conditions import COLLISION, collision
 from experiments.hadron.kinematics import centre_of_mass_energy
 from experiments.hadron.processes import PROCESSES, UNKNOWN, place
 from experiments.hadron.sigma import CrossSections
 from experiments.hadron.species import PI_PLUS
-from experiments.hadron.steps import COLLISION, collision
 from lblhep.nn.perceptron import perceptron
 
 

@@ -18,7 +18,7 @@ from experiments.hadron.channels import find_channels
 from experiments.hadron.events import COLUMNS, Floats, read_events
 from experiments.hadron.interactions import Interactions, interactions, near
 from experiments.hadron.observables import leading_hadrons
-from experiments.hadron.steps import Decays, Given, collision, decays
+from experiments.hadron.steps import Decays, Given, decays
 
 VALIDATING = 10_000  # events of each window, after every epoch
 GROUP = 16  # collisions of neighbouring energies, for which channels have the same probabilities
@@ -141,11 +141,10 @@ class Batches(IterableDataset[Any]):
     ``size`` events, or ``ChannelsMade`` by as many."""
 
     def __init__(self, sample: Interactions, number: NDArray[np.intp], size: int) -> None:
-        energy, beam, sqrt_s = map(torch.tensor, (sample.kinetic_energy, sample.beam, sample.sqrt_s))
-        known = collision(energy, beam)
         states = sample.states
-        process, species, momenta = map(torch.tensor, (sample.process, states.species, states.momenta))
-        steps = decays(known, process, sqrt_s, species, momenta)
+        beam, process, sqrt_s = map(torch.tensor, (sample.beam, sample.process, sample.sqrt_s))
+        species, momenta = map(torch.tensor, (states.species, states.momenta))
+        steps = decays(beam, process, sqrt_s, species, momenta)
         made = channels_made(sample, number)
         # Each part with its number of rows, and how many are a batch.
         self.parts: list[tuple[Decays | ChannelsMade, int, int]] = [

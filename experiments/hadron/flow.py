@@ -22,13 +22,11 @@ from experiments.hadron.processes import PROCESSES
 from experiments.hadron.sigma import CrossSections
 from experiments.hadron.species import SPECIES
 from experiments.hadron.steps import (
-    COLLISION,
     MOMENTUM,
     SYSTEM,
     Decays,
     Given,
     before,
-    collision,
     meaningful,
     step_at,
 )
@@ -48,7 +46,7 @@ class DecayFlow(nn.Module):
         self.embedding = nn.Embedding(len(SPECIES) + 1, embedding, padding_idx=len(SPECIES))
         self.process = nn.Embedding(len(PROCESSES), embedding)
         self.earlier = perceptron([embedding + MOMENTUM, history, history])
-        inputs = COLLISION + SYSTEM + 3 * embedding + 1 + history
+        inputs = 1 + SYSTEM + 3 * embedding + 1 + history
         self.context = perceptron([inputs, *hidden, context])
         self.cube = CubeFlow(3, context, hidden=(context,), bins=bins, periodic=(2,))
         self.universal = Universal()
@@ -58,7 +56,7 @@ class DecayFlow(nn.Module):
         leaving, staying, left = (self._embed(s) for s in (given.leaving, given.staying, given.left))
         number = (given.staying != NONE).sum(dim=1, keepdim=True) / 8
         history = self.earlier(torch.cat([left, given.momenta], dim=2)).sum(dim=1)
-        about = [given.collision, self.process(given.process), given.system]
+        about = [given.charge[:, None], self.process(given.process), given.system]
         particles = [leaving, staying.sum(dim=1), number, history]
         return self.context(torch.cat([*about, *particles], dim=1))
 
@@ -120,16 +118,14 @@ class InteractionFlow(nn.Module):
         respect to the energy.
         """
         chosen = self.channel.draw(kinetic_energy, beam, even[:, 0])
-        known, energy = collision(kinetic_energy, beam), centre_of_mass_energy(kinetic_energy)
+        energy = centre_of_mass_energy(kinetic_energy)
         process, species = self.channel.process[chosen], self.species[chosen]
-        return process, species, self.momenta(known, energy, process, species, even[:, 1:])
+        return process, species, self.momenta(beam, energy, process, species, even[:, 1:])
 
-    def momenta(
-        self, known: Tensor, energy: Tensor, process: Tensor, species: Tensor, even: Tensor
-    ) -> Tensor:
+    def momenta(self, beam: Tensor, energy: Tensor, process: Tensor, species: Tensor, even: Tensor) -> Tensor:
         """Momenta (N, n, 4) of particles of these species (N, n), from even numbers (N, 3 (n - 1)).
 
-        ``known`` is ``collision``'s, ``energy`` (N,) that of the centre of mass.
+        ``beam`` (N,) are the pions' PDG codes, ``energy`` (N,) that of the centre of mass, GeV.
         """
         zero = torch.zeros_like(energy)
         system = torch.stack([zero, zero, zero, energy], dim=1)
@@ -141,7 +137,7 @@ class InteractionFlow(nn.Module):
                 here = species[decaying]
                 left = torch.stack([system, *particles], dim=1)[decaying, 1:]
                 step = step_at(system[decaying], process[decaying], here, left)
-                given = before(step, known[decaying], process[decaying], here, left)
+                given = before(step, beam[decaying], process[decaying], here, left)
                 numbers = even[decaying, COORDINATES * k : COORDINATES * (k + 1)]
                 particle, rest = split(step, self.decay.sample(given, numbers, meaningful(step, k)))
                 new = new.index_put((decaying,), particle)

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from experiments.hadron.conditions import COLLISION
 from experiments.hadron.observables import REDUCED
 from experiments.hadron.reduced import ReducedModel
-from experiments.hadron.steps import COLLISION
 from lblhep.nn.perceptron import perceptron
 
 LEAKY = partial(nn.LeakyReLU, 0.2)

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from experiments.hadron.conditions import COLLISION, collision
 from experiments.hadron.datasets import PionProton
 from experiments.hadron.events import Floats, Integers
 from experiments.hadron.models import CollisionModel
 from experiments.hadron.observables import FEWEST, REDUCED, leading_hadrons
-from experiments.hadron.steps import COLLISION, collision
 from lblhep.nn.cube_flow import CubeFlow
 
 KNOTS = 513

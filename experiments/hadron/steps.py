@@ -1,9 +1,11 @@
 """What a network is told before each decay of the chain, in training and in sampling alike.
 
-All of it is invariant under rotations about the beam, so events are.  Momenta of particles that have left
-already are given in the rest frame of the system that decays next, along the axes of the coordinates that are
-predicted.  The polar axis is the beam; where resonances shape an event, after the first decay, it is the
-direction of the first particle, a baryon, whose resonances with the others are then peaks of one coordinate.
+All of it is invariant under rotations about the beam, so events are.  The energy of the collision shows in
+the system's mass and in what has left already: networks that are told it before every decay go further
+astray where they have no data.  Momenta of particles that have left are given in the rest frame of the system
+that decays next, along the axes of the coordinates that are predicted.  The polar axis is the beam; where
+resonances shape an event, after the first decay, it is the direction of the first particle, a baryon, whose
+resonances with the others are then peaks of one coordinate.
 """
 
 from __future__ import annotations
@@ -20,8 +22,7 @@ from lblhep.physics.decay_chain import Step, axes, coordinates, invariant_mass, 
 
 RESONANT = torch.tensor([process.is_resonant for process in PROCESSES])
 SPECIES_MASSES = torch.tensor(MASSES)
-BELLS, BELL_WIDTH = torch.linspace(-1.1, 3.3, 9, dtype=torch.float64), 0.6  # in ln (T / GeV)
-COLLISION, SYSTEM, MOMENTUM = 2 + len(BELLS), 7, 5  # numbers in ``Given``
+SYSTEM, MOMENTUM = 7, 5  # numbers in ``Given``
 # GeV.  Up to this energy of the collision resonances shape what strings leave, too.  T = 4.8 GeV lies in no
 # window of recipes/hadron.yaml that is held out or validates: across the border nothing is interpolated.
 BARYON_AXIS = 3.2
@@ -29,15 +30,16 @@ SMALL = 1e-3  # GeV, below which a logarithm of a momentum says nothing
 
 
 class Given(NamedTuple):
-    """Before decay k of N events: ``collision`` and ``system``, numbers (N, .) of order 1; ``process`` (N,),
-    a place in ``PROCESSES``; ``leaving`` (N,), the species of the next particle; ``staying`` (N, n), those
-    after it (``NONE``: no particle); ``left`` (N, k), those before it, and their ``momenta`` (N, k, 5).
+    """Before decay k of N events: the pion's ``charge`` (N,); ``process`` (N,), a place in ``PROCESSES``;
+    numbers about the ``system`` (N, SYSTEM), of order 1; ``leaving`` (N,), the species of the next particle;
+    ``staying`` (N, n), those after it (``NONE``: no particle); ``left`` (N, k), those before it, and their
+    ``momenta`` (N, k, 5).
     ``kinematics`` (N, 9), GeV: the masses of the system, of the next particle and, summed, of those after it;
     the mass of the first particle, whose direction may be the polar axis, and its momentum in the system's
     rest frame (0 where it is not); the system's momentum (3) along the axes of the coordinates; and the
     cosine of polar axis and beam."""
 
-    collision: Tensor
+    charge: Tensor
     process: Tensor
     system: Tensor
     leaving: Tensor
@@ -54,17 +56,6 @@ class Decays(NamedTuple):
     given: Given
     coordinates: Tensor
     meant: Tensor
-
-
-def collision(kinetic_energy: Tensor, beam: Tensor) -> Tensor:
-    """What networks are told of energy and pion, (N, COLLISION): ln T / 2, its charge, and bells over ln T.
-
-    Between energies that they are trained at, networks of ln T alone go astray; with bells they vary about as
-    slowly as these do.
-    """
-    log = kinetic_energy.log()
-    bells = torch.exp(-(((log[:, None] - BELLS.to(log)) / BELL_WIDTH) ** 2) / 2)
-    return torch.cat([log[:, None] / 2, torch.sign(beam).to(log)[:, None], bells], dim=1)
 
 
 def masses_of(species: Tensor) -> Tensor:
@@ -93,8 +84,8 @@ def step_at(system: Tensor, process: Tensor, species: Tensor, particles: Tensor)
     return Step(system, axes(polar, plane), mass[:, 0], mass[:, 1:].sum(dim=1), last)
 
 
-def before(step: Step, known: Tensor, process: Tensor, species: Tensor, particles: Tensor) -> Given:
-    """What is given before a decay; ``known`` is ``collision``'s, ``particles`` (N, k, 4) have left."""
+def before(step: Step, beam: Tensor, process: Tensor, species: Tensor, particles: Tensor) -> Given:
+    """What is given before a decay; ``beam`` (N,) are PDG codes, ``particles`` (N, k, 4) have left."""
     k = particles.shape[1]
     mass = invariant_mass(step.system)
     transverse = step.system[:, :2].norm(dim=1)
@@ -116,7 +107,7 @@ def before(step: Step, known: Tensor, process: Tensor, species: Tensor, particle
         shaped = has_resonances(process, step.system, particles)
         first = [masses_of(species[:, 0]), torch.where(shaped, size[:, 0, 0], zero)]
     return Given(
-        known.float(),
+        torch.sign(beam).float(),
         process,
         torch.stack(about_system, dim=1).float(),
         species[:, k],
@@ -135,7 +126,7 @@ def meaningful(step: Step, k: int) -> Tensor:
     return torch.stack([~step.last, always, azimuth], dim=1)
 
 
-def decays(known: Tensor, process: Tensor, sqrt_s: Tensor, species: Tensor, momenta: Tensor) -> list[Decays]:
+def decays(beam: Tensor, process: Tensor, sqrt_s: Tensor, species: Tensor, momenta: Tensor) -> list[Decays]:
     """Every decay of events in their centre of mass: ``species`` (N, n), ``momenta`` (N, n, 4), GeV.
 
     The list is by the decay's number in its chain.
@@ -147,12 +138,12 @@ def decays(known: Tensor, process: Tensor, sqrt_s: Tensor, species: Tensor, mome
         there = species[:, k + 1] != NONE
         if not there.any():
             break
-        known, process, species, momenta, system = (
-            x[there] for x in (known, process, species, momenta, system)
+        beam, process, species, momenta, system = (
+            x[there] for x in (beam, process, species, momenta, system)
         )
         left, particle = momenta[:, :k], momenta[:, k]
         step = step_at(system, process, species, left)
-        given = before(step, known, process, species, left)
+        given = before(step, beam, process, species, left)
         found.append(Decays(given, coordinates(step, particle).float(), meaningful(step, k)))
         system = system - particle
     return found

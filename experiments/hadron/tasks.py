@@ -1,4 +1,4 @@
-"""The stages of the study: how the generator differs from itself, the replay, a model, its judgement."""
+"""The stages beside ``training.Fit``: how the generator differs from itself, the replay, the judgement."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from experiments.hadron.models import CollisionModel, WholeEventFlow
 from experiments.hadron.observables import leading_hadrons, variables
 from experiments.hadron.replay import replay
 from experiments.hadron.species import PI_MINUS, PI_PLUS
-from lblhep.tasks import Bench, FitLightning
+from lblhep.tasks import Bench
 from lblhep.trials import Trial
 
 Distances = Mapping[str, Floats]  # of each pair of samples
@@ -81,48 +81,6 @@ class Replay:
             }
             found[energy] = Replayed(distances, variables(many(replayed)))
         return found
-
-
-class Fit:
-    """The stage: a model of the recipe, trained.  ``init`` numbers its initialisations.
-
-    ``cross_sections`` names the data set that a model of whole events is offered beside its training events.
-    """
-
-    random_arguments = ("init",)
-
-    def __init__(
-        self,
-        *,
-        model: str,
-        dataset: str,
-        cross_sections: str | None = None,
-        max_epochs: int,
-        patience: int | None = None,
-        init: int = 0,
-    ) -> None:
-        self.cross_sections = cross_sections
-        self.task = FitLightning(
-            model=model,
-            dataset=dataset,
-            max_epochs=max_epochs,
-            patience=patience,
-            monitor="validation_w1",
-        )
-
-    def __call__(self, bench: Bench, trial: Trial, rng: np.random.Generator) -> dict[str, Any]:
-        """The weights of the best epoch, and what is known of the training."""
-        begin = time.process_time()
-        name = self.task.dataset
-        bench.dataset(trial, name).refuse(bench.dataset(trial, "tests").energies, name)
-        given = {}
-        if self.cross_sections:
-            given["cross_sections"] = bench.dataset(trial, self.cross_sections)
-        model, metrics = self.task.fit(trial, bench, rng, **given)
-        metrics["cpu_seconds"] = time.process_time() - begin
-        metrics["parameters"] = float(sum(p.numel() for p in model.parameters()))
-        model.trainer = None
-        return {"model": model.cpu(), "metrics": metrics}
 
 
 class Judge:

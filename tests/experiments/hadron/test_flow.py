@@ -12,7 +12,7 @@ from experiments.hadron.flow import InteractionFlow
 from experiments.hadron.kinematics import centre_of_mass_energy
 from experiments.hadron.processes import place
 from experiments.hadron.species import CONSERVED, MASSES, PROTON, conserved
-from experiments.hadron.steps import collision, decays
+from experiments.hadron.steps import decays
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +22,8 @@ def flow(random_flow) -> InteractionFlow:
 
 def known_of(events: Events) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """What ``decays`` wants to know of collisions."""
-    energy = torch.tensor(events.kinetic_energy)
     sqrt_s = torch.tensor(centre_of_mass_energy(events.kinetic_energy))
-    return collision(energy, torch.tensor(events.beam)), torch.tensor(place(events.process)), sqrt_s
+    return torch.tensor(events.beam), torch.tensor(place(events.process)), sqrt_s
 
 
 def rotated(momenta: np.ndarray, angle: float) -> np.ndarray:
@@ -106,7 +105,7 @@ def test_an_event_gives_back_the_even_numbers_that_it_was_drawn_with(flow, even_
     even, kept = even_numbers(flow, n, seed=4), torch.arange(n)
     with torch.no_grad():
         process, species, momenta = flow(energy, beam, even)
-        found = decays(collision(energy, beam), process, sqrt_s, species, momenta)
+        found = decays(beam, process, sqrt_s, species, momenta)
         assert len(found) > 3
         for k, decay in enumerate(found):
             kept = kept[species[kept, k + 1] != NONE]

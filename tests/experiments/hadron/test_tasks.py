@@ -18,7 +18,8 @@ from experiments.hadron.judgement import many, violations
 from experiments.hadron.models import CollisionModel, WholeEventFlow
 from experiments.hadron.observables import leading_hadrons
 from experiments.hadron.producers import pion_proton
-from experiments.hadron.tasks import Fit, Floor, Judge, Replay, Replayed
+from experiments.hadron.tasks import Floor, Judge, Replay, Replayed
+from experiments.hadron.training import Fit
 from lblhep.cards.ranges import EventRange
 from lblhep.tasks import FitLightning
 

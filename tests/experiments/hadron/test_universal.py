@@ -14,7 +14,7 @@ from experiments.hadron.kinematics import centre_of_mass_energy
 from experiments.hadron.processes import place as place_of
 from experiments.hadron.producers import pion_proton
 from experiments.hadron.species import CODES, SPECIES
-from experiments.hadron.steps import collision, decays
+from experiments.hadron.steps import decays
 from experiments.hadron.universal import HIGHEST_MASS, NODES, _Decay
 from lblhep.cards.ranges import EventRange
 from lblhep.physics.decay_chain import invariant_mass
@@ -47,7 +47,7 @@ def nodes(highest: float) -> torch.Tensor:
 def test_a_pairs_weight_is_a_resonance_at_the_same_mass_at_every_energy(flow, energy):
     """p pi+ pi-: the proton leaves first, so pi+ with it is an angle, and pi+ pi- a mass."""
     p, plus, minus = place(2212), place(211), place(-211)
-    known = collision(torch.full((4000,), energy).double(), torch.full((4000,), -211))
+    beam = torch.full((4000,), -211)
     sqrt_s = torch.full((4000,), float(np.sqrt(1.1**2 + 2 * energy * 0.938))).double()
     species = torch.tensor([[p, plus, minus]]).expand(4000, 3)
     even = torch.rand(4000, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
@@ -56,7 +56,7 @@ def test_a_pairs_weight_is_a_resonance_at_the_same_mass_at_every_energy(flow, en
         table[min(pair) * len(SPECIES) + max(pair)] = -(((nodes(HIGHEST_MASS) - PEAK) / WIDTH) ** 2) / 2
         with torch.no_grad():
             flow.decay.universal.masses.copy_(table.clamp_min(-20).flatten())
-            made = flow.momenta(known, sqrt_s, torch.zeros(4000).long(), species, even)
+            made = flow.momenta(beam, sqrt_s, torch.zeros(4000).long(), species, even)
         threshold = sum(SPECIES[i].mass for i in pair)
         excess = invariant_mass(made[:, columns[0]] + made[:, columns[1]]) - threshold
         # Cells of either coordinate are some 20 MeV wide.
@@ -67,7 +67,7 @@ def test_a_pairs_weight_is_a_resonance_at_the_same_mass_at_every_energy(flow, en
 def test_a_negative_weight_of_recoil_balances_transverse_momenta(flow):
     """Of a nondiffractive collision at 12 GeV, two pi+; 4 standard deviations of 4000 events' mean."""
     process = torch.full((4000,), place_of(np.array([151]))[0])
-    known = collision(torch.full((4000,), 12.0).double(), torch.full((4000,), 211))
+    beam = torch.full((4000,), 211)
     species = torch.tensor([[place(2212), place(211), place(211), place(-211)]]).expand(4000, 4)
     even = torch.rand(4000, 9, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     table, means = torch.zeros(len(SPECIES) ** 2, NODES), []
@@ -75,7 +75,7 @@ def test_a_negative_weight_of_recoil_balances_transverse_momenta(flow):
         table[place(211) * (len(SPECIES) + 1)] = strength
         with torch.no_grad():
             flow.decay.universal.recoil.copy_(table.flatten())
-            made = flow.momenta(known, torch.full((4000,), 4.8).double(), process, species, even)
+            made = flow.momenta(beam, torch.full((4000,), 4.8).double(), process, species, even)
         first, second = made[:, 1, :2], made[:, 2, :2]
         cosine = (first * second).sum(dim=1) / (first.norm(dim=1) * second.norm(dim=1))
         means.append(float(cosine.mean()))
@@ -90,11 +90,11 @@ def test_the_first_particle_is_the_axis_in_resonances_at_any_energy_and_in_strin
         process = torch.tensor(place_of(np.array([code])))
         sqrt_s = centre_of_mass_energy(torch.tensor([energy]).double())
         even = torch.full((1, 9), 0.4, dtype=torch.float64)
-        known = collision(torch.tensor([energy]).double(), torch.tensor([211]))
+        beam = torch.tensor([211])
         flow = InteractionFlow(one_channel(species, process), None, hidden=(8,), context=4, history=4)
         with torch.no_grad():
-            momenta = flow.momenta(known, sqrt_s, process, species, even)
-        for k, decay in enumerate(decays(known, process, sqrt_s, species, momenta)):
+            momenta = flow.momenta(beam, sqrt_s, process, species, even)
+        for k, decay in enumerate(decays(beam, process, sqrt_s, species, momenta)):
             assert bool(decay.given.kinematics[0, 4] > 0) == (expected and k > 0)
 
 
@@ -104,11 +104,10 @@ def one_channel(species: torch.Tensor, process: torch.Tensor) -> Channels:
 
 def test_the_kinematics_of_a_decay_are_those_of_the_event(sample):
     """Transverse momenta and masses from the coordinates, against those of the particles."""
-    energy, beam = torch.tensor(sample.kinetic_energy), torch.tensor(sample.beam)
+    beam, process = torch.tensor(sample.beam), torch.tensor(sample.process)
     momenta, species = torch.tensor(sample.states.momenta), torch.tensor(sample.states.species)
-    known, process = collision(energy, beam), torch.tensor(sample.process)
     kept = torch.arange(len(beam))
-    for k, decay in enumerate(decays(known, process, torch.tensor(sample.sqrt_s), species, momenta)[:3]):
+    for k, decay in enumerate(decays(beam, process, torch.tensor(sample.sqrt_s), species, momenta)[:3]):
         kept = kept[(species[kept, k + 1] >= 0)]
         u = decay.coordinates
         found = _Decay(decay.given, u[:, 0])
