@@ -24,6 +24,7 @@ from experiments.hadron.observables import leading_hadrons
 from experiments.hadron.sigma import CrossSections
 from experiments.hadron.steps import Decays
 
+WARM_UP = 0.1  # of all steps, in which the learning rate goes up
 AT_ONCE = 8192  # events that are generated together, with thousands of channels' probabilities each
 
 
@@ -48,8 +49,13 @@ class CollisionModel(LightningModule, ABC):
         return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
     def configure_optimizers(self) -> Any:
+        # Down to nothing: what noise is left in the weights shows between the energies that are trained on.
         optimizer = torch.optim.Adam(self.parameters(), lr=self.rate, fused=True)
-        return [optimizer], [torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.trainer.max_epochs)]
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, self.rate, total_steps=steps, pct_start=WARM_UP, cycle_momentum=False
+        )
+        return [optimizer], [{"scheduler": schedule, "interval": "step"}]
 
 
 class WholeEventFlow(CollisionModel):
