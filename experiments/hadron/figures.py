@@ -29,7 +29,7 @@ AXES = {
     "pt_charged": r"$\Sigma p_T$ of charged particles [GeV]",
     "pt_largest": r"largest $p_T$ [GeV]",
 }
-COLOUR_OF = dict(zip(NAMES, COLOURS, strict=False))
+COLOUR_OF = dict(zip(NAMES, (*COLOURS[:3], COLOURS[4]), strict=True))  # no grey: the generator is
 
 
 def distances(results: Results) -> Figure:
@@ -38,7 +38,7 @@ def distances(results: Results) -> Figure:
     first = results.models[0]
     lines = {NAMES.get(m, m): ("distances", m, COLOUR_OF.get(m, "purple")) for m in results.models}
     lines["replay"] = ("replay", first, "black")
-    lines["floor: two samples of the generator"] = ("floor", first, "grey")
+    lines["floor: two samples of the generator"] = ("floor", first, "black")
     for label, (kind, model, colour) in lines.items():
         values = [results.mean_w1(kind, model, energy) for energy in results.energies]
         style = ":" if kind == "floor" else "--" if kind == "replay" else "-"
@@ -87,8 +87,12 @@ def distributions(results: Results, models: list[str], energy: float) -> Figure:
         for model in models:
             made, colour = results.histograms(model, energy)[f"{name}/model"], COLOUR_OF.get(model, "purple")
             _compared(upper, lower, edges, truth, made, colour, NAMES.get(model, model))
+        events = [own["events/generator"], own["events/model"]]
+        error = np.sqrt(sum(1 / (n * np.maximum(truth, 1 / n)) for n in events))
+        lower.stairs(
+            1 + error, edges, baseline=1 - error, fill=True, color="lightgrey", zorder=0, label="statistics"
+        )
         lower.set(ylim=(0.5, 1.5), xlabel=AXES[name])
-        lower.axhline(1, color="grey", lw=0.8)
         upper.set_xticklabels([])
         for panel in (upper, lower):
             panel.set_xlim(edges[0], edges[-1])
@@ -96,6 +100,8 @@ def distributions(results: Results, models: list[str], energy: float) -> Figure:
             upper.set_ylabel("Share of events")
             lower.set_ylabel("Ratio")
     axes[0, 0].legend(fontsize=8)
+    axes[1, 0].legend(fontsize=7, loc="upper left")
+    figure.suptitle(f"T = {energy:g} GeV", fontsize=14)
     return figure
 
 
@@ -126,11 +132,12 @@ def planes(results: Results, energy: float) -> Figure:
         enough = truth > truth.max() * 1e-2
         ratio = np.divide(own[f"plane/{label}"], truth, out=np.full_like(truth, np.nan), where=enough)
         shown = panel.pcolormesh(x, y, ratio.T, cmap="RdBu_r", vmin=0.5, vmax=1.5)
-        figure.colorbar(shown, ax=panel)
+        figure.colorbar(shown, ax=panel, label="ratio of shares")
         panel.set_title(f"{'flow' if label == 'model' else label} / generator")
     for panel in axes:
         panel.set_xlabel(AXES["x1"])
     axes[0].set_ylabel(AXES["pt1"])
+    figure.suptitle(f"T = {energy:g} GeV", fontsize=14)
     return figure
 
 

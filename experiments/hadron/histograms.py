@@ -19,7 +19,7 @@ def histograms(samples: Mapping[str, Mapping[str, Floats]]) -> dict[str, Floats]
 
     ``samples`` are values (N,) by sample and variable; the one called "generator" gives the ``edges`` of
     each variable (BINS + 1,).  Events beyond an edge are in no bin.  ``plane/<sample>`` is that of ``PLANE``,
-    (PLANE_BINS, PLANE_BINS), with ``plane/x`` and ``plane/y`` for edges.
+    (PLANE_BINS, PLANE_BINS), with ``plane/x`` and ``plane/y`` for edges; ``events/<sample>`` their number.
     """
     truth = samples["generator"]
     edges = {name: _edges(values, BINS) for name, values in truth.items()}
@@ -28,6 +28,7 @@ def histograms(samples: Mapping[str, Mapping[str, Floats]]) -> dict[str, Floats]
     for label, values in samples.items():
         for name, own in values.items():
             found[f"{name}/{label}"] = np.histogram(own, edges[name])[0] / len(own)
+        found[f"events/{label}"] = np.array(len(next(iter(values.values()))))
         one, other = (values[name] for name in PLANE)
         found[f"plane/{label}"] = np.histogram2d(one, other, (x, y))[0] / len(one)
     return found

@@ -16,6 +16,7 @@ def values() -> dict[str, np.ndarray]:
 def test_shares_are_those_of_the_generators_bins(values):
     half = {name: v[::2] for name, v in values.items()}
     found = histograms({"generator": values, "model": half})
+    assert (found["events/generator"], found["events/model"]) == (20_000, 10_000)
     for name in REDUCED:
         edges = found[f"{name}/edges"]
         assert edges.shape == (BINS + 1,)
