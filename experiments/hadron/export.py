@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 import warnings
+import zipfile
 
 import torch
 from torch import Tensor, nn
@@ -89,9 +90,20 @@ def exported(flow: InteractionFlow) -> bytes:
         warnings.simplefilter("ignore", DeprecationWarning)
         traced = torch.jit.trace(whole, _longest(flow), check_trace=False)
         torch.jit.save(torch.jit.script(Sampler(traced, flow.numbers)), file)
-        read = torch.jit.load(io.BytesIO(file.getvalue()))
+        written = _without_places(file)
+        read = torch.jit.load(io.BytesIO(written))
     _check(whole, read)
-    return file.getvalue()
+    return written
+
+
+def _without_places(file: io.BytesIO) -> bytes:
+    """The archive without what says in which files of this machine its code was."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(file) as found, zipfile.ZipFile(written, "w") as kept:
+        for entry in found.infolist():
+            if not entry.filename.endswith(".debug_pkl"):
+                kept.writestr(entry, found.read(entry))
+    return written.getvalue()
 
 
 def _longest(flow: InteractionFlow) -> tuple[Tensor, Tensor, Tensor]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,8 +23,12 @@ def flow(random_flow) -> InteractionFlow:
 
 
 @pytest.fixture(scope="module")
-def read(flow) -> torch.jit.ScriptModule:
-    file = io.BytesIO(exported(flow))
+def file(flow) -> io.BytesIO:
+    return io.BytesIO(exported(flow))
+
+
+@pytest.fixture(scope="module")
+def read(file) -> torch.jit.ScriptModule:
     with pytest.warns(DeprecationWarning, match="torch.jit.load"):
         return torch.jit.load(file)
 
@@ -53,6 +59,14 @@ def test_it_draws_any_number_of_events_itself(read, n):
     assert (pdg[:, 0] != 0).all()
     again, _ = read.sample(0.7, n, -211)
     assert again.shape == pdg.shape
+
+
+def test_the_file_names_no_folder_of_this_machine(file):
+    folders = [str(Path(module).parent).encode() for module in (torch.__file__, __file__)]
+    with zipfile.ZipFile(file) as archive:
+        entries = [archive.read(entry) for entry in archive.infolist()]
+    assert sum(len(entry) for entry in entries) > 10_000
+    assert not any(folder in entry for entry in entries for folder in folders)
 
 
 def test_what_it_was_not_trained_for_is_refused(read):
