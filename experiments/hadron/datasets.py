@@ -60,6 +60,10 @@ class PionProton:
         self.training, self.validation = every.of(~test & ~validating), every.of(validating)
         self.centres, self.validation_half_width = list(validation), validation_half_width
         self.half_width, self.batch_size = half_width, batch_size
+        self.prepare()
+
+    def prepare(self) -> None:
+        """What a kind of model wants of the events, once they are there."""
 
     def refuse(self, energies: Sequence[float], name: str) -> None:
         """Raises ValueError if this data set, ``name``, trains within ``half_width`` of an energy."""
@@ -99,8 +103,7 @@ class HeldOut:
 class WholeEvents(PionProton):
     """For models of whole events: batches are decays of one place in their chains, or channels."""
 
-    def __init__(self, data: Any, rng: np.random.Generator, **windows: Any) -> None:
-        super().__init__(data, rng, **windows)
+    def prepare(self) -> None:
         channels, number = find_channels(self.training.process, self.training.states.species)
         self.offers = {"channels": channels}
         self._number = number

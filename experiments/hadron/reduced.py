@@ -28,8 +28,7 @@ KNOTS = 513
 class LeadingHadrons(PionProton):
     """Training data in the reduced form: batches of collision (N, COLLISION) and even variables (N, 5)."""
 
-    def __init__(self, data: Any, rng: np.random.Generator, **windows: Any) -> None:
-        super().__init__(data, rng, **windows)
+    def prepare(self) -> None:
         self.training, self.validation = (
             part.of(part.states.multiplicity >= FEWEST) for part in (self.training, self.validation)
         )
