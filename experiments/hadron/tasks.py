@@ -76,11 +76,25 @@ class Replay:
         found = {}
         for energy in tests.energies:
             replayed, sample = replay(whole.training, energy, self.events, known), tests.at(energy)
-            distances = event_distances(replayed, sample, self.size) | {
-                "auc": np.array([auc(replayed, sample)])
-            }
-            found[energy] = Replayed(distances, variables(many(replayed)))
+            found[energy] = Replayed(_distances(replayed, sample, self.size), variables(many(replayed)))
         return found
+
+
+class SecondOpinion:
+    """The last stage: how far the events of another generator, the data set ``second``, are from those of the
+    first, at each of its energies, in units of the floor."""
+
+    def __init__(self, *, size: int = 10_000) -> None:
+        self.size = size
+
+    def __call__(self, bench: Bench, trial: Trial, floor: Mapping[float, Distances]) -> Mapping[str, float]:
+        tests: HeldOut = bench.dataset(trial, "tests")
+        second: HeldOut = bench.dataset(trial, "second")
+        row: dict[str, float] = {}
+        for energy in second.energies:
+            found = _distances(second.at(energy), tests.at(energy), self.size)
+            row |= summary(energy, {"": found}, floor[energy])
+        return row
 
 
 class Judge:
@@ -112,7 +126,7 @@ class Judge:
             made, seconds = self._make(model, energy, truth)
             row[f"events_per_cpu_second_{energy:g}"] = self.events / seconds
             if isinstance(made, Interactions):
-                found = event_distances(made, truth, self.size) | {"auc": np.array([auc(made, truth)])}
+                found = _distances(made, truth, self.size)
                 row |= {f"{law}_violations_{energy:g}": float(n) for law, n in violations(made).items()}
                 values = variables(many(made))
             else:
@@ -144,3 +158,8 @@ class Judge:
         begin = time.process_time()
         made = make(kinetic_energy, beam, seed=1)
         return made, time.process_time() - begin
+
+
+def _distances(made: Interactions, truth: Interactions, size: int) -> Distances:
+    """All of whole events."""
+    return event_distances(made, truth, size) | {"auc": np.array([auc(made, truth)])}

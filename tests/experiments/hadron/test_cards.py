@@ -15,6 +15,7 @@ GENERATORS = (
     "pion-proton-pythia8-large",
     "pion-proton-pythia8-test",
     "pion-proton-urqmd",
+    "pion-proton-urqmd-test",
 )
 
 
@@ -30,7 +31,7 @@ def test_no_two_samples_share_a_seed():
         for source in read_card(REPOSITORY, name).sources.produce
         for events in source.ranges()
     ]
-    assert len(seeds) == len(set(seeds)) == 30 + 60 + 3 * 40 + 4
+    assert len(seeds) == len(set(seeds)) == 30 + 60 + 3 * 40 + 4 + 2 * 20
 
 
 def test_the_test_card_has_forty_samples_of_ten_thousand_at_each_energy():

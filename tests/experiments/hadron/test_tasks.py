@@ -18,7 +18,7 @@ from experiments.hadron.judgement import many, violations
 from experiments.hadron.models import CollisionModel, WholeEventFlow
 from experiments.hadron.observables import leading_hadrons
 from experiments.hadron.producers import pion_proton
-from experiments.hadron.tasks import Floor, Judge, Replay, Replayed
+from experiments.hadron.tasks import Floor, Judge, Replay, Replayed, SecondOpinion
 from experiments.hadron.training import Fit
 from lblhep.cards.ranges import EventRange
 from lblhep.tasks import FitLightning
@@ -114,6 +114,18 @@ def test_the_generator_is_at_the_floor_in_whole_events_and_in_the_reduced_form(t
     reduced = judge(bench, None, floor, replayed, floored, {}, {"model": Leading(), "metrics": {}})
     assert reduced["w1_reduced_0.7"] == pytest.approx(1, abs=0.4)
     assert "w1_0.7" not in reduced
+
+
+def test_a_second_generator_is_as_far_as_its_events_are(bench):
+    """The same generator with another seed, and one of another energy."""
+    floor, opinion = Floor(size=SIZE)(bench, None), SecondOpinion(size=SIZE)
+    rows = []
+    for seed, energy in ((79, ENERGY), (80, 0.8)):
+        events = generated(2 * SIZE, seed, energy=energy)
+        bench.sets["second"] = SimpleNamespace(energies=[ENERGY], at=lambda energy, events=events: events)
+        rows.append(opinion(bench, None, floor))
+    assert rows[0]["w1_0.7"] == pytest.approx(1, abs=0.5)
+    assert rows[1]["w1_0.7"] > 2 * rows[0]["w1_0.7"]
 
 
 def test_a_fit_offers_the_cross_sections_that_it_names(bench, monkeypatch):
