@@ -16,6 +16,8 @@ from experiments.hadron.sigma import CrossSections
 from experiments.hadron.species import PI_PLUS
 from lblhep.nn.perceptron import perceptron
 
+LEAST = 1e-9  # of an even number: never an earlier energy's last channel, among millions of energies
+
 
 class ChannelModel(nn.Module):
     """The probability of each of C channels, given energy and charge of the pion.
@@ -69,8 +71,7 @@ class ChannelModel(nn.Module):
         signed, row = (kinetic_energy.detach() * torch.sign(beam)).unique(return_inverse=True)
         reached = self.cumulative(signed.abs(), PI_PLUS * torch.sign(signed).long())
         ends = torch.arange(signed.shape[0], device=row.device)[:, None] + reached
-        # Above 0, so that what is reached first has a probability, by more than the sum rounds.
-        found = torch.searchsorted(ends.flatten(), row + (1 - even).clamp_min(1e-9))
+        found = torch.searchsorted(ends.flatten(), row + (1 - even).clamp_min(LEAST))
         return found - row * reached.shape[1]
 
     def steepness(self) -> Tensor:

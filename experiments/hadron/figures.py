@@ -12,7 +12,7 @@ from matplotlib.ticker import NullFormatter
 
 from experiments.hadron.events import Floats
 from experiments.hadron.observables import REDUCED, VARIABLES
-from experiments.hadron.results import NAMES, WHOLE, Results
+from experiments.hadron.results import NAMES, REPLAYS, WHOLE, Results
 from lblhep.report import COLOURS, new_figure
 
 AXES = {
@@ -61,8 +61,9 @@ def whole_events(results: Results) -> Figure:
     ):
         values = [results.values(WHOLE, f"{metric}_{energy:g}") for energy in results.energies]
         _banded(panel, results, values, color=COLOUR_OF[WHOLE], label="flow")
-        replay = [results.values(WHOLE, f"replay_{metric}_{energy:g}")[0] for energy in results.energies]
-        panel.plot(results.energies, replay, ls="--", marker="o", color="black", label="replay")
+        for (label, prefix), style in zip(REPLAYS.items(), ("--", "-."), strict=True):
+            replay = [results.values(WHOLE, f"{prefix}{metric}_{energy:g}")[0] for energy in results.energies]
+            panel.plot(results.energies, replay, ls=style, marker="o", color="black", label=label)
         panel.axhline(1 if metric == "w1" else 0.5, ls=":", color="grey", label="floor")
         panel.set(xscale="log", xlabel="Kinetic energy of the pion [GeV]", ylabel=title)
         _ticks(panel, results)
@@ -90,7 +91,13 @@ def distributions(results: Results, models: list[str], energy: float) -> Figure:
         events = [own["events/generator"], own["events/model"]]
         error = np.sqrt(sum(1 / (n * np.maximum(truth, 1 / n)) for n in events))
         lower.stairs(
-            1 + error, edges, baseline=1 - error, fill=True, color="lightgrey", zorder=0, label="statistics"
+            1 + error,
+            edges,
+            baseline=1 - error,
+            fill=True,
+            color="lightgrey",
+            zorder=0,
+            label="generator and model",
         )
         lower.set(ylim=(0.5, 1.5), xlabel=AXES[name])
         upper.set_xticklabels([])

@@ -117,7 +117,14 @@ class InteractionFlow(nn.Module):
         and ``even`` (N, numbers), even random numbers in [0, 1), float64.  Momenta have gradients with
         respect to the energy.
         """
-        chosen = self.channel.draw(kinetic_energy, beam, even[:, 0])
+        return self.of_channels(
+            self.channel.draw(kinetic_energy, beam, even[:, 0]), kinetic_energy, beam, even
+        )
+
+    def of_channels(
+        self, chosen: Tensor, kinetic_energy: Tensor, beam: Tensor, even: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The same, of channels (N,) that are drawn already: the first even number has been used."""
         energy = centre_of_mass_energy(kinetic_energy)
         process, species = self.channel.process[chosen], self.species[chosen]
         return process, species, self.momenta(beam, energy, process, species, even[:, 1:])

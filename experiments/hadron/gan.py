@@ -66,7 +66,7 @@ class Adversarial(ReducedModel):
         if index % self.opponent_steps == 0:
             step(generator, self, self.generator_loss(known, self.cube(known)))
 
-    def on_train_epoch_end(self) -> None:
+    def on_train_batch_end(self, *_: Any) -> None:
         for schedule in self.lr_schedulers():
             schedule.step()
 
@@ -75,8 +75,7 @@ class Adversarial(ReducedModel):
             torch.optim.Adam(part.parameters(), lr=self.rate, betas=self.betas, fused=True)
             for part in (self.generator, self.opponent)
         ]
-        cosine = torch.optim.lr_scheduler.CosineAnnealingLR
-        return optimizers, [cosine(optimizer, self.trainer.max_epochs) for optimizer in optimizers]
+        return optimizers, [self.schedule(optimizer) for optimizer in optimizers]
 
 
 class WassersteinGan(Adversarial):

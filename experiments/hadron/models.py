@@ -24,8 +24,12 @@ from experiments.hadron.observables import leading_hadrons
 from experiments.hadron.sigma import CrossSections
 from experiments.hadron.steps import Decays
 
-WARM_UP = 0.1  # of all steps, in which the learning rate goes up
-AT_ONCE = 8192  # events that are generated together, with thousands of channels' probabilities each
+WARM_UP = 0.1  # of all batches, in which the learning rate goes up
+FEWEST_STEPS = 20
+AT_ONCE = 8192  # events that are generated together
+DRAWN = (
+    256  # whose channels are drawn together: what thousands of probabilities for each need stays in the cache
+)
 
 
 class CollisionModel(LightningModule, ABC):
@@ -49,13 +53,18 @@ class CollisionModel(LightningModule, ABC):
         return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
     def configure_optimizers(self) -> Any:
-        # Down to nothing: what noise is left in the weights shows between the energies that are trained on.
         optimizer = torch.optim.Adam(self.parameters(), lr=self.rate, fused=True)
+        return [optimizer], [{"scheduler": self.schedule(optimizer), "interval": "step"}]
+
+    def schedule(self, optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.OneCycleLR:
+        """Over all batches of the training, down to nothing: what noise is left in the weights shows between
+        the energies that are trained on.  Raises ValueError if there are fewer than ``FEWEST_STEPS``."""
         steps = int(self.trainer.estimated_stepping_batches)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
+        if steps < FEWEST_STEPS:
+            raise ValueError(f"{steps} batches in all are no training: more epochs, or smaller batches")
+        return torch.optim.lr_scheduler.OneCycleLR(
             optimizer, self.rate, total_steps=steps, pct_start=WARM_UP, cycle_momentum=False
         )
-        return [optimizer], [{"scheduler": schedule, "interval": "step"}]
 
 
 class WholeEventFlow(CollisionModel):
@@ -91,7 +100,10 @@ class WholeEventFlow(CollisionModel):
         with torch.no_grad():
             for energy, pion in zip(energies.split(AT_ONCE), pions.split(AT_ONCE), strict=True):
                 even = torch.rand(len(pion), self.flow.numbers, generator=random, dtype=torch.float64)
-                made.append(self.flow(*(x.to(self.device) for x in (energy, pion, even))))
+                given = [x.to(self.device) for x in (energy, pion, even)]
+                drawn = (x.split(DRAWN) for x in (given[0], given[1], given[2][:, 0]))
+                chosen = torch.cat([self.flow.channel.draw(*some) for some in zip(*drawn, strict=True)])
+                made.append(self.flow.of_channels(chosen, *given))
         process, species, momenta = (torch.cat(parts).cpu().numpy() for parts in zip(*made, strict=True))
         return Interactions(kinetic_energy, beam, process, FinalStates(species, momenta))
 

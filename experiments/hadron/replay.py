@@ -31,7 +31,7 @@ def replay(
 
     With ``cross_sections``, the nearest of each process, as many as ``process_shares`` says; where there are
     not enough, all of them and some again.  Events whose masses exceed the new energy are passed over.
-    Raises ValueError if there are too few, or none of a process.
+    Raises ValueError if there are too few, none of a process, or none within ``NEIGHBOURHOOD``.
     """
     random = np.random.default_rng(0)
     sqrt_s = float(centre_of_mass_energy(np.array(kinetic_energy)))
@@ -48,6 +48,10 @@ def replay(
             chosen.append(candidates[:number])
             continue
         near = training.of(candidates[distance[candidates] < NEIGHBOURHOOD])
+        if not len(near):
+            raise ValueError(
+                f"no event of pion {pion} within {NEIGHBOURHOOD} in ln T of {kinetic_energy:g} GeV"
+            )
         shares = process_shares(near, kinetic_energy, cross_sections)
         for process, wanted in enumerate(random.multinomial(number, shares)):
             of_process = candidates[training.process[candidates] == process]
@@ -84,6 +88,8 @@ def process_shares(sample: Interactions, kinetic_energy: float, cross_sections: 
         inelastic = found / (at_events / (at_events @ before)[:, None]).sum(axis=0)
         if np.allclose(before, inelastic, rtol=1e-4, atol=0):
             break
+    else:
+        raise ValueError(f"shares of processes at {kinetic_energy:g} GeV have not settled in {ROUNDS} rounds")
     there = sigma(np.array([kinetic_energy]))[0] * inelastic
     return np.asarray(there / there.sum())
 

@@ -9,6 +9,7 @@ from experiments.hadron import figures
 from experiments.hadron.results import (
     WHOLE,
     Results,
+    again,
     against,
     broken,
     of_leading_hadrons,
@@ -48,7 +49,8 @@ class HadronReport:
         page.heading("Speed")
         page.table(
             speed(results),
-            "Events for a CPU second, one process a core; generators as first measured in this workspace.",
+            "Events for a CPU second, one process a core, each at its own energy within 1 %; generators as "
+            "first measured in this workspace.",
         )
         page.provenance(launch)
         page.write(out)
@@ -56,7 +58,7 @@ class HadronReport:
 
     def _whole(self, page: Page, results: Results, out: Path) -> dict[str, str | float]:
         page.heading("Whole events")
-        page.table(of_whole_events(results))
+        page.table(of_whole_events(results), again(results))
         page.figure("whole-events", figures.whole_events(results), "The band is the range of trainings.")
         page.table(
             broken(results), "Events that break a law: numbers, and momenta or masses by more than 1e-6 GeV."
@@ -66,7 +68,8 @@ class HadronReport:
             page.figure(
                 f"events-{energy:g}",
                 figures.distributions(results, [WHOLE], energy),
-                "Events of three particles or more; first training.",
+                "Events of three particles or more; first training. The band is one standard deviation of "
+                "generator and model; the replay has fewer events and scatters more.",
             )
             page.figure(f"plane-{energy:g}", figures.planes(results, energy), "The leading hadron.")
         file = out / "pion-proton.pt"

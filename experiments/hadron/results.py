@@ -77,6 +77,13 @@ def of_whole_events(results: Results) -> pd.DataFrame:
     return pd.DataFrame(lines).fillna("")
 
 
+def again(results: Results) -> str:
+    """What the reader of ``of_whole_events`` has to know of the replay by process."""
+    share = {e: results.values(WHOLE, f"by_process_again_{e:g}")[0] for e in results.energies}
+    of = ", ".join(f"{x:.0%} at {e:g} GeV" for e, x in share.items())
+    return f"Where a process has too few events, the replay by process takes some again: {of}."
+
+
 def of_leading_hadrons(results: Results) -> pd.DataFrame:
     """The five variables of the leading hadrons: every model's W1 over the floor, and how it was trained."""
     lines = []
@@ -87,12 +94,10 @@ def of_leading_hadrons(results: Results) -> pd.DataFrame:
         line["parameters"] = f"{results.values(model, 'parameters')[0]:,.0f}"
         line["CPU s"] = f"{np.median(results.values(model, 'cpu_seconds')):.0f}"
         lines.append(line)
-    replay = {f"W1 / floor, {e:g} GeV": f"{_replay(results, e):.2f}" for e in results.energies}
-    return pd.DataFrame([*lines, {"model": "replay", **replay}]).astype(object).fillna("")
-
-
-def _replay(results: Results, energy: float) -> float:
-    return float(results.rows[f"replay_w1_reduced_{energy:g}"].iloc[0])
+    for label, prefix in REPLAYS.items():
+        first = {e: results.rows[f"{prefix}w1_reduced_{e:g}"].iloc[0] for e in results.energies}
+        lines.append({"model": label, **{f"W1 / floor, {e:g} GeV": f"{x:.2f}" for e, x in first.items()}})
+    return pd.DataFrame(lines).astype(object).fillna("")
 
 
 def against(results: Results, model: str, other: str) -> pd.DataFrame:
@@ -126,13 +131,18 @@ def broken(results: Results) -> pd.DataFrame:
 
 def speed(results: Results) -> pd.DataFrame:
     """Events for a CPU second: models, and the generators where they were measured."""
+
+    def rates(model: str, name: str) -> dict[str, str]:
+        found = {
+            e: np.median(results.values(model, f"{name}_per_cpu_second_{e:g}")) for e in results.energies
+        }
+        return {f"{e:g} GeV": f"{rate:,.0f}" for e, rate in found.items()}
+
     lines = []
     for model in results.models:
-        values = {
-            f"{e:g} GeV": f"{np.median(results.values(model, f'events_per_cpu_second_{e:g}')):,.0f}"
-            for e in results.energies
-        }
-        lines.append({"events of": NAMES.get(model, model), **values})
+        lines.append({"events of": NAMES.get(model, model), **rates(model, "events")})
+        if model == WHOLE:
+            lines.append({"events of": "... all of one energy", **rates(model, "of_one_energy")})
     for generator in ("pythia", "urqmd"):
         names = {f"{e:g} GeV": f"{generator}_{e:g}_per_cpu_second" for e in results.energies}
         rates = {e: results.rows[n].median() for e, n in names.items() if n in results.rows}

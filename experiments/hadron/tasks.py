@@ -30,14 +30,17 @@ from lblhep.tasks import Bench
 from lblhep.trials import Trial
 
 Distances = Mapping[str, Floats]  # of each pair of samples
+TIMED = 20_000  # events at energies of their own
 
 
 @dataclass(frozen=True)
 class Replayed:
-    """Distances of the replay from the generator, and the ``VARIABLES`` of its events."""
+    """Distances of the replay from the generator, the ``VARIABLES`` of its events, and the share of events
+    that are there ``again``."""
 
     distances: Distances
     variables: Mapping[str, Floats]
+    again: float
 
 
 class Floor:
@@ -76,7 +79,9 @@ class Replay:
         found = {}
         for energy in tests.energies:
             replayed, sample = replay(whole.training, energy, self.events, known), tests.at(energy)
-            found[energy] = Replayed(_distances(replayed, sample, self.size), variables(many(replayed)))
+            again = 1 - len(np.unique(replayed.states.momenta[:, 0], axis=0)) / len(replayed)
+            distances = _distances(replayed, sample, self.size)
+            found[energy] = Replayed(distances, variables(many(replayed)), again)
         return found
 
 
@@ -98,11 +103,13 @@ class SecondOpinion:
 
 
 class Judge:
-    """The last stage: the model's distances from the generator at each test energy, in units of the floor.
+    """The last stage: the distances of model and replays from the generator at each test energy, in units of
+    the floor, and the model's speed.
 
     Of whole events all distances, of the reduced form those of its five variables.  ``events`` are generated
-    at each energy.  Saved for each energy: ``distances_``, ``replay_`` and ``floor_``, of
-    each pair of samples, and ``histograms_``; and of whole events ``exported``, a TorchScript file's bytes.
+    at each energy; whole events are timed at energies of their own, too, since channels' probabilities are
+    found once for each energy.  Saved for each energy: ``distances_``, ``replay_`` and ``floor_``, of each
+    pair of samples, and ``histograms_``; and of whole events ``exported``, a TorchScript file's bytes.
     """
 
     def __init__(self, *, events: int = 250_000, size: int = 10_000) -> None:
@@ -123,17 +130,20 @@ class Judge:
         row: dict[str, float] = dict(fitted["metrics"])
         for energy in tests.energies:
             truth, other = tests.at(energy), replayed[energy]
-            made, seconds = self._make(model, energy, truth)
-            row[f"events_per_cpu_second_{energy:g}"] = self.events / seconds
+            made, rate = _make(model, np.full(self.events, energy), truth)
             if isinstance(made, Interactions):
+                row[f"of_one_energy_per_cpu_second_{energy:g}"] = rate
+                _, rate = _make(model, energy * np.linspace(0.99, 1.01, min(TIMED, self.events)), truth)
                 found = _distances(made, truth, self.size)
                 row |= {f"{law}_violations_{energy:g}": float(n) for law, n in violations(made).items()}
                 values = variables(many(made))
             else:
                 values = made
                 found = leading_distances(made, leading_hadrons(truth), self.size)
+            row[f"events_per_cpu_second_{energy:g}"] = rate
             against = {"replay_": other.distances, "by_process_": by_process[energy].distances}
             row |= summary(energy, {"": found} | against, floor[energy])
+            row[f"by_process_again_{energy:g}"] = by_process[energy].again
             bench.save(trial, f"distances_{energy:g}", found)
             bench.save(trial, f"replay_{energy:g}", other.distances)
             bench.save(trial, f"floor_{energy:g}", floor[energy])
@@ -144,20 +154,20 @@ class Judge:
             bench.save(trial, "exported", {"torchscript": file})
         return row | {f"{name}_per_cpu_second": rate for name, rate in generators.items()}
 
-    def _make(
-        self, model: CollisionModel, energy: float, truth: Interactions
-    ) -> tuple[Interactions | dict[str, Floats], float]:
-        """Whole events, half of each pion, or the variables of the reduced form; and the CPU seconds it took.
 
-        The reduced form is of events with three particles or more, of which either pion makes its own share.
-        """
-        whole = isinstance(model, WholeEventFlow)
-        make = model.generate if whole else model.leading
-        beam = np.resize([PI_PLUS, PI_MINUS] if whole else many(truth).beam, self.events)
-        kinetic_energy = np.full(self.events, energy)
-        begin = time.process_time()
-        made = make(kinetic_energy, beam, seed=1)
-        return made, time.process_time() - begin
+def _make(
+    model: CollisionModel, kinetic_energy: Floats, truth: Interactions
+) -> tuple[Interactions | dict[str, Floats], float]:
+    """Whole events, half of each pion, or the variables of the reduced form; and how many for a CPU second.
+
+    The reduced form is of events with three particles or more, of which either pion makes its own share.
+    """
+    whole = isinstance(model, WholeEventFlow)
+    make = model.generate if whole else model.leading
+    beam = np.resize([PI_PLUS, PI_MINUS] if whole else many(truth).beam, len(kinetic_energy))
+    begin = time.process_time()
+    made = make(kinetic_energy, beam, seed=1)
+    return made, len(kinetic_energy) / (time.process_time() - begin)
 
 
 def _distances(made: Interactions, truth: Interactions, size: int) -> Distances:

@@ -1,4 +1,4 @@
-"""The stage that trains.  It imports nothing that judges: a change of the judgement trains no model anew."""
+"""The stage that trains.  It imports nothing that judges: another judgement trains no model anew."""
 
 from __future__ import annotations
 
