@@ -82,7 +82,8 @@ class Network(LightningModule):
         optimizer = torch.optim.Adam(self.parameters(), lr=0.1)
         plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=0)
         decay = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.95)
-        return [optimizer], [{"scheduler": plateau, "monitor": "loss"}, decay]
+        steps = {"scheduler": torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.999), "interval": "step"}
+        return [optimizer], [{"scheduler": plateau, "monitor": "loss"}, decay, steps]
 
 
 def mean(rows, arrays):

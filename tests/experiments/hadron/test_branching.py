@@ -72,3 +72,33 @@ def test_an_unknown_process_has_no_cross_section(channels, cross_sections):
     with pytest.raises(ValueError, match="do not state their process"):
         ChannelModel(unknown, (4,), cross_sections)
     assert float(model_of(unknown, None)(ENERGY, PION).detach().exp().sum()) == pytest.approx(1)
+
+
+def both_pions(channels) -> Channels:
+    """The channels of pi+, and of pi- those that charge symmetry makes of them, first in the list."""
+    return Channels(
+        np.tile(channels.process, 2),
+        np.tile(channels.species, (2, 1)),
+        np.tile(channels.mass, 2),
+        np.repeat([-211, 211], 4),
+    )
+
+
+def test_channels_are_drawn_by_the_probabilities_of_each_collision(channels, cross_sections):
+    """Among others, of the same and of other energies and pions, as if each were alone; at both ends of the
+    even numbers too."""
+    model = ChannelModel(both_pions(channels), (4,), cross_sections)
+    torch.nn.init.normal_(model.network[-1].weight, std=2, generator=torch.Generator().manual_seed(1))
+    random = torch.Generator().manual_seed(2)
+    energy = torch.tensor([0.6, 1.2, 3.0, 1.2, 20.0]).double().repeat(400)
+    energy[::7] += torch.rand(len(energy[::7]), generator=random)
+    beam = torch.where(torch.rand(len(energy), generator=random) < 0.4, -211, 211)
+    even = torch.rand(len(energy), generator=random, dtype=torch.float64)
+    even[:4], even[4:8] = 0, 1 - 2**-53
+    with torch.no_grad():
+        drawn = model.draw(energy, beam, even)
+        for i in range(len(energy)):
+            reached = model.cumulative(energy[i : i + 1], beam[i : i + 1])[0]
+            below = reached[drawn[i] - 1] if drawn[i] else 0.0
+            assert below - 1e-8 <= 1 - even[i] <= reached[drawn[i]] + 1e-8
+            assert reached[drawn[i]] > below

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+import experiments.hadron.flow
 from experiments.hadron.channels import NONE
 from experiments.hadron.export import SAME, LaboratoryEvents, exported
 from experiments.hadron.flow import InteractionFlow
 from experiments.hadron.kinematics import to_laboratory, total_momentum
 from experiments.hadron.species import CODES
+from lblhep.nn import cube_flow
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,7 @@ def test_it_draws_any_number_of_events_itself(read, n):
 
 
 def test_the_file_names_no_folder_of_this_machine(file):
-    folders = [str(Path(module).parent).encode() for module in (torch.__file__, __file__)]
+    folders = [str(Path(m.__file__).parent).encode() for m in (torch, cube_flow, experiments.hadron.flow)]
     with zipfile.ZipFile(file) as archive:
         entries = [archive.read(entry) for entry in archive.infolist()]
     assert sum(len(entry) for entry in entries) > 10_000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -92,6 +94,8 @@ def test_every_model_comes_closer_to_events_that_it_has_not_seen(leading, kind, 
     model = kind(**arguments, **leading.offers)
     before, after = trained(model, leading, epochs)
     assert after < before
+    rates = [optimizer.param_groups[0]["lr"] for optimizer in model.trainer.optimizers]
+    assert max(rates) < 1e-4 * model.rate
     generated = model.leading(np.full(10, 3.0), np.full(10, 211), seed=1)
     assert set(generated) == set(REDUCED)
     assert all(len(values) == 10 for values in generated.values())
@@ -116,3 +120,12 @@ def test_the_flow_of_whole_events_comes_closer_too(sample):
     )
     before, after = trained(model, data, 3)
     assert after < 0.8 * before
+
+
+@pytest.mark.filterwarnings(*LIGHTNING)
+def test_a_training_of_a_few_batches_is_refused(leading):
+    model = Gan(hidden=[8], **leading.offers)
+    leading = copy.copy(leading)
+    leading.batch_size = len(leading.training)
+    with pytest.raises(ValueError, match="2 batches in all are no training"):
+        trained(model, leading, 2)

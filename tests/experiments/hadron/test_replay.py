@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -122,8 +124,8 @@ def test_shares_of_processes_follow_cross_sections_and_the_elastic_part_that_eve
 
 
 def test_a_replay_that_knows_cross_sections_has_the_shares_of_processes():
-    """The nearest events alone are of the first process in (0.5 / T) / (0.5 / T + T), which on the average of
-    T = exp(+-0.35) is 0.35; at exp(-0.6) alone it would be 0.62."""
+    """Of events just below exp(-0.35) GeV half are of the first process, 0.5 / T against T; at 1 GeV a
+    third."""
     sample = two_processes(80_000)
     below = sample.of(sample.kinetic_energy < 1)
     both = Interactions(
@@ -136,3 +138,18 @@ def test_a_replay_that_knows_cross_sections_has_the_shares_of_processes():
     assert len(informed) == 4000
     assert (blind.process == 0).mean() == pytest.approx(0.5, abs=0.03)
     assert (informed.process == 0).mean() == pytest.approx(1 / 3, abs=0.04)
+
+
+def test_where_a_process_has_too_few_events_they_are_there_again_and_with_none_it_is_refused():
+    """Below 0.7 GeV there are 30 events of the second process and 300 of the first; at 10 GeV there is none."""
+    sample = two_processes(8000)
+    sample = sample.of(sample.kinetic_energy < 0.7)
+    few = sample.of(
+        np.concatenate([np.flatnonzero(sample.process == i)[:n] for i, n in enumerate((300, 30))])
+    )
+    both = dataclasses.replace(few.of(np.tile(np.arange(330), 2)), beam=np.repeat([211, -211], 330))
+    new, share = replay(both, 1.0, 660, known), process_shares(few, 1.0, known)[1]
+    assert 330 * share > 45
+    assert (new.process == 1).sum() == pytest.approx(660 * share, abs=5 * np.sqrt(660 * share))
+    with pytest.raises(ValueError, match="no event of pion 211 within"):
+        replay(both, 10.0, 400, known)
