@@ -141,7 +141,7 @@ def test_a_replay_that_knows_cross_sections_has_the_shares_of_processes():
 
 
 def test_where_a_process_has_too_few_events_they_are_there_again_and_with_none_it_is_refused():
-    """Below 0.7 GeV there are 30 events of the second process and 300 of the first; at 10 GeV there is none."""
+    """Of the second process there are 30 events, of the first 300; near 10 GeV there is none."""
     sample = two_processes(8000)
     sample = sample.of(sample.kinetic_energy < 0.7)
     few = sample.of(
