@@ -40,10 +40,11 @@ class Place:
 
 def problems(recipe: Recipe, imports: bool = True) -> list[Problem]:
     """Everything that is wrong, at its line; without ``imports``, what can be told without the components."""
-    found = [*_workspace(recipe), *_cards(recipe), *_features(recipe)]
+    found = [*_workspace(recipe), *_cards(recipe), *_features(recipe), *_references(recipe)]
     if imports:
         components.on_path(recipe.workspace)
-        found += [*chain.from_iterable(_arguments(recipe, place) for place in _places(recipe))]
+        every = chain.from_iterable(_within(place) for place in _places(recipe))
+        found += [*chain.from_iterable(_arguments(recipe, place) for place in every)]
         found += [*_roles(recipe), *_batching(recipe)]
     return [*dict.fromkeys([*found, *_axis_values(recipe, imports, {problem.path for problem in found})])]
 
@@ -71,17 +72,24 @@ def _places(recipe: Recipe) -> Iterator[Place]:
             yield Place(("trials", "scheduler"), recipe.trials.scheduler)
 
 
+def _within(place: Place) -> Iterator[Place]:
+    """A component, and those inside its arguments."""
+    yield place
+    for name, value in place.component.arguments.items():
+        yield from _nested((*place.keys, name), value)
+
+
 def _nested(keys: Keys, value: Any) -> Iterator[Place]:
-    """The components inside an argument, whose receivers build them."""
+    """The components inside an argument, whose receivers build them, and those inside theirs."""
     if isinstance(value, Component):
-        yield Place(keys, value, partial=True)
+        yield from _within(Place(keys, value, partial=True))
     elif isinstance(value, dict | list):
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _nested((*keys, key), item)
 
 
 def _arguments(recipe: Recipe, place: Place) -> Iterator[Problem]:
-    """Whether the component imports and takes its arguments, and those inside it theirs."""
+    """Whether the component imports and takes its arguments."""
     arguments = place.component.arguments
     try:
         target = components.load(place.component.use)
@@ -92,9 +100,6 @@ def _arguments(recipe: Recipe, place: Place) -> Iterator[Problem]:
             missing = fault.keys[0] not in arguments
             if not (missing and place.partial):
                 yield recipe.problem((*place.keys, *fault.keys), fault.message, fault.hint)
-    for name, value in arguments.items():
-        for inner in _nested((*place.keys, name), value):
-            yield from _arguments(recipe, inner)
 
 
 def _loaded(component: Component | None) -> Any:
@@ -116,6 +121,16 @@ def _roles(recipe: Recipe) -> Iterator[Problem]:
     combine = _loaded(recipe.groups)
     if isinstance(combine, type) and not any("__call__" in vars(cls) for cls in combine.__mro__):
         yield recipe.problem(("groups", "use"), f"{combine.__name__} has no `__call__`")
+
+
+def _references(recipe: Recipe) -> Iterator[Problem]:
+    """Whether the ``model`` and ``dataset`` of the task, and of components inside it, are in the recipe."""
+    for place in _within(Place(("task",), recipe.task)):
+        for argument, known in (("model", recipe.models), ("dataset", recipe.datasets)):
+            name = place.component.arguments.get(argument)
+            if isinstance(name, str) and name not in known:
+                message = f"the recipe has no {argument} called `{name}`"
+                yield recipe.problem((*place.keys, argument), message, did_you_mean(name, known))
 
 
 def _batching(recipe: Recipe) -> Iterator[Problem]:
@@ -200,10 +215,11 @@ def _faults_at(
         yield from ((f"{problem.path} {problem.message}", problem.hint) for problem in error.problems)
         return
     path = recipe.trials.axes_of_trial[axis]
-    found = [*_cards(trial), *_features(trial)]
+    found = [*_cards(trial), *_features(trial), *_references(trial)]
     if imports:
         touched = (place for place in _places(trial) if f"{path}.".startswith(f"{dotted(place.keys)}."))
-        found += chain.from_iterable(_arguments(trial, place) for place in touched)
+        every = chain.from_iterable(_within(place) for place in touched)
+        found += chain.from_iterable(_arguments(trial, place) for place in every)
     yield from (
         (f"{problem.path} {problem.message}", problem.hint) for problem in found if problem.path not in known
     )

@@ -96,6 +96,11 @@ CASES = [
     ("task.optimizer.use=torch.optm:Adam", "task.optimizer.use: `torch.optm:Adam`: there is no module"),
     ("task.use=experiments.validate_test.parts:Tusk", "parts has no `Tusk`; did you mean `Task`?"),
     ("task.use=fractions:Fraction", "task.use: Fraction is no task: a class with `run`"),
+    (
+        "task.optimizer.dataset=dd",
+        "task.optimizer.dataset: the recipe has no dataset called `dd`; did you mean",
+    ),
+    ("task.model=n", "task.model: the recipe has no model called `n`"),
     ("report.use=experiments.validate_test.parts:combine", "combine is no report: a class with `render`"),
     ("groups.use=experiments.validate_test.parts:NoCall", "groups.use: NoCall has no `__call__`"),
     ("groups.quantil=0.5", "groups.quantil: combine takes no such argument; did you mean `quantile`?"),
@@ -126,6 +131,16 @@ CASES = [
 def test_problems(found: Callable[..., list[str]], override: str, problem: str) -> None:
     lines = found(override)
     assert any(problem in line for line in lines), lines
+
+
+def test_an_axis_names_models_that_there_are(found: Callable[..., list[str]]) -> None:
+    lines = found(
+        "task.optimizer.model=m", "trials.axes.fold={path: task.optimizer.model, values: [m, n, m, m]}"
+    )
+    assert any(
+        "trials.axes.fold: at 'n', task.optimizer.model the recipe has no model" in each for each in lines
+    )
+    assert not any("at 'm', task.optimizer.model the recipe" in each for each in lines)
 
 
 def test_problems_of_the_file_have_lines(workspace: Path) -> None:
