@@ -1,11 +1,10 @@
 """What a network is told before each decay of the chain, in training and in sampling alike.
 
-All of it is invariant under rotations about the beam, so events are.  The energy of the collision shows in
-the system's mass and in what has left already: networks that are told it before every decay go further
-astray where they have no data.  Momenta of particles that have left are given in the rest frame of the system
-that decays next, along the axes of the coordinates that are predicted.  The polar axis is the beam; where
-resonances shape an event, after the first decay, it is the direction of the first particle, a baryon, whose
-resonances with the others are then peaks of one coordinate.
+All of it is invariant under rotations about the beam, so events are.  The energy of the collision is told by
+the system's mass and by what has left already.  Momenta of particles that have left are given in the rest
+frame of the system that decays next, along the axes of the coordinates that are predicted.  The polar axis is
+the beam; where resonances shape an event, after the first decay, it is the direction of the first particle, a
+baryon, whose resonances with the others are then peaks of one coordinate.
 """
 
 from __future__ import annotations
