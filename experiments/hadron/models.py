@@ -25,7 +25,7 @@ from experiments.hadron.sigma import CrossSections
 from experiments.hadron.steps import Decays
 
 WARM_UP = 0.1  # of all batches, in which the learning rate goes up
-FEWEST_STEPS = 20
+FEWEST_STEPS = 2  # up at the first, down at the last
 AT_ONCE = 8192  # events that are generated together
 DRAWN = (
     256  # whose channels are drawn together: what thousands of probabilities for each need stays in the cache
@@ -61,9 +61,10 @@ class CollisionModel(LightningModule, ABC):
         the energies that are trained on.  Raises ValueError if there are fewer than ``FEWEST_STEPS``."""
         steps = int(self.trainer.estimated_stepping_batches)
         if steps < FEWEST_STEPS:
-            raise ValueError(f"{steps} batches in all are no training: more epochs, or smaller batches")
+            raise ValueError("one batch in all is no training: more epochs, or smaller batches")
+        warm_up = max(WARM_UP, FEWEST_STEPS / steps)
         return torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, self.rate, total_steps=steps, pct_start=WARM_UP, cycle_momentum=False
+            optimizer, self.rate, total_steps=steps, pct_start=warm_up, cycle_momentum=False
         )
 
 

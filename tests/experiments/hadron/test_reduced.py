@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -123,9 +124,26 @@ def test_the_flow_of_whole_events_comes_closer_too(sample):
 
 
 @pytest.mark.filterwarnings(*LIGHTNING)
-def test_a_training_of_a_few_batches_is_refused(leading):
+@pytest.mark.parametrize("batches", [2, 3, 10, 19])
+def test_a_training_of_a_few_batches_has_its_rates_too(leading, batches):
+    """One epoch of so many; the last of the rates is the lowest but for two batches, which only go up."""
+    model, rates = Gan(hidden=[8], **leading.offers), []
+    model.trainer = SimpleNamespace(estimated_stepping_batches=batches)
+    optimizer = torch.optim.Adam(model.parameters())
+    schedule = model.schedule(optimizer)
+    for _ in range(batches):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        if len(rates) < batches:
+            schedule.step()
+    assert max(rates) == pytest.approx(model.rate)
+    assert batches == 2 or min(rates) == rates[-1] < 1e-3 * model.rate
+
+
+@pytest.mark.filterwarnings(*LIGHTNING)
+def test_a_training_of_one_batch_is_refused(leading):
     model = Gan(hidden=[8], **leading.offers)
     leading = copy.copy(leading)
     leading.batch_size = len(leading.training)
-    with pytest.raises(ValueError, match="2 batches in all are no training"):
-        trained(model, leading, 2)
+    with pytest.raises(ValueError, match="one batch in all is no training"):
+        trained(model, leading, 1)
