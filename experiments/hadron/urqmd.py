@@ -142,9 +142,14 @@ def _inelastic(
         yield pdg, np.stack([p.px[:n], p.py[:n], p.pz[:n], p.p0[:n]], axis=1)
 
 
+# 2 I3 of neutral cascades, of which chromo's table has 0.
+XI0 = {(49, 1): 3322, (50, 1): 3324}
+
+
 def _codes(chromo_table: dict[int, tuple[int, int]]) -> dict[tuple[int, int], int]:
     """PDG codes by UrQMD's type and 2 I3, from chromo's table, which gives an antibaryon its baryon's I3."""
     particles = {(kind, isospin): code for code, (kind, isospin) in chromo_table.items() if kind > 0}
+    particles |= XI0
     kinds = {kind for kind, _ in chromo_table.values()}
     return particles | {(-k, -isospin): -code for (k, isospin), code in particles.items() if -k in kinds}
 

@@ -85,6 +85,7 @@ def test_codes_of_antiparticles():
         311: (106, -1), 321: (106, 1), -311: (-106, 1), -321: (-106, -1), 211: (101, 2), -211: (101, -2),
     }  # fmt: skip
     codes = urqmd._codes(table)
+    assert (codes[49, 1], codes[50, 1]) == (3322, 3324)  # whatever chromo says of neutral cascades
     assert codes[-1, -1] == -2212
     assert codes[-1, 1] == -2112
     assert codes[-106, 1] == -311
