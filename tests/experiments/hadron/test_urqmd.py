@@ -91,7 +91,7 @@ def test_codes_of_antiparticles():
     assert codes[-106, 1] == -311
     assert codes[-106, -1] == -321
     assert (-101, -2) not in codes
-    assert len(codes) == len(table)
+    assert len(codes) == len(table) + len(urqmd.XI0)
 
 
 def test_the_extra_is_named(monkeypatch):
