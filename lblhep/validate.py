@@ -43,8 +43,7 @@ def problems(recipe: Recipe, imports: bool = True) -> list[Problem]:
     found = [*_workspace(recipe), *_cards(recipe), *_features(recipe), *_references(recipe)]
     if imports:
         components.on_path(recipe.workspace)
-        every = chain.from_iterable(_within(place) for place in _places(recipe))
-        found += [*chain.from_iterable(_arguments(recipe, place) for place in every)]
+        found += [*chain.from_iterable(_arguments(recipe, place) for place in _places(recipe))]
         found += [*_roles(recipe), *_batching(recipe)]
     return [*dict.fromkeys([*found, *_axis_values(recipe, imports, {problem.path for problem in found})])]
 
@@ -89,7 +88,12 @@ def _nested(keys: Keys, value: Any) -> Iterator[Place]:
 
 
 def _arguments(recipe: Recipe, place: Place) -> Iterator[Problem]:
-    """Whether the component imports and takes its arguments."""
+    """Whether the component and those inside it import and take their arguments."""
+    for each in _within(place):
+        yield from _own_arguments(recipe, each)
+
+
+def _own_arguments(recipe: Recipe, place: Place) -> Iterator[Problem]:
     arguments = place.component.arguments
     try:
         target = components.load(place.component.use)
@@ -218,8 +222,7 @@ def _faults_at(
     found = [*_cards(trial), *_features(trial), *_references(trial)]
     if imports:
         touched = (place for place in _places(trial) if f"{path}.".startswith(f"{dotted(place.keys)}."))
-        every = chain.from_iterable(_within(place) for place in touched)
-        found += chain.from_iterable(_arguments(trial, place) for place in every)
+        found += chain.from_iterable(_arguments(trial, place) for place in touched)
     yield from (
         (f"{problem.path} {problem.message}", problem.hint) for problem in found if problem.path not in known
     )

@@ -76,3 +76,14 @@ def toy(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> C
         del sys.modules[name]  # of another test's workspace
     monkeypatch.syspath_prepend(str(workspace))
     return read
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Of torch: threads that wait for each other cost more than small networks' arithmetic."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -27,9 +27,6 @@ from experiments.hadron.steps import Decays
 WARM_UP = 0.1  # of all batches, in which the learning rate goes up
 FEWEST_STEPS = 2  # up at the first, down at the last
 AT_ONCE = 8192  # events that are generated together
-DRAWN = (
-    256  # whose channels are drawn together: what thousands of probabilities for each need stays in the cache
-)
 
 
 class CollisionModel(LightningModule, ABC):
@@ -102,8 +99,7 @@ class WholeEventFlow(CollisionModel):
             for energy, pion in zip(energies.split(AT_ONCE), pions.split(AT_ONCE), strict=True):
                 even = torch.rand(len(pion), self.flow.numbers, generator=random, dtype=torch.float64)
                 given = [x.to(self.device) for x in (energy, pion, even)]
-                drawn = (x.split(DRAWN) for x in (given[0], given[1], given[2][:, 0]))
-                chosen = torch.cat([self.flow.channel.draw(*some) for some in zip(*drawn, strict=True)])
+                chosen = self.flow.channel.draw_in_blocks(*given[:2], given[2][:, 0])
                 made.append(self.flow.of_channels(chosen, *given))
         process, species, momenta = (torch.cat(parts).cpu().numpy() for parts in zip(*made, strict=True))
         return Interactions(kinetic_energy, beam, process, FinalStates(species, momenta))

@@ -49,8 +49,8 @@ class HadronReport:
         page.heading("Speed")
         page.table(
             speed(results),
-            "Events for a CPU second, one process a core, each at its own energy within 1 %; generators as "
-            "first measured in this workspace.",
+            "Events for a CPU second, one process a core, of one energy; whole events also each at its own "
+            "energy within 1 % (the first line). Generators as first measured in this workspace.",
         )
         page.provenance(launch)
         page.write(out)

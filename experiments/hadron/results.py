@@ -132,7 +132,7 @@ def broken(results: Results) -> pd.DataFrame:
 def speed(results: Results) -> pd.DataFrame:
     """Events for a CPU second: models, and the generators where they were measured."""
 
-    def rates(model: str, name: str) -> dict[str, str]:
+    def of_model(model: str, name: str) -> dict[str, str]:
         found = {
             e: np.median(results.values(model, f"{name}_per_cpu_second_{e:g}")) for e in results.energies
         }
@@ -140,9 +140,9 @@ def speed(results: Results) -> pd.DataFrame:
 
     lines = []
     for model in results.models:
-        lines.append({"events of": NAMES.get(model, model), **rates(model, "events")})
+        lines.append({"events of": NAMES.get(model, model), **of_model(model, "events")})
         if model == WHOLE:
-            lines.append({"events of": "... all of one energy", **rates(model, "of_one_energy")})
+            lines.append({"events of": "... all of one energy", **of_model(model, "of_one_energy")})
     for generator in ("pythia", "urqmd"):
         names = {f"{e:g} GeV": f"{generator}_{e:g}_per_cpu_second" for e in results.energies}
         rates = {e: results.rows[n].median() for e, n in names.items() if n in results.rows}

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -25,7 +25,7 @@ from lblhep.nn import MLPEnsemble, TrainingSet, train_ensemble
 
 EPOCHS = 2  # of the pack; the loop does one at a time
 
-pytestmark = pytest.mark.benchmark
+pytestmark = [pytest.mark.benchmark, pytest.mark.usefixtures("one_thread")]
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,6 @@ CASES = [
     Case((5, 64, 64, 64, 1), batch=2000, rows=10_000, networks=12, bar=0.9),
     Case((4, 64, 32, 16, 1), batch=2000, rows=10_000, networks=25, bar=0.9),
 ]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def training_sets(case: Case, validation: int = 0) -> list[TrainingSet]:

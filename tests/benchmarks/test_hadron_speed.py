@@ -1,4 +1,4 @@
-"""Channels for a CPU second: what ``ChannelModel.draw`` saves against the probabilities of every collision.
+"""Channels for a CPU second: what ``draw_in_blocks`` saves against the probabilities of every collision.
 
 ``pytest tests/benchmarks/test_hadron_speed.py -s`` prints the numbers. One thread, warmed up, in turn, the
 median of the ratios. 5,000 channels, as many as a sample of a million collisions has. The obvious way finds
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -20,19 +20,10 @@ from torch import Tensor
 
 from experiments.hadron.branching import ChannelModel
 from experiments.hadron.channels import Channels
-from experiments.hadron.models import DRAWN
 
-pytestmark = pytest.mark.benchmark
+pytestmark = [pytest.mark.benchmark, pytest.mark.usefixtures("one_thread")]
 
 CHANNELS, COLLISIONS = 5_000, 4_096
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +36,6 @@ def model() -> ChannelModel:
 
 def obvious(model: ChannelModel, energy: Tensor, beam: Tensor, even: Tensor) -> Tensor:
     return torch.searchsorted(model.cumulative(energy, beam), 1 - even[:, None])[:, 0]
-
-
-def in_blocks(model: ChannelModel, *given: Tensor) -> Tensor:
-    blocks = zip(*(x.split(DRAWN) for x in given), strict=True)
-    return torch.cat([model.draw(*block) for block in blocks])
 
 
 def ratio(one: Callable[[], Tensor], other: Callable[[], Tensor]) -> float:
@@ -75,7 +61,7 @@ def test_channels_are_drawn_faster_than_row_by_row(model, spread, bar):
         torch.rand(COLLISIONS, generator=random).double(),
     )
     with torch.no_grad():
-        assert (obvious(model, *given) == in_blocks(model, *given)).float().mean() > 0.999
-    gain = ratio(lambda: obvious(model, *given), lambda: in_blocks(model, *given))
+        assert (obvious(model, *given) == model.draw_in_blocks(*given)).float().mean() > 0.999
+    gain = ratio(lambda: obvious(model, *given), lambda: model.draw_in_blocks(*given))
     print(f"energies within {spread}: {gain:.1f} times as fast as row by row")
     assert gain > bar
