@@ -105,7 +105,7 @@ class WholeEvents(PionProton):
 
     def prepare(self) -> None:
         channels, number = find_channels(self.training.process, self.training.states.species)
-        self.offers = {"channels": channels}
+        self.offers = {"channels": channels, "batch_size": self.batch_size}
         self._number = number
 
     def train_dataloader(self) -> DataLoader[Any]:

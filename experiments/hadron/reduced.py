@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from experiments.hadron.conditions import COLLISION, collision
-from experiments.hadron.datasets import PionProton
+from experiments.hadron.datasets import PionProton, Validation
 from experiments.hadron.events import Floats, Integers
 from experiments.hadron.models import CollisionModel
 from experiments.hadron.observables import FEWEST, REDUCED, leading_hadrons
@@ -102,3 +102,10 @@ class ReducedFlow(ReducedModel):
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         known, even = batch
         return -self.flow.log_prob(even, known).sum(dim=1).mean()
+
+    def loss(self, batch: Validation) -> float:
+        """Of the even variables."""
+        events = batch.events
+        known = collision(torch.tensor(events.kinetic_energy), torch.tensor(events.beam)).float()
+        even = self.quantiles.to_cube(torch.tensor(np.stack([*batch.leading.values()], axis=1))).float()
+        return float(self.training_step((known, even), 0))

@@ -29,9 +29,7 @@ class Fit:
         init: int = 0,
     ) -> None:
         self.cross_sections = cross_sections
-        self.task = FitLightning(
-            model=model, dataset=dataset, max_epochs=max_epochs, patience=None, monitor="validation_w1"
-        )
+        self.task = FitLightning(model=model, dataset=dataset, max_epochs=max_epochs, patience=None)
 
     def __call__(self, bench: Bench, trial: Trial, rng: np.random.Generator) -> dict[str, Any]:
         """The weights of the best epoch, and what is known of the training."""
