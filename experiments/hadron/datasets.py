@@ -105,7 +105,9 @@ class WholeEvents(PionProton):
 
     def prepare(self) -> None:
         channels, number = find_channels(self.training.process, self.training.states.species)
-        self.offers = {"channels": channels, "batch_size": self.batch_size}
+        ends = [f(self.training.kinetic_energy) for f in (np.min, np.max)]
+        energies = float(np.floor(ends[0] * 1000) / 1000), float(np.ceil(ends[1] * 1000) / 1000)  # to an MeV
+        self.offers = {"channels": channels, "batch_size": self.batch_size, "energies": energies}
         self._number = number
 
     def train_dataloader(self) -> DataLoader[Any]:

@@ -7,7 +7,7 @@
 ``pdg`` (N, n) is int64 and 0 beyond the last particle, ``momenta`` (N, n, 4) are (px, py, pz, E) in the
 laboratory, GeV, float64.  The second form is a function of ``kinetic_energy`` (N,), float64, and ``beam``
 (N,), int64: the same numbers give the same events, and momenta have gradients with respect to the energy.
-Either raises torch.jit.Error for energies outside ``LOWEST`` to ``HIGHEST`` and beams that are no pions.
+Either raises torch.jit.Error for energies beyond those of the training and beams that are no pions.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from experiments.hadron.kinematics import PION_MASS, PROTON_MASS, beam_momentum
 from experiments.hadron.species import CODES, PI_PLUS
 from lblhep.physics.decay_chain import to_rest_frame
 
-LOWEST, HIGHEST = 0.35, 26.0  # GeV, as in the training sample
 SAME = 1e-4  # GeV, in 99 of 100 events: float32 is rounded otherwise in a trace, and steep densities amplify
 
 
@@ -53,17 +52,19 @@ class LaboratoryEvents(nn.Module):
 class Sampler(nn.Module):
     """What is written: a traced ``LaboratoryEvents`` that draws its own random numbers when asked to."""
 
-    def __init__(self, events: nn.Module, numbers: int) -> None:
+    def __init__(self, events: nn.Module, numbers: int, energies: tuple[float, float]) -> None:
         super().__init__()
         self.events, self.numbers = events, numbers
-        self.lowest, self.highest, self.pion = LOWEST, HIGHEST, PI_PLUS  # TorchScript knows no globals
+        self.lowest, self.highest = energies
+        self.pion = PI_PLUS  # TorchScript knows no globals
 
     def forward(self, kinetic_energy: Tensor, beam: Tensor, even: Tensor) -> tuple[Tensor, Tensor]:
+        kinetic_energy = kinetic_energy.double()
         if not bool(((kinetic_energy >= self.lowest) & (kinetic_energy <= self.highest)).all()):
-            raise ValueError("kinetic energies must be between 0.35 and 26 GeV")
+            raise ValueError(f"kinetic energies must be between {self.lowest} and {self.highest} GeV")
         if not bool((beam.abs() == self.pion).all()):
             raise ValueError("beams must be 211 or -211, the PDG codes of charged pions")
-        pdg, momenta = self.events(kinetic_energy, beam, even)
+        pdg, momenta = self.events(kinetic_energy, beam, even.double())
         return pdg, momenta
 
     @torch.jit.export
@@ -75,8 +76,8 @@ class Sampler(nn.Module):
             return self.forward(energy, torch.full([n], beam, dtype=torch.int64), even)
 
 
-def exported(flow: InteractionFlow) -> bytes:
-    """The TorchScript file of ``flow``.
+def exported(flow: InteractionFlow, energies: tuple[float, float]) -> bytes:
+    """The TorchScript file of ``flow``, which was trained from one to the other of these energies in GeV.
 
     Raises RuntimeError if what was written, read again, does not give the flow's events: the same particles
     in all, the same momenta to ``SAME`` in 99 of 100.
@@ -88,11 +89,11 @@ def exported(flow: InteractionFlow) -> bytes:
         warnings.simplefilter("ignore", torch.jit.TracerWarning)
         # TorchScript is deprecated, and still what C++ programs such as Geant4 applications can load.
         warnings.simplefilter("ignore", DeprecationWarning)
-        traced = torch.jit.trace(whole, _longest(flow), check_trace=False)
-        torch.jit.save(torch.jit.script(Sampler(traced, flow.numbers)), file)
+        traced = torch.jit.trace(whole, _longest(flow, energies[1]), check_trace=False)
+        torch.jit.save(torch.jit.script(Sampler(traced, flow.numbers, energies)), file)
         written = _without_places(file)
         read = torch.jit.load(io.BytesIO(written))
-    _check(whole, read)
+    _check(whole, read, energies)
     return written
 
 
@@ -106,10 +107,10 @@ def _without_places(file: io.BytesIO) -> bytes:
     return written.getvalue()
 
 
-def _longest(flow: InteractionFlow) -> tuple[Tensor, Tensor, Tensor]:
+def _longest(flow: InteractionFlow, highest: float) -> tuple[Tensor, Tensor, Tensor]:
     """Input that gives an event of the channel with most particles: a trace has to see every decay."""
     channel = int((flow.species != NONE).sum(dim=1).argmax())
-    energy = torch.tensor([HIGHEST], dtype=torch.float64)
+    energy = torch.tensor([highest], dtype=torch.float64)
     beam = flow.channel.beam[channel : channel + 1]
     reached = flow.channel.cumulative(energy, beam)[0]
     even = torch.full((1, flow.numbers), 0.5, dtype=torch.float64)
@@ -118,10 +119,12 @@ def _longest(flow: InteractionFlow) -> tuple[Tensor, Tensor, Tensor]:
     return energy, beam, even
 
 
-def _check(flow: LaboratoryEvents, read: torch.jit.ScriptModule, n: int = 1000) -> None:
+def _check(
+    flow: LaboratoryEvents, read: torch.jit.ScriptModule, energies: tuple[float, float], n: int = 1000
+) -> None:
     random = torch.Generator().manual_seed(1)
     even = torch.rand(n, read.numbers, generator=random, dtype=torch.float64)
-    energy = torch.logspace(-0.4, 1.4, n, dtype=torch.float64)
+    energy = torch.linspace(*energies, n, dtype=torch.float64)
     beam = torch.tensor([PI_PLUS, -PI_PLUS]).repeat(-(-n // 2))[:n]
     with torch.no_grad():
         (ours, momenta), (theirs, others) = flow(energy, beam, even), read(energy, beam, even)

@@ -37,18 +37,21 @@ def distances(results: Results) -> Figure:
     figure, panel = new_figure(1, 1, width=7.5, height=5)
     first = results.models[0]
     lines = {NAMES.get(m, m): ("distances", m, COLOUR_OF.get(m, "purple")) for m in results.models}
-    lines["replay"] = ("replay", first, "black")
+    lines |= {label: (prefix.rstrip("_"), first, "black") for label, prefix in REPLAYS.items()}
     lines["floor: two samples of the generator"] = ("floor", first, "black")
+    styles = {"replay": "--", "by_process": "-.", "floor": ":"}
     for label, (kind, model, colour) in lines.items():
         values = [results.mean_w1(kind, model, energy) for energy in results.energies]
-        style = ":" if kind == "floor" else "--" if kind == "replay" else "-"
-        _banded(panel, results, values, ls=style, ms=4, color=colour, label=label)
+        _banded(panel, results, values, ls=styles.get(kind, "-"), ms=4, color=colour, label=label)
     panel.set(
-        xscale="log", yscale="log", xlabel="Kinetic energy of the pion [GeV]", ylabel=r"Mean $W_1 / \sigma$"
+        xscale="log",
+        yscale="log",
+        xlabel="Kinetic energy of the pion [GeV]",
+        ylabel=r"Mean $W_1 / \sigma$ of five variables",
     )
     _ticks(panel, results)
     low, high = panel.get_ylim()
-    panel.set_ylim(low, high * (high / low) ** 0.35)  # room for the legend
+    panel.set_ylim(low, high * (high / low) ** 0.45)  # room for the legend
     panel.legend(fontsize=10, ncols=2, loc="upper center")
     return figure
 
@@ -139,7 +142,7 @@ def planes(results: Results, energy: float) -> Figure:
         enough = truth > truth.max() * 1e-2
         ratio = np.divide(own[f"plane/{label}"], truth, out=np.full_like(truth, np.nan), where=enough)
         shown = panel.pcolormesh(x, y, ratio.T, cmap="RdBu_r", vmin=0.5, vmax=1.5)
-        figure.colorbar(shown, ax=panel, label="ratio of shares")
+        figure.colorbar(shown, ax=panel, label="ratio of shares", extend="both")
         panel.set_title(f"{'flow' if label == 'model' else label} / generator")
     for panel in axes:
         panel.set_xlabel(AXES["x1"])

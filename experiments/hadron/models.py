@@ -76,7 +76,7 @@ class WholeEventFlow(CollisionModel):
     """``InteractionFlow`` by maximum likelihood: of channels and of decays, each in their own batches.
 
     ``flatten`` is the price of branching ratios that depend on the energy (``ChannelModel.steepness``);
-    ``batch_size`` the events of a full batch.
+    ``batch_size`` the events of a full batch; ``energies`` the lowest and the highest trained at, GeV.
     """
 
     def __init__(
@@ -84,18 +84,19 @@ class WholeEventFlow(CollisionModel):
         *,
         channels: Channels,
         batch_size: int,
+        energies: tuple[float, float],
         cross_sections: CrossSections | None = None,
         rate: float = 2e-3,
         flatten: float = 3e-5,
         **flow: Any,
     ) -> None:
         super().__init__()
-        self.flatten, self.batch_size = flatten, batch_size
+        self.flatten, self.batch_size, self.energies = flatten, batch_size, energies
         self.flow, self.rate = InteractionFlow(channels, cross_sections, **flow), rate
 
     def training_step(self, batch: Any, index: int) -> Tensor:
-        # Every decay counts alike.  Were it the mean of the batch, the one event with a tenth decay, a batch of
-        # its own, would be worth a thousand others, and sooner or later throw the training off its track.
+        # Every decay counts alike.  Were it the mean of the batch, the one event with a tenth decay, a batch
+        # of its own, would be worth a thousand others, and throw the training off its track.
         if isinstance(batch, Decays):
             return -self.flow.decay.log_prob(batch).sum() / self.batch_size
         made = self.flow.channel(batch.kinetic_energy, batch.beam).gather(1, batch.number)

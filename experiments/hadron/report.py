@@ -12,8 +12,10 @@ from experiments.hadron.results import (
     again,
     against,
     broken,
+    knows_cross_sections,
     of_leading_hadrons,
     of_whole_events,
+    sizes,
     speed,
     spread,
 )
@@ -25,12 +27,16 @@ MEANING = (
     "by: 1 is perfect. *Worst*: the variable that is furthest, over its own floor (of twelve, a little above "
     "1 is perfect). Multiplicity, leading species and channel: total variation over the floor's, of all "
     "events. Two-body angle: W1 of cos(theta*) of events with two particles, over the floor, where there are "
-    "enough. AUC: boosted trees that see events of three particles or more, 0.5 is perfect; the replay is "
-    "judged with fewer events, which flatters it. The flow of whole events knows each process's "
-    "cross-section at these energies, which models of the leading hadrons and the replay do not; the *replay "
-    "by process* takes as many events of each process as they say. Numbers of several trainings are median "
-    "and range."
+    "enough. AUC: boosted trees that see events of three particles or more, 0.5 is perfect; trees that learn "
+    "from fewer events see less, and of the replay there are fewer. The *replay by process* takes as many "
+    "events of each process as its cross-section at these energies says. Numbers of several trainings are "
+    "median and range."
 )
+INFORMED = (
+    "The flow of whole events knows each process's cross-section at these energies, which models of the "
+    "leading hadrons and the plain replay do not."
+)
+BLIND = "No model knows cross-sections at these energies."
 
 
 class HadronReport:
@@ -40,8 +46,8 @@ class HadronReport:
         """Write the page, and the first whole-event flow as a TorchScript file; the headline is its W1 over
         the floor and its AUC at each energy, beside the replay's."""
         results = Results(launch)
-        page = Page(launch.recipe.title or "Hadronic interactions", f"{len(results.rows)} trainings")
-        page.text(MEANING)
+        page = Page(launch.recipe.title or "Hadronic interactions", sizes(results))
+        page.text(f"{MEANING} {INFORMED if knows_cross_sections(results) else BLIND}")
         headline: dict[str, str | float] = {}
         if WHOLE in results.models:
             headline = self._whole(page, results, out)
@@ -50,7 +56,8 @@ class HadronReport:
         page.table(
             speed(results),
             "Events for a CPU second, one process a core, of one energy; whole events also each at its own "
-            "energy within 1 % (the first line). Generators as first measured in this workspace.",
+            "energy within 1 % (the first line). Generators as first measured in this workspace: UrQMD where "
+            "it is installed and has the energy (1.52 GeV); neither, if too few events were asked for.",
         )
         page.provenance(launch)
         page.write(out)
@@ -71,7 +78,12 @@ class HadronReport:
                 "Events of three particles or more; first training. The band is one standard deviation of "
                 "generator and model; the replay has fewer events and scatters more.",
             )
-            page.figure(f"plane-{energy:g}", figures.planes(results, energy), "The leading hadron.")
+            page.figure(
+                f"plane-{energy:g}",
+                figures.planes(results, energy),
+                "The leading hadron's share of the pion's momentum and its transverse momentum; ratios where "
+                "the generator has more than a hundredth of its largest share.",
+            )
         file = out / "pion-proton.pt"
         out.mkdir(parents=True, exist_ok=True)
         file.write_bytes(results.launch.arrays(results.trial(WHOLE), "exported")["torchscript"].tobytes())
@@ -94,11 +106,20 @@ class HadronReport:
             "Five variables: longitudinal share and transverse momentum of the two hadrons with the largest "
             "momenta, and the azimuth between them, of events of three particles or more."
         )
-        page.figure("distances", figures.distances(results), "The band is the range of trainings.")
+        page.figure(
+            "distances",
+            figures.distances(results),
+            "Mean over the five variables, of samples of the same size. The band is the range of trainings.",
+        )
         page.table(of_leading_hadrons(results), "Parameters of the GANs are those of both networks.")
         others = [model for model in results.models if model not in (WHOLE, "flow")]
         for other in others if "flow" in results.models else ():
             page.table(against(results, "flow", other), "All pairs of trainings.")
         own = [model for model in results.models if model != WHOLE]
         for energy in results.energies if own else ():
-            page.figure(f"leading-{energy:g}", figures.distributions(results, own, energy), f"{energy:g} GeV")
+            page.figure(
+                f"leading-{energy:g}",
+                figures.distributions(results, own, energy),
+                f"The five variables at {energy:g} GeV; first training of each. The band is one standard "
+                "deviation of generator and model.",
+            )

@@ -13,7 +13,7 @@ from lblhep.report import Launched
 
 WHOLE = "whole"  # the model of whole events, by its name in the recipe
 REPLAYS = {"replay": "replay_", "replay by process": "by_process_"}  # and their columns' prefixes
-NAMES = {WHOLE: "flow, whole events", "flow": "flow", "wgan": "WGAN-GP", "gan": "GAN"}
+NAMES = {WHOLE: "flow, whole events", "flow": "flow, leading hadrons", "wgan": "WGAN-GP", "gan": "GAN"}
 
 
 class Results:
@@ -39,11 +39,25 @@ class Results:
 
     def mean_w1(self, kind: str, model: str, energy: float) -> Floats:
         """Mean W1 / sigma of the five reduced variables, of each initialisation; ``kind`` is ``distances``,
-        ``replay`` or ``floor`` (of these one)."""
+        ``replay``, ``by_process`` or ``floor`` (of these one)."""
         trials = self.rows.loc[self.rows["model"] == model, "trial"]
         arrays = [self.launch.arrays(trial, f"{kind}_{energy:g}") for trial in trials]
         found = np.array([np.mean([np.mean(one[name]) for name in REDUCED]) for one in arrays])
         return found if kind == "distances" else found[:1]
+
+
+def sizes(results: Results) -> str:
+    """What the launch was made of, in a line."""
+    recipe = results.launch.recipe
+    cards = dict.fromkeys(recipe.datasets[name].card for name in ("whole", "leading"))
+    events = recipe.task.arguments["stages"]["judged"].arguments["events"]
+    learned = " and ".join(str(card) for card in cards)
+    return f"{len(results.rows)} trainings, from {learned}; {events:,} events of each judged at each energy"
+
+
+def knows_cross_sections(results: Results) -> bool:
+    """Whether the flow of whole events was given them."""
+    return bool(results.launch.recipe.task.arguments["stages"]["fitted"].arguments.get("cross_sections"))
 
 
 def spread(values: Floats, digits: int = 2) -> str:

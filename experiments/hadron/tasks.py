@@ -108,8 +108,9 @@ class Judge:
 
     Of whole events all distances, of the reduced form those of its five variables.  ``events`` are generated
     at each energy; whole events are timed at energies of their own, too, since channels' probabilities are
-    found once for each energy.  Saved for each energy: ``distances_``, ``replay_`` and ``floor_``, of each
-    pair of samples, and ``histograms_``; and of whole events ``exported``, a TorchScript file's bytes.
+    found once for each energy.  Saved for each energy: ``distances_``, ``replay_``, ``by_process_`` and
+    ``floor_``, of each pair of samples, and ``histograms_``; and of whole events ``exported``, a TorchScript
+    file's bytes.
     """
 
     def __init__(self, *, events: int = 250_000, size: int = 10_000) -> None:
@@ -146,11 +147,12 @@ class Judge:
             row[f"by_process_again_{energy:g}"] = by_process[energy].again
             bench.save(trial, f"distances_{energy:g}", found)
             bench.save(trial, f"replay_{energy:g}", other.distances)
+            bench.save(trial, f"by_process_{energy:g}", by_process[energy].distances)
             bench.save(trial, f"floor_{energy:g}", floor[energy])
             samples = {"generator": variables(many(truth)), "replay": other.variables, "model": values}
             bench.save(trial, f"histograms_{energy:g}", histograms(samples))
         if isinstance(model, WholeEventFlow):
-            file = np.frombuffer(exported(model.flow), dtype=np.uint8)
+            file = np.frombuffer(exported(model.flow, model.energies), dtype=np.uint8)
             bench.save(trial, "exported", {"torchscript": file})
         return row | {f"{name}_per_cpu_second": rate for name, rate in generators.items()}
 

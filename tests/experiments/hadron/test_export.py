@@ -18,6 +18,8 @@ from experiments.hadron.kinematics import to_laboratory, total_momentum
 from experiments.hadron.species import CODES
 from lblhep.nn import cube_flow
 
+ENERGIES = (0.5, 20.0)  # GeV
+
 
 @pytest.fixture(scope="module")
 def flow(random_flow) -> InteractionFlow:
@@ -26,7 +28,7 @@ def flow(random_flow) -> InteractionFlow:
 
 @pytest.fixture(scope="module")
 def file(flow) -> io.BytesIO:
-    return io.BytesIO(exported(flow))
+    return io.BytesIO(exported(flow, ENERGIES))
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +73,16 @@ def test_the_file_names_no_folder_of_this_machine(file):
     assert not any(folder in entry for entry in entries for folder in folders)
 
 
+def test_energies_may_be_in_single_precision(flow, read, even_numbers):
+    energy, beam, numbers = torch.full((5,), 3.0), torch.full((5,), 211), even_numbers(flow, 5, 1)
+    assert torch.equal(read(energy, beam, numbers)[1], read(energy.double(), beam, numbers)[1])
+
+
 def test_what_it_was_not_trained_for_is_refused(read):
+    with pytest.raises(torch.jit.Error, match=r"kinetic energies must be between 0\.5 and 20"):
+        read.sample(21.0, 5)
     with pytest.raises(torch.jit.Error, match="kinetic energies must be between"):
-        read.sample(30.0, 5)
+        read.sample(float("nan"), 5)
     with pytest.raises(torch.jit.Error, match="211 or -211"):
         read.sample(3.0, 5, 321)
     assert not read.sample(3.0, 5)[1].requires_grad
@@ -99,4 +108,4 @@ def test_momenta_have_gradients_with_respect_to_the_energy(flow, even_numbers):
 def test_a_trace_that_gives_other_events_is_refused(flow, monkeypatch):
     monkeypatch.setattr("experiments.hadron.export.SAME", -1.0)
     with pytest.raises(RuntimeError, match="other events"):
-        exported(flow)
+        exported(flow, ENERGIES)

@@ -54,6 +54,13 @@ def test_trees_tell_what_differs_and_only_that():
     assert other == pytest.approx(0.76, abs=0.03)  # Phi(1 / sqrt 2)
 
 
+def test_trees_do_not_know_a_row_again():
+    """Each row of a sample ten times: who has seen one of them would know the nine others."""
+    rng = np.random.default_rng(3)
+    few = np.repeat(rng.normal(size=(400, 3)), 10, axis=0)
+    assert abs(classifier_auc(few, rng.normal(size=(4000, 3)), seed=0) - 0.5) < 4 * 0.5 / np.sqrt(200)
+
+
 def test_events_of_the_generator_break_no_law(sample):
     assert set(violations(sample).values()) == {0}
 
