@@ -90,7 +90,8 @@ def test_the_generator_is_at_the_floor_in_whole_events_and_in_the_reduced_form(t
     floor, replayed = Floor(size=SIZE)(bench, None), Replay(events=4 * SIZE, size=SIZE)(bench, None)
     floored = {ENERGY: Replayed(floor[ENERGY], {}, 0.25)}
     channels, _ = find_channels(tests.process, tests.states.species)
-    whole = Whole(channels=channels, hidden=(8,), context=4, history=4, bins=4)
+    offers = {"channels": channels, "batch_size": 64, "energies": (0.6, 0.8)}
+    whole = Whole(**offers, hidden=(8,), context=4, history=4, bins=4)
     judge = Judge(events=6 * SIZE, size=SIZE)
     row = judge(
         bench,
@@ -110,7 +111,9 @@ def test_the_generator_is_at_the_floor_in_whole_events_and_in_the_reduced_form(t
     assert (row["by_process_w1_0.7"], row["by_process_again_0.7"]) == (1, 0.25)
     assert not any(value for name, value in row.items() if "violations" in name)
     assert row["pythia_0.7_per_cpu_second"] == 1.0
-    assert {"exported", "distances_0.7", "histograms_0.7", "floor_0.7", "replay_0.7"} <= bench.saved.keys()
+    assert {"exported", "histograms_0.7"} <= bench.saved.keys()
+    kinds = ("distances", "floor", "replay", "by_process")
+    assert {f"{kind}_0.7" for kind in kinds} <= bench.saved.keys()
     reduced = judge(bench, None, floor, replayed, floored, {}, {"model": Leading(), "metrics": {}})
     assert reduced["w1_reduced_0.7"] == pytest.approx(1, abs=0.4)
     assert "w1_0.7" not in reduced
