@@ -1,4 +1,4 @@
-"""What networks of channels and of leading hadrons are told of a collision: the pion, and its energy."""
+"""What networks are told of a collision: the pion, and its energy."""
 
 from __future__ import annotations
 
@@ -10,11 +10,16 @@ COLLISION = 2 + len(BELLS)  # numbers
 
 
 def collision(kinetic_energy: Tensor, beam: Tensor) -> Tensor:
-    """ln T / 2, the pion's charge, and bells over ln T, (N, COLLISION), of energies (N,) in GeV.
+    """ln T / 2, the pion's charge, and bells over ln T, (N, COLLISION), of energies (N,) in GeV."""
+    log = kinetic_energy.log()[:, None]
+    return torch.cat([log / 2, torch.sign(beam).to(log)[:, None], bells(kinetic_energy)], dim=1)
+
+
+def bells(kinetic_energy: Tensor) -> Tensor:
+    """Over ln T, (N, len(BELLS)), of energies (N,) in GeV.
 
     Between energies that they are trained at, networks of ln T alone go astray; with bells they vary about as
     slowly as these do.
     """
-    log = kinetic_energy.log()
-    bells = torch.exp(-(((log[:, None] - BELLS.to(log)) / BELL_WIDTH) ** 2) / 2)
-    return torch.cat([log[:, None] / 2, torch.sign(beam).to(log)[:, None], bells], dim=1)
+    log = kinetic_energy.log()[:, None]
+    return torch.exp(-(((log - BELLS.to(log)) / BELL_WIDTH) ** 2) / 2)

@@ -49,7 +49,7 @@ class DecayFlow(nn.Module):
         inputs = 1 + SYSTEM + 3 * embedding + 1 + history
         self.context = perceptron([inputs, *hidden, context])
         self.cube = CubeFlow(3, context, hidden=(context,), bins=bins, periodic=(2,))
-        self.universal = Universal()
+        self.universal = Universal(context)
 
     def given(self, given: Given) -> Tensor:
         """What is known as the ``CubeFlow``'s context, (N, context)."""
@@ -65,10 +65,9 @@ class DecayFlow(nn.Module):
 
     def log_prob(self, decays: Decays) -> Tensor:
         """Log density (N,) of the coordinates that mean something."""
-        given = decays.given
-        parts = self.cube.log_prob(
-            decays.coordinates.clamp(0, 1), self.given(given), self.universal.weights(given)
-        )
+        context = self.given(decays.given)
+        weights = self.universal.weights(decays.given, context)
+        parts = self.cube.log_prob(decays.coordinates.clamp(0, 1), context, weights)
         return (parts * decays.meant).sum(dim=1)
 
     def sample(self, given: Given, even: Tensor, meant: Tensor) -> Tensor:
@@ -79,7 +78,8 @@ class DecayFlow(nn.Module):
         """
         share = torch.where(meant[:, :1], even[:, :1], 0.5)
         even = torch.cat([share, even[:, 1:]], dim=1)
-        return self.cube.sample(even, self.given(given), meant, self.universal.weights(given))
+        context = self.given(given)
+        return self.cube.sample(even, context, meant, self.universal.weights(given, context))
 
 
 class InteractionFlow(nn.Module):

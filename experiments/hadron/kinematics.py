@@ -1,6 +1,6 @@
 """A pion of kinetic energy T along +z on a proton at rest, and the same in the centre-of-mass frame; GeV.
 
-``beam_momentum`` and ``centre_of_mass_energy`` take tensors as well as arrays, and keep gradients.
+Functions of an energy take tensors as well as arrays, and keep gradients.
 """
 
 from __future__ import annotations
@@ -34,6 +34,12 @@ def centre_of_mass_energy(kinetic_energy: NDArray[Any]) -> Floats:
     """sqrt(s)."""
     s = (PION_MASS + PROTON_MASS) ** 2 + 2 * kinetic_energy * PROTON_MASS
     energy: Floats = s**0.5
+    return energy
+
+
+def kinetic_energy_of(sqrt_s: NDArray[Any]) -> Floats:
+    """The pion's, of collisions of this energy in the centre of mass."""
+    energy: Floats = (sqrt_s**2 - (PION_MASS + PROTON_MASS) ** 2) / (2 * PROTON_MASS)
     return energy
 
 

@@ -1,10 +1,9 @@
 """What a network is told before each decay of the chain, in training and in sampling alike.
 
-All of it is invariant under rotations about the beam, so events are.  The energy of the collision is told by
-the system's mass and by what has left already.  Momenta of particles that have left are given in the rest
-frame of the system that decays next, along the axes of the coordinates that are predicted.  The polar axis is
-the beam; where resonances shape an event, after the first decay, it is the direction of the first particle, a
-baryon, whose resonances with the others are then peaks of one coordinate.
+All of it is invariant under rotations about the beam, so events are.  Momenta of particles that have left
+are given in the rest frame of the system that decays next, along the axes of the coordinates that are
+predicted.  The polar axis is the beam; where resonances shape an event, after the first decay, it is the
+direction of the first particle, a baryon, whose resonances with the others are then peaks of one coordinate.
 """
 
 from __future__ import annotations
@@ -15,13 +14,15 @@ import torch
 from torch import Tensor
 
 from experiments.hadron.channels import NONE
+from experiments.hadron.conditions import BELLS, bells
+from experiments.hadron.kinematics import kinetic_energy_of
 from experiments.hadron.processes import PROCESSES
 from experiments.hadron.species import MASSES
 from lblhep.physics.decay_chain import Step, axes, coordinates, invariant_mass, to_rest_frame
 
 RESONANT = torch.tensor([process.is_resonant for process in PROCESSES])
 SPECIES_MASSES = torch.tensor(MASSES)
-SYSTEM, MOMENTUM = 7, 5  # numbers in ``Given``
+SYSTEM, MOMENTUM = 7 + len(BELLS), 5  # numbers in ``Given``
 # GeV.  Up to this energy of the collision resonances shape what strings leave, too.  T = 4.8 GeV lies in no
 # window of recipes/hadron.yaml that is held out or validates: across the border nothing is interpolated.
 BARYON_AXIS = 3.2
@@ -30,9 +31,9 @@ SMALL = 1e-3  # GeV, below which a logarithm of a momentum says nothing
 
 class Given(NamedTuple):
     """Before decay k of N events: the pion's ``charge`` (N,); ``process`` (N,), a place in ``PROCESSES``;
-    numbers about the ``system`` (N, SYSTEM), of order 1; ``leaving`` (N,), the species of the next particle;
-    ``staying`` (N, n), those after it (``NONE``: no particle); ``left`` (N, k), those before it, and their
-    ``momenta`` (N, k, 5).
+    numbers about the ``system`` and the collision's energy (N, SYSTEM), of order 1; ``leaving`` (N,), the
+    species of the next particle; ``staying`` (N, n), those after it (``NONE``: no particle); ``left`` (N, k),
+    those before it, and their ``momenta`` (N, k, 5).
     ``kinematics`` (N, 9), GeV: the masses of the system, of the next particle and, summed, of those after it;
     the mass of the first particle, whose direction may be the polar axis, and its momentum in the system's
     rest frame (0 where it is not); the system's momentum (3) along the axes of the coordinates; and the
@@ -64,8 +65,12 @@ def masses_of(species: Tensor) -> Tensor:
 
 def has_resonances(process: Tensor, system: Tensor, particles: Tensor) -> Tensor:
     """Whether resonances shape collisions (N,), of which particles (N, k, 4) have left the system (N, 4)."""
-    energy = system[:, 3] + particles[..., 3].sum(dim=1)
-    return RESONANT.to(process.device)[process] | (energy < BARYON_AXIS)
+    return RESONANT.to(process.device)[process] | (_energy(system, particles) < BARYON_AXIS)
+
+
+def _energy(system: Tensor, particles: Tensor) -> Tensor:
+    """Of the collision, of which particles (N, k, 4) have left the system (N, 4), in its centre of mass."""
+    return system[:, 3] + particles[..., 3].sum(dim=1)
 
 
 def step_at(system: Tensor, process: Tensor, species: Tensor, particles: Tensor) -> Step:
@@ -97,6 +102,7 @@ def before(step: Step, beam: Tensor, process: Tensor, species: Tensor, particles
         transverse / mass,
         step.axes[:, 2, 2],
     ]
+    energies = bells(kinetic_energy_of(_energy(step.system, particles)))
     momenta = to_rest_frame(particles, step.system[:, None])
     along, size = momenta[..., :3] @ step.axes.mT, momenta[..., :3].norm(dim=-1, keepdim=True)
     flight = (step.axes @ step.system[:, :3, None])[..., 0].unbind(dim=1)
@@ -108,7 +114,7 @@ def before(step: Step, beam: Tensor, process: Tensor, species: Tensor, particles
     return Given(
         torch.sign(beam).float(),
         process,
-        torch.stack(about_system, dim=1).float(),
+        torch.cat([torch.stack(about_system, dim=1), energies], dim=1).float(),
         species[:, k],
         species[:, k + 1 :],
         species[:, :k],

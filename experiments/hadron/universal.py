@@ -3,10 +3,11 @@
 Two particles that come from one resonance show its mass, and strings give hadrons transverse momenta of
 some 0.3 GeV whatever the energy, which neighbours on the string balance.  Among the coordinates of the decay
 chain either peak moves with the energy, and a network would have to learn how.  Here log weights are learned
-instead that do not depend on it: of the invariant mass of each pair of species; of each species' transverse
-momentum, forwards and backwards; and, of each pair, of the scalar product of their transverse momenta (in
-GeV^2, where the decaying system rests) by their distance in rapidity there.  They give the density of a
-coordinate that the network then corrects (``CubeFlow``).  Which resonances there are, no one tells.
+instead that do not depend on it: of the invariant mass of each pair of species, one for each of a few ways to
+come by it, of which the network says how likely they are; of each species' transverse momentum, forwards and
+backwards; and, of each pair, of the scalar product of their transverse momenta (in GeV^2, where the decaying
+system rests) by their distance in rapidity there.  They give the density of a coordinate that the network
+then corrects (``CubeFlow``).  Which resonances there are, no one tells.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from experiments.hadron.steps import SMALL, Given
 from lblhep.nn.cube_flow import Weights
 from lblhep.physics.decay_chain import two_body_momentum
 
+WAYS = 3  # to come by a pair: one resonance, another, or none
 NODES = 128  # of each table, denser at its beginning
 HIGHEST_MASS = 3.0  # GeV above threshold; weights are constant beyond
 HIGHEST_MOMENTUM = 2.0  # GeV, transverse
@@ -29,26 +31,32 @@ CELLS = 48  # of a coordinate, in which its density is constant
 
 
 class Universal(nn.Module):
-    """Log weights of a decay's coordinates, (N, CELLS) of each, given the coordinates before."""
+    """Log weights of a decay's coordinates, (N, CELLS) of each, given the coordinates before, and as many
+    numbers of ``context`` as the network has for the decay."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: int) -> None:
         super().__init__()
-        self.masses = nn.Parameter(torch.zeros(len(SPECIES) ** 2 * NODES))
+        # Not nothing, or all ways would stay alike.
+        self.masses = nn.Parameter(0.1 * torch.randn(WAYS, len(SPECIES) ** 2 * NODES))
+        self.ways = nn.Linear(context, 2 * WAYS)  # of the mass that stays, and of those with the first
+        nn.init.zeros_(self.ways.weight)
+        nn.init.zeros_(self.ways.bias)
         self.transverse = nn.Parameter(torch.zeros(len(SPECIES) * 2 * NODES))
         self.recoil = nn.Parameter(torch.zeros(len(SPECIES) ** 2 * NODES))
         self.register_buffer("centres", (torch.arange(CELLS) + 0.5) / CELLS)
         # Equal steps of the polar angle are not equal in its cosine, in which isotropic decays are even.
         self.register_buffer("isotropic", (torch.pi * self.centres).sin().log())
 
-    def weights(self, given: Given) -> Weights:
-        """As ``CubeFlow`` asks for them."""
+    def weights(self, given: Given, context: Tensor) -> Weights:
+        """As ``CubeFlow`` asks for them; ``context`` (N, context)."""
+        staying, first = self.ways(context).split(WAYS, dim=1)
 
         def of(coordinate: int, before: Tensor) -> Tensor | None:
             if coordinate == 0:
-                return self._of_mass(given)
+                return self._of_mass(given, staying)
             decay = _Decay(given, before[:, 0])
             if coordinate == 1:
-                return self._of_polar(given, decay)
+                return self._of_polar(given, decay, first)
             polar, azimuth = torch.pi * before[:, 1:2], 2 * torch.pi * self.centres
             weights = self._of_transverse(given, decay, polar, azimuth)
             if given.left.shape[1]:
@@ -57,16 +65,17 @@ class Universal(nn.Module):
 
         return of
 
-    def _of_mass(self, given: Given) -> Tensor | None:
+    def _of_mass(self, given: Given, ways: Tensor) -> Tensor | None:
         """Of the mass of what stays behind, where that is two particles."""
         if given.staying.shape[1] < 2:
             return None
         system, leaving, left = given.kinematics[:, :3].unbind(dim=1)
         two = (given.staying != NONE).sum(dim=1) == 2
         excess = self.centres * (system - leaving - left)[:, None]
-        return self._of_pair(torch.where(two, given.staying[:, 0], NONE), given.staying[:, 1], excess)
+        one = torch.where(two, given.staying[:, 0], NONE)
+        return self._of_pair(one, given.staying[:, 1], excess, ways)
 
-    def _of_polar(self, given: Given, decay: _Decay) -> Tensor:
+    def _of_polar(self, given: Given, decay: _Decay, ways: Tensor) -> Tensor:
         """Against the beam, of the transverse momentum; against the first particle, of its mass with the one
         that leaves and, where one stays, with that one too."""
         polar = torch.pi * self.centres
@@ -74,9 +83,9 @@ class Universal(nn.Module):
         weights = self._of_transverse(given, decay, polar, torch.full_like(polar, torch.pi / 2))
         if given.left.shape[1]:
             axis, last = given.left[:, 0], (given.staying != NONE).sum(dim=1) == 1
-            one = self._of_pair(axis, given.leaving, decay.excess(decay.leaving, polar.cos()))
+            one = self._of_pair(axis, given.leaving, decay.excess(decay.leaving, polar.cos()), ways)
             other = decay.excess(decay.rest, -polar.cos())
-            both = one + self._of_pair(torch.where(last, axis, NONE), given.staying[:, 0], other)
+            both = one + self._of_pair(torch.where(last, axis, NONE), given.staying[:, 0], other, ways)
             weights = torch.where(decay.momentum > 0, both, weights)
         return self.isotropic + weights
 
@@ -101,12 +110,15 @@ class Universal(nn.Module):
         weights = size * (azimuth.cos() * x + azimuth.sin() * y)
         return torch.where(decay.momentum > 0, 0.0, weights)
 
-    def _of_pair(self, one: Tensor, other: Tensor, excess: Tensor) -> Tensor:
-        """Of pairs (N,) at masses (N, CELLS), GeV above threshold; 0 where ``one`` is ``NONE``."""
+    def _of_pair(self, one: Tensor, other: Tensor, excess: Tensor, ways: Tensor) -> Tensor:
+        """Of pairs (N,) at masses (N, CELLS), GeV above threshold; 0 where ``one`` is ``NONE``.
+
+        ``ways`` (N, WAYS) are log weights of the ways.
+        """
         there = (one != NONE)[:, None]
         table = _pair(one, other)[:, None]
-        weights = _looked_up(self.masses, torch.where(there, table, 0), excess / HIGHEST_MASS)
-        return torch.where(there, weights, 0.0)
+        of_ways = _looked_up(self.masses, torch.where(there, table, 0), excess / HIGHEST_MASS)
+        return torch.where(there, (of_ways + ways.T[..., None]).logsumexp(dim=0), 0.0)
 
 
 class _Decay:
@@ -152,8 +164,11 @@ def _rapidity(along: Tensor, energy: Tensor) -> Tensor:
 
 
 def _looked_up(tables: Tensor, number: Tensor, share: Tensor) -> Tensor:
-    """Linear between the nodes of table ``number``, at ``share`` of its length; nodes lie as squares do."""
+    """Linear between the nodes of table ``number``, at ``share`` of its length; nodes lie as squares do.
+
+    Of several sets of ``tables`` (sets, nodes), (sets, N, CELLS).
+    """
     place = share.clamp(1e-9, 1).sqrt() * (NODES - 1)
     lower = place.detach().floor().long().clamp_max(NODES - 2)
     at, fraction = lower + number * NODES, place - lower
-    return (1 - fraction) * tables[at] + fraction * tables[at + 1]
+    return (1 - fraction) * tables[..., at] + fraction * tables[..., at + 1]

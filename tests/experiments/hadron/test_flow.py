@@ -109,7 +109,8 @@ def test_an_event_gives_back_the_even_numbers_that_it_was_drawn_with(flow, even_
         assert len(found) > 3
         for k, decay in enumerate(found):
             kept = kept[species[kept, k + 1] != NONE]
-            context, weights = flow.decay.given(decay.given), flow.decay.universal.weights(decay.given)
+            context = flow.decay.given(decay.given)
+            weights = flow.decay.universal.weights(decay.given, context)
             for i in range(3):
                 integral = flow.decay.cube.integral(i, decay.coordinates, context, weights)
                 away = (integral - even[kept, 1 + 3 * k + i]).abs()[decay.meant[:, i]]

@@ -15,7 +15,7 @@ from experiments.hadron.processes import place as place_of
 from experiments.hadron.producers import pion_proton
 from experiments.hadron.species import CODES, SPECIES
 from experiments.hadron.steps import decays
-from experiments.hadron.universal import HIGHEST_MASS, NODES, _Decay
+from experiments.hadron.universal import HIGHEST_MASS, NODES, WAYS, _Decay
 from lblhep.cards.ranges import EventRange
 from lblhep.physics.decay_chain import invariant_mass
 
@@ -30,9 +30,11 @@ def sample() -> Interactions:
 
 @pytest.fixture
 def flow(sample) -> InteractionFlow:
-    """Untrained: but for the weights, decays are even in their coordinates."""
+    """Untrained, and without weights: decays are even in their coordinates."""
     channels, _ = find_channels(sample.process, sample.states.species)
-    return InteractionFlow(channels, None, hidden=(16,), context=8, history=8)
+    flow = InteractionFlow(channels, None, hidden=(16,), context=8, history=8)
+    torch.nn.init.zeros_(flow.decay.universal.masses)
+    return flow
 
 
 def place(pdg: int) -> int:
@@ -55,7 +57,7 @@ def test_a_pairs_weight_is_a_resonance_at_the_same_mass_at_every_energy(flow, en
         table = torch.zeros(len(SPECIES) ** 2, NODES)
         table[min(pair) * len(SPECIES) + max(pair)] = -(((nodes(HIGHEST_MASS) - PEAK) / WIDTH) ** 2) / 2
         with torch.no_grad():
-            flow.decay.universal.masses.copy_(table.clamp_min(-20).flatten())
+            flow.decay.universal.masses.copy_(table.clamp_min(-20).flatten().expand(WAYS, -1))
             made = flow.momenta(beam, sqrt_s, torch.zeros(4000).long(), species, even)
         threshold = sum(SPECIES[i].mass for i in pair)
         excess = invariant_mass(made[:, columns[0]] + made[:, columns[1]]) - threshold
