@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from experiments.hadron.channels import NONE
-from experiments.hadron.events import Floats
-from experiments.hadron.interactions import Interactions
+from experiments.hadron.events import Floats, Integers
+from experiments.hadron.interactions import Interactions, near
 from experiments.hadron.kinematics import centre_of_mass_energy
 from experiments.hadron.processes import PROCESSES
 from experiments.hadron.sigma import CrossSections
@@ -36,28 +36,17 @@ def replay(
     random = np.random.default_rng(0)
     sqrt_s = float(centre_of_mass_energy(np.array(kinetic_energy)))
     mass = np.where(training.states.species == NONE, 0.0, MASSES[training.states.species])
-    possible = mass.sum(axis=1) < sqrt_s
-    distance = abs(np.log(training.kinetic_energy / kinetic_energy))
+    nearest = np.argsort(abs(np.log(training.kinetic_energy / kinetic_energy)), kind="stable")
+    nearest = nearest[mass[nearest].sum(axis=1) < sqrt_s]
     chosen = []
     for pion, number in ((PI_PLUS, (n + 1) // 2), (PI_MINUS, n // 2)):
-        candidates = np.flatnonzero(possible & (training.beam == pion))
-        candidates = candidates[np.argsort(distance[candidates], kind="stable")]
-        if len(candidates) < number:
-            raise ValueError(f"{number} events of pion {pion} to replay, but there are {len(candidates)}")
+        rows = nearest[training.beam[nearest] == pion]
+        if len(rows) < number:
+            raise ValueError(f"{number} events of pion {pion} to replay, but there are {len(rows)}")
         if cross_sections is None:
-            chosen.append(candidates[:number])
-            continue
-        near = training.of(candidates[distance[candidates] < NEIGHBOURHOOD])
-        if not len(near):
-            raise ValueError(
-                f"no event of pion {pion} within {NEIGHBOURHOOD} in ln T of {kinetic_energy:g} GeV"
-            )
-        shares = process_shares(near, kinetic_energy, cross_sections)
-        for process, wanted in enumerate(random.multinomial(number, shares)):
-            of_process = candidates[training.process[candidates] == process]
-            if wanted and not len(of_process):
-                raise ValueError(f"no event of pion {pion} and {PROCESSES[process].name} to replay")
-            chosen.append(np.resize(of_process, wanted))
+            chosen.append(rows[:number])
+        else:
+            chosen.append(_by_process(training, rows, kinetic_energy, number, cross_sections, random))
     # In random order: any part of the replay has both pions, near and far.
     rows = random.permutation(np.concatenate(chosen))
     old = training.of(rows)
@@ -67,6 +56,29 @@ def replay(
         kinetic_energy=np.full(len(rows), float(kinetic_energy)),
         states=dataclasses.replace(old.states, momenta=momenta),
     )
+
+
+def _by_process(
+    training: Interactions,
+    nearest: Integers,
+    kinetic_energy: float,
+    number: int,
+    cross_sections: CrossSections,
+    random: np.random.Generator,
+) -> Integers:
+    """Rows of one pion's, the ``nearest`` in energy first: of each process as ``process_shares`` says."""
+    pion = training.beam[nearest[0]]
+    around = training.of(nearest[near(training.kinetic_energy[nearest], [kinetic_energy], NEIGHBOURHOOD)])
+    if not len(around):
+        raise ValueError(f"no event of pion {pion} within {NEIGHBOURHOOD} in ln T of {kinetic_energy:g} GeV")
+    chosen = []
+    shares = process_shares(around, kinetic_energy, cross_sections)
+    for process, wanted in enumerate(random.multinomial(number, shares)):
+        rows = nearest[training.process[nearest] == process]
+        if wanted and not len(rows):
+            raise ValueError(f"no event of pion {pion} and {PROCESSES[process].name} to replay")
+        chosen.append(np.resize(rows, wanted))
+    return np.concatenate(chosen)
 
 
 def process_shares(sample: Interactions, kinetic_energy: float, cross_sections: CrossSections) -> Floats:
