@@ -17,6 +17,7 @@ from experiments.hadron.species import PI_PLUS
 from lblhep.nn.perceptron import perceptron
 
 LEAST = 1e-9  # of an even number: never an earlier energy's last channel, among millions of energies
+OF_NUMBER = 32  # hidden units of the network of how many particles there are
 BLOCK = 256  # collisions: what thousands of probabilities for each of them need stays in the cache
 
 
@@ -25,10 +26,11 @@ class ChannelModel(nn.Module):
 
     A process has its cross-section, which is known at every energy, and leaves a channel by a branching
     ratio, which is learned: non-relativistic phase space, (1 - M / sqrt(s))^((3 n - 5) / 2) for n particles
-    of mass M in all, times a network's answer.  The branching ratios of a process and the share in which pion
-    and proton stay what they were, which is no event of the samples, add up to 1.  Without
-    ``cross_sections`` the network has to learn the processes' shares too.  Raises ValueError if there are
-    channels of an unknown process beside cross-sections.
+    of mass M in all, times the answers of two networks: one that may depend on the energy only gently, and
+    one of how many particles the process leaves, which grows with the energy in all its channels.  The
+    branching ratios of a process and the share in which pion and proton stay what they were, which is no
+    event of the samples, add up to 1.  Without ``cross_sections`` the network has to learn the processes'
+    shares too.  Raises ValueError if there are channels of an unknown process beside cross-sections.
     """
 
     def __init__(
@@ -44,6 +46,11 @@ class ChannelModel(nn.Module):
         self.register_buffer("beam", torch.tensor(channels.beam))
         self.register_buffer("process", torch.tensor(channels.process))
         number = (channels.species != NONE).sum(axis=1)
+        most = int(number.max())
+        self.register_buffer("process_and_number", torch.tensor(channels.process * most + number - 1))
+        self.of_number = perceptron([COLLISION, OF_NUMBER, len(PROCESSES) * most])
+        nn.init.zeros_(self.of_number[-1].weight)
+        nn.init.zeros_(self.of_number[-1].bias)
         self.register_buffer("power", torch.tensor((3 * number - 5) / 2, dtype=torch.float32))
 
     def forward(self, kinetic_energy: Tensor, beam: Tensor) -> Tensor:
@@ -51,8 +58,9 @@ class ChannelModel(nn.Module):
         sqrt_s = centre_of_mass_energy(kinetic_energy)[:, None]
         is_open = (self.beam == beam[:, None]) & (self.mass < sqrt_s)
         phase_space = self.power * (1 - self.mass / sqrt_s).float().clamp_min(1e-9).log()
-        answers = self.network(collision(kinetic_energy, beam).float())
-        weight, elastic = answers.split([len(self.mass), len(PROCESSES)], dim=1)
+        known = collision(kinetic_energy, beam).float()
+        weight, elastic = self.network(known).split([len(self.mass), len(PROCESSES)], dim=1)
+        weight = weight + self.of_number(known)[:, self.process_and_number]
         weight = (weight + phase_space).masked_fill(~is_open, -torch.inf)
         if self.cross_sections is not None:
             largest = torch.maximum(weight.amax(dim=1), elastic.amax(dim=1)).detach()[:, None]
@@ -81,5 +89,6 @@ class ChannelModel(nn.Module):
         return torch.cat([self.draw(*block) for block in blocks])
 
     def steepness(self) -> Tensor:
-        """How strongly branching ratios may depend on the energy: the last layer's weights, squared."""
+        """How strongly branching ratios among as many particles may depend on the energy: the last layer's
+        weights, squared."""
         return self.network[-1].weight.square().sum()
