@@ -48,9 +48,10 @@ def classifier_auc(sample: Floats, reference: Floats, seed: int) -> float:
     have not seen: 0.5 is a perfect sample.  Rows that are alike are all in one half."""
     x = np.concatenate([sample, reference])
     y = np.concatenate([np.ones(len(sample)), np.zeros(len(reference))])
-    _, row = np.unique(x, axis=0, return_inverse=True)
-    different = row.max() + 1
-    seen = (np.random.default_rng(seed).permutation(different) < different // 2)[row.ravel()]
+    # Rows as bytes: np.unique of rows of numbers takes a hundred times as long.
+    different, row = np.unique(x.view(f"V{x.itemsize * x.shape[1]}").ravel(), return_inverse=True)
+    half = len(different) // 2
+    seen = (np.random.default_rng(seed).permutation(len(different)) < half)[row]
     trees = HistGradientBoostingClassifier(
         max_iter=200, learning_rate=0.1, early_stopping=True, random_state=seed
     )
