@@ -26,11 +26,12 @@ class ChannelModel(nn.Module):
 
     A process has its cross-section, which is known at every energy, and leaves a channel by a branching
     ratio, which is learned: non-relativistic phase space, (1 - M / sqrt(s))^((3 n - 5) / 2) for n particles
-    of mass M in all, times the answers of two networks: one that may depend on the energy only gently, and
-    one of how many particles the process leaves, which grows with the energy in all its channels.  The
-    branching ratios of a process and the share in which pion and proton stay what they were, which is no
-    event of the samples, add up to 1.  Without ``cross_sections`` the network has to learn the processes'
-    shares too.  Raises ValueError if there are channels of an unknown process beside cross-sections.
+    of mass M in all, times the answers of two networks.  One knows channels, and may depend on the energy
+    only gently (``steepness``); one knows only how many particles the process leaves, of which there are more
+    at higher energies, and is free.  The branching ratios of a process and the share in which pion and proton
+    stay what they were, which is no event of the samples, add up to 1.  Without ``cross_sections`` the
+    network has to learn the processes' shares too.  Raises ValueError if there are channels of an unknown
+    process beside cross-sections.
     """
 
     def __init__(

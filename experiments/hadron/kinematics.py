@@ -1,6 +1,7 @@
 """A pion of kinetic energy T along +z on a proton at rest, and the same in the centre-of-mass frame; GeV.
 
-Functions of an energy take tensors as well as arrays, and keep gradients.
+``beam_momentum``, ``centre_of_mass_energy`` and its inverse take tensors as well as arrays, and keep
+gradients.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ INFORMED = (
     "The flow of whole events knows each process's cross-section at these energies, which models of the "
     "leading hadrons and the plain replay do not."
 )
-BLIND = "No model knows cross-sections at these energies."
+BLIND = "No model knows cross-sections at these energies; only the replay by process does."
 
 
 class HadronReport:
@@ -57,7 +57,7 @@ class HadronReport:
             speed(results),
             "Events for a CPU second, one process a core, of one energy; whole events also each at its own "
             "energy within 1 % (the first line). Generators as first measured in this workspace: UrQMD where "
-            "it is installed and has the energy (1.52 GeV); neither, if too few events were asked for.",
+            "it is installed and has the energy (from 1.52 GeV); none if too few events were asked for.",
         )
         page.provenance(launch)
         page.write(out)

@@ -49,10 +49,11 @@ class Results:
 def sizes(results: Results) -> str:
     """What the launch was made of, in a line."""
     recipe = results.launch.recipe
-    cards = dict.fromkeys(recipe.datasets[name].card for name in ("whole", "leading"))
+    cards = dict.fromkeys(recipe.datasets[name].card for name in results.rows["dataset"])
     events = recipe.task.arguments["stages"]["judged"].arguments["events"]
     learned = " and ".join(str(card) for card in cards)
-    return f"{len(results.rows)} trainings, from {learned}; {events:,} events of each judged at each energy"
+    trainings = "one training" if len(results.rows) == 1 else f"{len(results.rows)} trainings"
+    return f"{trainings}, from {learned}; {events:,} events of each judged at each energy"
 
 
 def knows_cross_sections(results: Results) -> bool:

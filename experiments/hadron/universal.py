@@ -3,8 +3,8 @@
 Two particles that come from one resonance show its mass, and strings give hadrons transverse momenta of
 some 0.3 GeV whatever the energy, which neighbours on the string balance.  Among the coordinates of the decay
 chain either peak moves with the energy, and a network would have to learn how.  Here log weights are learned
-instead that do not depend on it: of the invariant mass of each pair of species, one for each of a few ways to
-come by it, of which the network says how likely they are; of each species' transverse momentum, forwards and
+instead in tables that do not depend on it: of the invariant mass of each pair of species, a mixture of a few
+tables that the network weighs anew in each decay; of each species' transverse momentum, forwards and
 backwards; and, of each pair, of the scalar product of their transverse momenta (in GeV^2, where the decaying
 system rests) by their distance in rapidity there.  They give the density of a coordinate that the network
 then corrects (``CubeFlow``).  Which resonances there are, no one tells.
@@ -21,7 +21,7 @@ from experiments.hadron.steps import SMALL, Given
 from lblhep.nn.cube_flow import Weights
 from lblhep.physics.decay_chain import two_body_momentum
 
-WAYS = 3  # to come by a pair: one resonance, another, or none
+COMPONENTS = 3  # of the mixture: room for two resonances and what is none
 NODES = 128  # of each table, denser at its beginning
 HIGHEST_MASS = 3.0  # GeV above threshold; weights are constant beyond
 HIGHEST_MOMENTUM = 2.0  # GeV, transverse
@@ -31,16 +31,16 @@ CELLS = 48  # of a coordinate, in which its density is constant
 
 
 class Universal(nn.Module):
-    """Log weights of a decay's coordinates, (N, CELLS) of each, given the coordinates before, and as many
-    numbers of ``context`` as the network has for the decay."""
+    """Log weights of a decay's coordinates, (N, CELLS) of each, given the coordinates before and what the
+    network makes of all else, ``context`` numbers."""
 
     def __init__(self, context: int) -> None:
         super().__init__()
-        # Not nothing, or all ways would stay alike.
-        self.masses = nn.Parameter(0.1 * torch.randn(WAYS, len(SPECIES) ** 2 * NODES))
-        self.ways = nn.Linear(context, 2 * WAYS)  # of the mass that stays, and of those with the first
-        nn.init.zeros_(self.ways.weight)
-        nn.init.zeros_(self.ways.bias)
+        # Not nothing, or all components would stay alike.
+        self.masses = nn.Parameter(0.1 * torch.randn(COMPONENTS, len(SPECIES) ** 2 * NODES))
+        self.mixture = nn.Linear(context, 2 * COMPONENTS)  # of what stays; with the first
+        nn.init.zeros_(self.mixture.weight)
+        nn.init.zeros_(self.mixture.bias)
         self.transverse = nn.Parameter(torch.zeros(len(SPECIES) * 2 * NODES))
         self.recoil = nn.Parameter(torch.zeros(len(SPECIES) ** 2 * NODES))
         self.register_buffer("centres", (torch.arange(CELLS) + 0.5) / CELLS)
@@ -49,7 +49,7 @@ class Universal(nn.Module):
 
     def weights(self, given: Given, context: Tensor) -> Weights:
         """As ``CubeFlow`` asks for them; ``context`` (N, context)."""
-        staying, first = self.ways(context).split(WAYS, dim=1)
+        staying, first = self.mixture(context).split(COMPONENTS, dim=1)
 
         def of(coordinate: int, before: Tensor) -> Tensor | None:
             if coordinate == 0:
@@ -65,7 +65,7 @@ class Universal(nn.Module):
 
         return of
 
-    def _of_mass(self, given: Given, ways: Tensor) -> Tensor | None:
+    def _of_mass(self, given: Given, mixture: Tensor) -> Tensor | None:
         """Of the mass of what stays behind, where that is two particles."""
         if given.staying.shape[1] < 2:
             return None
@@ -73,9 +73,9 @@ class Universal(nn.Module):
         two = (given.staying != NONE).sum(dim=1) == 2
         excess = self.centres * (system - leaving - left)[:, None]
         one = torch.where(two, given.staying[:, 0], NONE)
-        return self._of_pair(one, given.staying[:, 1], excess, ways)
+        return self._of_pair(one, given.staying[:, 1], excess, mixture)
 
-    def _of_polar(self, given: Given, decay: _Decay, ways: Tensor) -> Tensor:
+    def _of_polar(self, given: Given, decay: _Decay, mixture: Tensor) -> Tensor:
         """Against the beam, of the transverse momentum; against the first particle, of its mass with the one
         that leaves and, where one stays, with that one too."""
         polar = torch.pi * self.centres
@@ -83,9 +83,9 @@ class Universal(nn.Module):
         weights = self._of_transverse(given, decay, polar, torch.full_like(polar, torch.pi / 2))
         if given.left.shape[1]:
             axis, last = given.left[:, 0], (given.staying != NONE).sum(dim=1) == 1
-            one = self._of_pair(axis, given.leaving, decay.excess(decay.leaving, polar.cos()), ways)
+            one = self._of_pair(axis, given.leaving, decay.excess(decay.leaving, polar.cos()), mixture)
             other = decay.excess(decay.rest, -polar.cos())
-            both = one + self._of_pair(torch.where(last, axis, NONE), given.staying[:, 0], other, ways)
+            both = one + self._of_pair(torch.where(last, axis, NONE), given.staying[:, 0], other, mixture)
             weights = torch.where(decay.momentum > 0, both, weights)
         return self.isotropic + weights
 
@@ -110,15 +110,15 @@ class Universal(nn.Module):
         weights = size * (azimuth.cos() * x + azimuth.sin() * y)
         return torch.where(decay.momentum > 0, 0.0, weights)
 
-    def _of_pair(self, one: Tensor, other: Tensor, excess: Tensor, ways: Tensor) -> Tensor:
+    def _of_pair(self, one: Tensor, other: Tensor, excess: Tensor, mixture: Tensor) -> Tensor:
         """Of pairs (N,) at masses (N, CELLS), GeV above threshold; 0 where ``one`` is ``NONE``.
 
-        ``ways`` (N, WAYS) are log weights of the ways.
+        ``mixture`` (N, COMPONENTS) are the components' log weights.
         """
         there = (one != NONE)[:, None]
         table = _pair(one, other)[:, None]
-        of_ways = _looked_up(self.masses, torch.where(there, table, 0), excess / HIGHEST_MASS)
-        return torch.where(there, (of_ways + ways.T[..., None]).logsumexp(dim=0), 0.0)
+        components = _looked_up(self.masses, torch.where(there, table, 0), excess / HIGHEST_MASS)
+        return torch.where(there, (components + mixture.T[..., None]).logsumexp(dim=0), 0.0)
 
 
 class _Decay:

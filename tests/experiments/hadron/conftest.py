@@ -57,6 +57,12 @@ def random_flow(processes, states, cross_sections) -> Callable[[float], Interact
         flow = InteractionFlow(channels, cross_sections, hidden=(16,), context=8, history=8, bins=4)
         for network in flow.decay.cube.conditioners:
             torch.nn.init.normal_(network[-1].weight, std=0.3)
+        for layer in (
+            flow.decay.universal.mixture,
+            flow.channel.network[-1],
+            flow.channel.of_number[-1],
+        ):
+            torch.nn.init.normal_(layer.weight, std=0.3)
         torch.nn.init.normal_(flow.decay.universal.masses, std=std)
         torch.nn.init.normal_(flow.decay.universal.transverse, std=std)
         torch.nn.init.normal_(flow.decay.universal.recoil, std=std)

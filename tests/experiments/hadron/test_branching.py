@@ -53,6 +53,20 @@ def test_a_process_has_its_cross_section_less_what_stays_elastic(channels, cross
     np.testing.assert_allclose(share, expected / expected.sum(), rtol=1e-5)
 
 
+def test_how_many_particles_there_are_counts_for_one_process_alone(channels, cross_sections):
+    """Events of Delta(1950) with three particles, made three times as likely against the elastic ones."""
+    model = model_of(channels, cross_sections)
+    before = model(ENERGY, PION)[0].exp().detach().numpy()
+    most = 4  # particles, of the fourth channel
+    with torch.no_grad():
+        model.of_number[-1].bias[DELTA_1950 * most + 3 - 1] = np.log(3)
+    after = model(ENERGY, PION)[0].exp().detach().numpy()
+    weight = weights(channels)[1:3].sum()
+    factor = 3 * (np.exp(ELASTIC) + weight) / (np.exp(ELASTIC) + 3 * weight)
+    assert after[1] / after[0] == pytest.approx(factor * before[1] / before[0], rel=1e-5)
+    assert after[2] / after[1] == pytest.approx(before[2] / before[1], rel=1e-5)
+
+
 def test_without_cross_sections_the_network_alone_decides(channels):
     share = model_of(channels, None)(ENERGY, PION)[0].exp().detach().numpy()
     np.testing.assert_allclose(share, weights(channels) / weights(channels).sum(), rtol=1e-5)

@@ -18,7 +18,7 @@ from experiments.hadron.kinematics import to_laboratory, total_momentum
 from experiments.hadron.species import CODES
 from lblhep.nn import cube_flow
 
-ENERGIES = (0.5, 20.0)  # GeV
+ENERGIES = (0.55, 20.0)  # GeV
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_energies_may_be_in_single_precision(flow, read, even_numbers):
 
 
 def test_what_it_was_not_trained_for_is_refused(read):
-    with pytest.raises(torch.jit.Error, match=r"kinetic energies must be between 0\.5 and 20"):
+    with pytest.raises(torch.jit.Error, match=r"kinetic energies must be between 0\.55 and 20 GeV"):
         read.sample(21.0, 5)
     with pytest.raises(torch.jit.Error, match="kinetic energies must be between"):
         read.sample(float("nan"), 5)

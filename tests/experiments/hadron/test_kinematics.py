@@ -19,6 +19,7 @@ def test_total_momentum_is_that_of_beam_and_target():
     assert not total[:, :2].any()
     mass = np.sqrt(total[:, 3] ** 2 - total[:, 2] ** 2)
     np.testing.assert_allclose(k.centre_of_mass_energy(ENERGIES), mass, rtol=1e-13)
+    np.testing.assert_allclose(k.kinetic_energy_of(mass), ENERGIES, rtol=1e-13)
 
 
 def test_at_rest_becomes_the_total():

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from experiments.hadron.channels import Channels, find_channels
+from experiments.hadron.conditions import BELLS, bells
 from experiments.hadron.events import read_events
 from experiments.hadron.flow import InteractionFlow
 from experiments.hadron.interactions import Interactions, interactions
@@ -15,7 +16,7 @@ from experiments.hadron.processes import place as place_of
 from experiments.hadron.producers import pion_proton
 from experiments.hadron.species import CODES, SPECIES
 from experiments.hadron.steps import decays
-from experiments.hadron.universal import HIGHEST_MASS, NODES, WAYS, _Decay
+from experiments.hadron.universal import COMPONENTS, HIGHEST_MASS, NODES, _Decay
 from lblhep.cards.ranges import EventRange
 from lblhep.physics.decay_chain import invariant_mass
 
@@ -57,7 +58,7 @@ def test_a_pairs_weight_is_a_resonance_at_the_same_mass_at_every_energy(flow, en
         table = torch.zeros(len(SPECIES) ** 2, NODES)
         table[min(pair) * len(SPECIES) + max(pair)] = -(((nodes(HIGHEST_MASS) - PEAK) / WIDTH) ** 2) / 2
         with torch.no_grad():
-            flow.decay.universal.masses.copy_(table.clamp_min(-20).flatten().expand(WAYS, -1))
+            flow.decay.universal.masses.copy_(table.clamp_min(-20).flatten().expand(COMPONENTS, -1))
             made = flow.momenta(beam, sqrt_s, torch.zeros(4000).long(), species, even)
         threshold = sum(SPECIES[i].mass for i in pair)
         excess = invariant_mass(made[:, columns[0]] + made[:, columns[1]]) - threshold
@@ -66,20 +67,20 @@ def test_a_pairs_weight_is_a_resonance_at_the_same_mass_at_every_energy(flow, en
         assert (abs(excess - PEAK) < 0.2).float().mean() > 0.85
 
 
-def test_a_pair_comes_in_its_ways_as_often_as_they_weigh(flow):
+def test_components_of_a_pairs_mass_are_as_large_as_they_weigh(flow):
     """Two peaks of the mass of pi+ pi-, equally wide: a quarter in one, three in the other; 4 standard
     deviations of 4000 events' share."""
     p, plus, minus = place(2212), place(211), place(-211)
     beam, sqrt_s = torch.full((4000,), -211), torch.full((4000,), 2.5).double()
     species = torch.tensor([[p, plus, minus]]).expand(4000, 3)
     even = torch.rand(4000, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    tables = torch.full((WAYS, len(SPECIES) ** 2, NODES), -30.0)
-    for way, peak in enumerate((0.4, 0.9)):
+    tables = torch.full((COMPONENTS, len(SPECIES) ** 2, NODES), -30.0)
+    for component, peak in enumerate((0.4, 0.9)):
         table = -(((nodes(HIGHEST_MASS) - peak) / WIDTH) ** 2) / 2
-        tables[way, min(plus, minus) * len(SPECIES) + max(plus, minus)] = table
+        tables[component, min(plus, minus) * len(SPECIES) + max(plus, minus)] = table
     with torch.no_grad():
         flow.decay.universal.masses.copy_(tables.clamp_min(-30).flatten(1))
-        flow.decay.universal.ways.bias[:WAYS] = torch.tensor([0.25, 0.75, 1e-9]).log()
+        flow.decay.universal.mixture.bias[:COMPONENTS] = torch.tensor([0.25, 0.75, 1e-9]).log()
         made = flow.momenta(beam, sqrt_s, torch.zeros(4000).long(), species, even)
     excess = invariant_mass(made[:, 1] + made[:, 2]) - 2 * SPECIES[plus].mass
     error = 4 * np.sqrt(0.25 * 0.75 / 4000)
@@ -122,6 +123,15 @@ def test_the_first_particle_is_the_axis_in_resonances_at_any_energy_and_in_strin
 
 def one_channel(species: torch.Tensor, process: torch.Tensor) -> Channels:
     return find_channels(process.numpy(), species.numpy())[0]
+
+
+def test_every_decay_is_told_the_energy_of_the_collision(sample):
+    beam, process = torch.tensor(sample.beam), torch.tensor(sample.process)
+    momenta, species = torch.tensor(sample.states.momenta), torch.tensor(sample.states.species)
+    for k, decay in enumerate(decays(beam, process, torch.tensor(sample.sqrt_s), species, momenta)):
+        there = species[:, k + 1] >= 0
+        expected = bells(torch.tensor(sample.kinetic_energy)[there]).float()
+        torch.testing.assert_close(decay.given.system[:, -len(BELLS) :], expected)
 
 
 def test_the_kinematics_of_a_decay_are_those_of_the_event(sample):
