@@ -90,7 +90,7 @@ class WholeEventFlow(CollisionModel):
         batch_size: int,
         energies: tuple[float, float],
         cross_sections: CrossSections | None = None,
-        rate: float = 3e-3,
+        rate: float = 1.5e-3,
         flatten: float = 3e-5,
         **flow: Any,
     ) -> None:
