@@ -105,8 +105,8 @@ class WholeEvents(PionProton):
 
     def prepare(self) -> None:
         channels, number = find_channels(self.training.process, self.training.states.species)
-        ends = [f(self.training.kinetic_energy) for f in (np.min, np.max)]
-        energies = float(np.floor(ends[0] * 1000) / 1000), float(np.ceil(ends[1] * 1000) / 1000)  # to an MeV
+        energy = self.training.kinetic_energy * 1000
+        energies = float(np.floor(energy.min()) / 1000), float(np.ceil(energy.max()) / 1000)  # to an MeV
         self.offers = {"channels": channels, "batch_size": self.batch_size, "energies": energies}
         self._number = number
 
@@ -141,15 +141,19 @@ def channels_made(sample: Interactions, number: NDArray[np.intp]) -> ChannelsMad
     return ChannelsMade(energy, beam, torch.tensor(number[groups]))
 
 
+def decays_of(sample: Interactions) -> list[Decays]:
+    """Every decay of a sample's events, by its number in its chain."""
+    states = sample.states
+    given = (sample.beam, sample.process, sample.sqrt_s, states.species, states.momenta)
+    return decays(*map(torch.tensor, given))
+
+
 class Batches(IterableDataset[Any]):
     """All decays and all channels of a sample once, in random order and random batches: ``Decays`` of
     ``size`` events, or ``ChannelsMade`` by as many."""
 
     def __init__(self, sample: Interactions, number: NDArray[np.intp], size: int) -> None:
-        states = sample.states
-        beam, process, sqrt_s = map(torch.tensor, (sample.beam, sample.process, sample.sqrt_s))
-        species, momenta = map(torch.tensor, (states.species, states.momenta))
-        steps = decays(beam, process, sqrt_s, species, momenta)
+        steps = decays_of(sample)
         made = channels_made(sample, number)
         # Each part with its number of rows, and how many are a batch.
         self.parts: list[tuple[Decays | ChannelsMade, int, int]] = [

@@ -19,14 +19,14 @@ from lightning.fabric.utilities import move_data_to_device
 from torch import Tensor, nn
 
 from experiments.hadron.channels import Channels, FinalStates
-from experiments.hadron.datasets import Validation
+from experiments.hadron.datasets import Validation, decays_of
 from experiments.hadron.distances import wasserstein
 from experiments.hadron.events import Floats, Integers
 from experiments.hadron.flow import InteractionFlow
 from experiments.hadron.interactions import Interactions
 from experiments.hadron.observables import leading_hadrons
 from experiments.hadron.sigma import CrossSections
-from experiments.hadron.steps import Decays, decays
+from experiments.hadron.steps import Decays
 
 WARM_UP = 0.1  # of all batches, in which the learning rate goes up
 FEWEST_STEPS = 2  # up at the first, down at the last
@@ -112,12 +112,8 @@ class WholeEventFlow(CollisionModel):
 
     def loss(self, batch: Validation) -> float:
         """Of the momenta, given process and species."""
-        events, states = batch.events, batch.events.states
-        given = [events.beam, events.process, events.sqrt_s, states.species, states.momenta]
-        steps = decays(*(torch.tensor(x) for x in given))
-        moved = (move_data_to_device(step, self.device) for step in steps)
-        likelihood = sum(self.flow.decay.log_prob(step).sum() for step in moved)
-        return -float(likelihood) / len(events)
+        steps = (move_data_to_device(step, self.device) for step in decays_of(batch.events))
+        return -float(sum(self.flow.decay.log_prob(step).sum() for step in steps)) / len(batch.events)
 
     def generate(self, kinetic_energy: Floats, beam: Integers, *, seed: int) -> Interactions:
         """Events at these energies (N,), GeV, of these pions (N,)."""

@@ -10,13 +10,13 @@ import pytest
 import torch
 from lightning import Trainer
 
-from experiments.hadron.datasets import ChannelsMade, WholeEvents, _taken
+from experiments.hadron.datasets import ChannelsMade, WholeEvents, _taken, decays_of
 from experiments.hadron.gan import Gan, WassersteinGan
 from experiments.hadron.models import WholeEventFlow
 from experiments.hadron.observables import REDUCED, leading_hadrons
 from experiments.hadron.producers import pion_proton
 from experiments.hadron.reduced import LeadingHadrons, Quantiles, ReducedFlow
-from experiments.hadron.steps import Decays, decays
+from experiments.hadron.steps import Decays
 from experiments.hadron.universal import CELLS
 from lblhep.cards.ranges import EventRange
 
@@ -150,12 +150,10 @@ def test_a_decay_counts_alike_in_a_batch_of_its_own_and_in_a_full_one(whole):
 def test_the_validation_loss_of_an_untrained_flow_is_that_of_isotropic_decays(whole):
     """Which have a density of pi / 2 sin(theta) in theta / pi: in a cell, its share of the sum of all."""
     (batch,) = whole.val_dataloader()
-    events, states = batch.events, batch.events.states
-    given = (events.beam, events.process, events.sqrt_s, states.species, states.momenta)
-    polar = torch.cat([step.coordinates[:, 1] for step in decays(*map(torch.tensor, given))])
+    polar = torch.cat([step.coordinates[:, 1] for step in decays_of(batch.events)])
     cells = (torch.pi * (torch.arange(CELLS) + 0.5) / CELLS).sin()
     density = CELLS * cells / cells.sum()
-    expected = -density[(CELLS * polar).long().clamp_max(CELLS - 1)].log().sum() / len(events)
+    expected = -density[(CELLS * polar).long().clamp_max(CELLS - 1)].log().sum() / len(batch.events)
     model = WholeEventFlow(**whole.offers)
     torch.nn.init.zeros_(model.flow.decay.universal.masses)
     with torch.no_grad():
