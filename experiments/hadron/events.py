@@ -5,6 +5,7 @@ The producers depend on this file: whatever changes here but docstrings makes th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,28 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-COLUMNS = ("event", "beam", "kinetic_energy", "process", "pdg", "px", "py", "pz", "e")
+OF_PARTICLES = ("pdg", "px", "py", "pz", "e", "parent")
+OF_RESONANCES = ("resonance", "resonance_parent")
+COLUMNS = ("event", "beam", "kinetic_energy", "process", *OF_PARTICLES, *OF_RESONANCES)
+COLLISION = -1  # the parent of what comes from the collision itself
+
+
+@dataclass(frozen=True)
+class Resonances:
+    """The short-lived particles of N events, R in all, that have decayed to those that are left.
+
+    Event i has ``offsets[i]`` to ``offsets[i + 1]`` of ``pdg`` (R,) and ``parent`` (R,).  A parent is a place
+    among the same event's resonances, a lower one, or ``COLLISION``.
+    """
+
+    offsets: Integers
+    pdg: Integers
+    parent: Integers
+
+    @classmethod
+    def none(cls, n: int) -> Resonances:
+        """Those of ``n`` events of a generator that does not tell."""
+        return cls(np.zeros(n + 1, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 
 
 @dataclass(frozen=True)
@@ -25,7 +47,7 @@ class Events:
     ``number`` (N,) is the event's id; ``beam`` (N,) and ``kinetic_energy`` (N,) are the pion's PDG code and
     kinetic energy in GeV; ``process`` (N,) is a code of ``experiments.hadron.processes``.  Event i has the
     particles ``offsets[i]`` to ``offsets[i + 1]`` of ``pdg`` (P,) and ``momenta`` (P, 4) = (px, py, pz, E) in
-    GeV, in the laboratory; ``offsets`` (N + 1,) begins with 0.
+    GeV, in the laboratory, and of ``parent`` (P,), as in ``Resonances``; ``offsets`` (N + 1,) begins with 0.
     """
 
     number: Integers
@@ -35,6 +57,8 @@ class Events:
     offsets: Integers
     pdg: Integers
     momenta: Floats
+    parent: Integers
+    resonances: Resonances
 
     def __len__(self) -> int:
         return len(self.number)
@@ -57,16 +81,17 @@ class Events:
         return np.repeat(values, self.multiplicity, axis=0)
 
     def table(self) -> pa.Table:
-        """One row an event; particles as lists."""
-        offsets = pa.array(self.offsets.astype(np.int32))
-        flat = {"pdg": self.pdg} | dict(zip(("px", "py", "pz", "e"), self.momenta.T, strict=True))
+        """One row an event; particles and resonances as lists."""
+        particles = zip(OF_PARTICLES, (self.pdg, *self.momenta.T, self.parent), strict=True)
+        resonances = zip(OF_RESONANCES, (self.resonances.pdg, self.resonances.parent), strict=True)
         return pa.table(
             {
                 "event": self.number,
                 "beam": self.beam,
                 "kinetic_energy": self.kinetic_energy,
                 "process": self.process,
-                **{name: pa.ListArray.from_arrays(offsets, pa.array(v)) for name, v in flat.items()},
+                **{name: _lists(self.offsets, values) for name, values in particles},
+                **{name: _lists(self.resonances.offsets, values) for name, values in resonances},
             }
         )
 
@@ -74,20 +99,33 @@ class Events:
 def read_events(table: pa.Table) -> Events:
     """The events of a table with ``COLUMNS``; ValueError if an event's lists differ in length."""
     table = table.combine_chunks()
-    lists = {name: _list(table[name]) for name in ("pdg", "px", "py", "pz", "e")}
-    offsets = _offsets(lists["pdg"])
-    for name, values in lists.items():
-        if not np.array_equal(_offsets(values), offsets):
-            raise ValueError(f"the lists of {name} and pdg differ in length")
+    offsets, particles = _flat(table, OF_PARTICLES)
+    resonance_offsets, resonances = _flat(table, OF_RESONANCES)
     return Events(
         number=table["event"].to_numpy().astype(np.int64),
         beam=table["beam"].to_numpy(),
         kinetic_energy=table["kinetic_energy"].to_numpy(),
         process=table["process"].to_numpy().astype(np.int64),
         offsets=offsets,
-        pdg=lists["pdg"].flatten().to_numpy(),
-        momenta=np.stack([lists[name].flatten().to_numpy() for name in ("px", "py", "pz", "e")], axis=1),
+        pdg=particles["pdg"],
+        momenta=np.stack([particles[name] for name in ("px", "py", "pz", "e")], axis=1),
+        parent=particles["parent"],
+        resonances=Resonances(resonance_offsets, resonances["resonance"], resonances["resonance_parent"]),
     )
+
+
+def _lists(offsets: Integers, values: NDArray[Any]) -> Any:
+    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(values))
+
+
+def _flat(table: pa.Table, names: Sequence[str]) -> tuple[Integers, dict[str, NDArray[Any]]]:
+    """Where each event's lists begin, and the values of all events one after another."""
+    lists = {name: _list(table[name]) for name in names}
+    offsets = _offsets(lists[names[0]])
+    for name, values in lists.items():
+        if not np.array_equal(_offsets(values), offsets):
+            raise ValueError(f"the lists of {name} and {names[0]} differ in length")
+    return offsets, {name: values.flatten().to_numpy() for name, values in lists.items()}
 
 
 def _list(column: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pythia8mc
 
+from experiments.hadron.events import COLLISION
 from experiments.hadron.species import PROTON
 
 LARGEST_SEED = 900_000_000
@@ -19,10 +20,17 @@ Particle = tuple[int, float, float, float, float]  # PDG code, px, py, pz, E in 
 
 
 class Collision(NamedTuple):
-    """What a collision leaves, and by which process (a code of ``experiments.hadron.processes``)."""
+    """What a collision leaves, and by which process (a code of ``experiments.hadron.processes``).
+
+    ``resonances`` are the PDG codes of what has decayed, in the order of their decays, ``parents`` and
+    ``resonance_parents`` the places among them that particles and resonances come from, or ``COLLISION``.
+    """
 
     process: int
     particles: list[Particle]
+    parents: list[int]
+    resonances: list[int]
+    resonance_parents: list[int]
 
 
 PROCESS = (
@@ -96,11 +104,23 @@ class Collider:
         """What the next inelastic collision at ``sqrt_s`` (GeV) leaves."""
         for _ in range(MAX_COLLISIONS):
             if self.collide(sqrt_s) and not self.is_elastic():
-                return Collision(self._process(), final_particles(self.pythia.event))
+                return self._collision()
         raise RuntimeError(f"no inelastic collision in {MAX_COLLISIONS} at sqrt(s) = {sqrt_s} GeV")
 
-    def _process(self) -> int:
-        code: int = self.pythia.infoPython().code()
+    def _collision(self) -> Collision:
+        event, code = self.pythia.event, int(self.pythia.infoPython().code())
+        made = 3  # before it in the record: the system and what came in
         if code == RESONANT:
-            code = self.pythia.event[3].id()
-        return code
+            code, made = event[3].id(), 4
+        found = Collision(code, final_particles(event), [], [], [])
+        places: dict[int, int] = {}  # of resonances, by their entries in the record
+        for entry in range(made, event.size()):
+            particle = event[entry]
+            parent = places.get(particle.mother1(), COLLISION)
+            if particle.status() > 0:
+                found.parents.append(parent)
+            elif particle.isHadron():  # not a quark, of which a string is made
+                places[entry] = len(found.resonances)
+                found.resonances.append(particle.id())
+                found.resonance_parents.append(parent)
+        return found

@@ -6,13 +6,14 @@ distributed as asked for, whatever the cross-section.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from experiments.hadron.events import Events, Floats, Integers
+from experiments.hadron.events import Events, Floats, Integers, Resonances
 from experiments.hadron.generator import LARGEST_SEED, Collider, Collision
 from experiments.hadron.kinematics import centre_of_mass_energy, to_laboratory
 from experiments.hadron.species import PI_MINUS, PI_PLUS
@@ -68,4 +69,14 @@ def laboratory_events(
         offsets=np.concatenate([[0], np.cumsum(multiplicity)]),
         pdg=flat[:, 0].astype(np.int64),
         momenta=to_laboratory(flat[:, 1:], np.repeat(kinetic_energy, multiplicity)),
+        parent=_one_after_another(collision.parents for collision in collisions),
+        resonances=Resonances(
+            offsets=np.concatenate([[0], np.cumsum([len(collision.resonances) for collision in collisions])]),
+            pdg=_one_after_another(collision.resonances for collision in collisions),
+            parent=_one_after_another(collision.resonance_parents for collision in collisions),
+        ),
     )
+
+
+def _one_after_another(lists: Iterable[list[int]]) -> Integers:
+    return np.fromiter(chain.from_iterable(lists), dtype=np.int64)

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from experiments.hadron.events import Events
+from experiments.hadron.events import COLLISION, Events, Resonances
 from experiments.hadron.processes import UNKNOWN
 from lblhep.cards.formats import read_csv, read_root
 
@@ -63,4 +63,6 @@ def _events(rows: pa.Table, multiplicity: NDArray[Any], flat: dict[str, NDArray[
         offsets=np.concatenate([[0], np.cumsum(multiplicity)]),
         pdg=flat["pdg"].astype(np.int64),
         momenta=MEV * np.stack([flat[name].astype(np.float64) for name in MOMENTA], axis=1),
+        parent=np.full(len(flat["pdg"]), COLLISION),
+        resonances=Resonances.none(len(rows)),
     ).table()

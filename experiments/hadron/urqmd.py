@@ -25,6 +25,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from experiments.hadron.events import COLLISION
 from experiments.hadron.generator import DECAYS, LARGEST_SEED, Collision, Particle, final_particles, start
 from experiments.hadron.kinematics import centre_of_mass_energy
 from experiments.hadron.processes import UNKNOWN
@@ -45,7 +46,7 @@ def pion_proton(events: EventRange, *, energy: float | Sequence[float]) -> pa.Ta
     urqmd_seed, decay_seed = (int(seed) for seed in rng.integers(1, LARGEST_SEED, 2))
     decays = start(("ProcessLevel:all = off", *DECAYS), decay_seed)
     collisions = [
-        Collision(UNKNOWN, decayed(decays, pdg, on_mass_shells(decays, pdg, momenta, sqrt_s)))
+        _without_resonances(decayed(decays, pdg, on_mass_shells(decays, pdg, momenta, sqrt_s)))
         for (pdg, momenta), sqrt_s in zip(
             _own_process(beam, kinetic_energy, urqmd_seed),
             centre_of_mass_energy(kinetic_energy).tolist(),
@@ -89,6 +90,11 @@ def decayed(pythia: Any, pdg: Integers, momenta: Floats) -> list[Particle]:
     if not pythia.next():
         raise RuntimeError(f"Pythia failed to decay {pdg.tolist()}")
     return final_particles(event)
+
+
+def _without_resonances(particles: list[Particle]) -> Collision:
+    """Which ones there were, the sample does not tell."""
+    return Collision(UNKNOWN, particles, [COLLISION] * len(particles), [], [])
 
 
 def _own_process(beam: Integers, kinetic_energy: Floats, seed: int) -> Iterator[tuple[Integers, Floats]]:

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from experiments.hadron.events import COLUMNS, Events, read_events
+from experiments.hadron.events import COLUMNS, Events, Resonances, read_events
 
 COUNTS = [2, 0, 3, 1, 0]
 
@@ -23,12 +23,16 @@ def events() -> Events:
         offsets=np.concatenate([[0], np.cumsum(COUNTS)]),
         pdg=np.arange(particles) + 100,
         momenta=np.random.default_rng(1).normal(size=(particles, 4)),
+        parent=np.array([-1, 0, 1, -1, 1, -1]),
+        resonances=Resonances(np.array([0, 1, 1, 3, 3, 3]), np.array([213, 333, 113]), np.array([-1, -1, 0])),
     )
 
 
 def assert_same(one: Events, other: Events) -> None:
-    for name in Events.__dataclass_fields__:
-        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+    for ours, theirs in ((one, other), (one.resonances, other.resonances)):
+        for name, value in vars(ours).items():
+            if not isinstance(value, Resonances):
+                np.testing.assert_array_equal(value, getattr(theirs, name), err_msg=name)
 
 
 def test_round_trip(events):
@@ -45,6 +49,8 @@ def test_parts_of_tables(events):
     assert part.offsets.tolist() == [0, 3, 4]
     assert part.pdg.tolist() == [102, 103, 104, 105]
     np.testing.assert_array_equal(part.momenta, events.momenta[2:])
+    assert part.parent.tolist() == [1, -1, 1, -1]
+    assert (part.resonances.offsets.tolist(), part.resonances.pdg.tolist()) == ([0, 2, 2], [333, 113])
 
 
 def test_sums(events):

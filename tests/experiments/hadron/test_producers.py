@@ -68,6 +68,31 @@ def test_mass_shells(events):
     assert abs(events.momenta[:, 3] - energy).max() < 1e-7  # GeV
 
 
+def test_resonances_are_what_comes_from_them(events):
+    """Each has charge, baryon number and mass of what it has decayed to, and none is left."""
+    resonances, rho, delta, omega = events.resonances, 213, 2224, 223
+    first = resonances.offsets[:-1]
+    parent = np.where(events.parent < 0, -1, events.parent + events.of_particles(first))
+    higher = np.where(
+        resonances.parent < 0, -1, resonances.parent + np.repeat(first, np.diff(resonances.offsets))
+    )
+    assert (higher < np.arange(len(higher))).all()
+    assert not set(resonances.pdg.tolist()) & set(events.pdg.tolist())
+    momenta, numbers = np.zeros((len(higher), 4)), np.zeros((len(higher), 3), dtype=int)
+    for of, values in ((momenta, events.momenta), (numbers, conserved(events.pdg))):
+        np.add.at(of, parent[parent >= 0], values[parent >= 0])
+        for i in range(len(higher) - 1, -1, -1):  # products come after what they come from
+            if higher[i] >= 0:
+                of[higher[i]] += of[i]
+    mass = np.sqrt(momenta[:, 3] ** 2 - (momenta[:, :3] ** 2).sum(axis=1))
+    for code, charge, baryon, where, width in ((rho, 1, 0, 0.775, 0.05), (delta, 2, 1, 1.22, 0.04)):
+        ours = resonances.pdg == code
+        assert (numbers[ours] == [charge, baryon, 0]).all()
+        assert ours.sum() > 200
+        assert abs(np.median(mass[ours]) - where) < width
+    assert abs(mass[resonances.pdg == omega] - 0.783).max() < 0.1
+
+
 def test_inelastic_only(events, slow):
     for sample in (events, slow):
         for beam, codes in zip(sample.beam.tolist(), species(sample), strict=True):
