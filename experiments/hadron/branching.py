@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import softplus
 
-from experiments.hadron.channels import NONE, Channels
+from experiments.hadron.channels import Channels
 from experiments.hadron.conditions import COLLISION, collision
+from experiments.hadron.kinds import NONE
 from experiments.hadron.kinematics import centre_of_mass_energy
 from experiments.hadron.processes import PROCESSES, UNKNOWN, place
 from experiments.hadron.sigma import CrossSections
@@ -18,6 +20,7 @@ from lblhep.nn.perceptron import perceptron
 
 LEAST = 1e-9  # of an even number: never an earlier energy's last channel, among millions of energies
 OF_NUMBER = 32  # hidden units of the network of how many particles there are
+SPREAD, SHARP = 0.25, 1e-6  # of masses below the typical ones; GeV, of those that are fixed
 BLOCK = 256  # collisions: what thousands of probabilities for each of them need stays in the cache
 
 
@@ -43,10 +46,11 @@ class ChannelModel(nn.Module):
         self.network = perceptron([COLLISION, *hidden, len(channels) + len(PROCESSES)])
         nn.init.zeros_(self.network[-1].weight)
         self.cross_sections = cross_sections
-        self.register_buffer("mass", torch.tensor(channels.mass))
+        self.register_buffer("lowest", torch.tensor(channels.lowest))
+        self.register_buffer("typical", torch.tensor(channels.typical))
         self.register_buffer("beam", torch.tensor(channels.beam))
         self.register_buffer("process", torch.tensor(channels.process))
-        number = (channels.species != NONE).sum(axis=1)
+        number = (channels.products != NONE).sum(axis=1)
         most = int(number.max())
         self.register_buffer("process_and_number", torch.tensor(channels.process * most + number - 1))
         self.of_number = perceptron([COLLISION, OF_NUMBER, len(PROCESSES) * most])
@@ -57,10 +61,13 @@ class ChannelModel(nn.Module):
     def forward(self, kinetic_energy: Tensor, beam: Tensor) -> Tensor:
         """Log probabilities (N, C): -inf where charge or energy forbid a channel."""
         sqrt_s = centre_of_mass_energy(kinetic_energy)[:, None]
-        is_open = (self.beam == beam[:, None]) & (self.mass < sqrt_s)
-        phase_space = self.power * (1 - self.mass / sqrt_s).float().clamp_min(1e-9).log()
+        is_open = (self.beam == beam[:, None]) & (self.lowest < sqrt_s)
+        # The masses of resonances are spread, and so is the threshold.
+        spread = (SPREAD * (self.typical - self.lowest)).clamp_min(SHARP).float()
+        room = spread * softplus((sqrt_s - self.typical).float() / spread)
+        phase_space = self.power * (room / sqrt_s.float()).clamp_min(1e-9).log()
         known = collision(kinetic_energy, beam).float()
-        weight, elastic = self.network(known).split([len(self.mass), len(PROCESSES)], dim=1)
+        weight, elastic = self.network(known).split([len(self.beam), len(PROCESSES)], dim=1)
         weight = weight + self.of_number(known)[:, self.process_and_number]
         weight = (weight + phase_space).masked_fill(~is_open, -torch.inf)
         if self.cross_sections is not None:

@@ -6,29 +6,37 @@ own; the test samples, at the test energies themselves, are another card.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, IterableDataset
 
-from experiments.hadron.channels import find_channels
+from experiments.hadron.breakups import Breakups, breakups
+from experiments.hadron.channels import find_channels, find_resonance_decays
 from experiments.hadron.events import COLUMNS, Floats, read_events
 from experiments.hadron.interactions import Interactions, interactions, near
+from experiments.hadron.kinds import Kinds
+from experiments.hadron.kinematics import to_centre_of_mass
 from experiments.hadron.observables import leading_hadrons
-from experiments.hadron.steps import Decays, Given, decays
+from experiments.hadron.resonance_masses import Masses, masses
+from experiments.hadron.steps import Decays, Origin, decays
 
 VALIDATING = 10_000  # events of each window, after every epoch
+FEW = 20_000  # decays of each resonance, to learn from
 GROUP = 16  # collisions of neighbouring energies, for which channels have the same probabilities
 
 
 class Validation(NamedTuple):
-    """Events that choose among epochs, with their ``leading_hadrons``."""
+    """Events that choose among epochs, their ``leading_hadrons``, and of whole events their ``breakups``."""
 
     events: Interactions
     leading: dict[str, Floats]
+    breakups: Breakups | None
 
 
 class PionProton:
@@ -49,7 +57,8 @@ class PionProton:
         validation_half_width: float = 0.1,
         batch_size: int = 1024,
     ) -> None:
-        every = interactions(read_events(data.table(COLUMNS)), rng)
+        table = data.table(COLUMNS)
+        every = interactions(read_events(table), rng)
         test = near(every.kinetic_energy, held_out, half_width)
         validating = near(every.kinetic_energy, validation, validation_half_width)
         if (test & validating).any():
@@ -60,10 +69,14 @@ class PionProton:
         self.training, self.validation = every.of(~test & ~validating), every.of(validating)
         self.centres, self.validation_half_width = list(validation), validation_half_width
         self.half_width, self.batch_size = half_width, batch_size
-        self.prepare()
+        self.prepare(table.filter(pa.array(~test)), validating[~test], rng)
 
-    def prepare(self) -> None:
-        """What a kind of model wants of the events, once they are there."""
+    def prepare(self, table: pa.Table, validating: NDArray[np.bool_], rng: np.random.Generator) -> None:
+        """What a kind of model wants of the events that are not held out, once they are there."""
+
+    def breakups(self, rows: NDArray[np.intp]) -> Breakups | None:
+        """Of some of the validation events, of data sets of whole ones."""
+        return None
 
     def refuse(self, energies: Sequence[float], name: str) -> None:
         """Raises ValueError if this data set, ``name``, trains within ``half_width`` of an energy."""
@@ -75,11 +88,13 @@ class PionProton:
         """Each window on its own: errors of two energies must not cancel."""
         energy = self.validation.kinetic_energy
         windows = [near(energy, [centre], self.validation_half_width) for centre in self.centres]
-        parts = [
-            self.validation.of(np.flatnonzero(window)[:VALIDATING]) for window in windows if window.any()
-        ]
+        parts = [np.flatnonzero(window)[:VALIDATING] for window in windows if window.any()]
+        events = [self.validation.of(rows) for rows in parts]
         return DataLoader(
-            [Validation(part, leading_hadrons(part)) for part in parts],
+            [
+                Validation(part, leading_hadrons(part), self.breakups(rows))
+                for part, rows in zip(events, parts, strict=True)
+            ],
             batch_size=None,
             collate_fn=lambda x: x,
         )
@@ -101,17 +116,45 @@ class HeldOut:
 
 
 class WholeEvents(PionProton):
-    """For models of whole events: batches are decays of one place in their chains, or channels."""
+    """For models of whole events: batches are decays of one place in their chains, masses, or channels."""
 
-    def prepare(self) -> None:
-        channels, number = find_channels(self.training.process, self.training.states.species)
+    def prepare(self, table: pa.Table, validating: NDArray[np.bool_], rng: np.random.Generator) -> None:
+        events = read_events(table)
+        in_laboratory = events.momenta, events.of_particles(events.kinetic_energy)
+        at_rest = dataclasses.replace(events, momenta=to_centre_of_mass(*in_laboratory))
+        kinds, every = breakups(at_rest, rng)
+        validates = validating[every.event]
+        self._validating, self._breakups = np.flatnonzero(validating), every.of(validates)
+        training = every.of(~validates)
+        channels, self._number = find_channels(kinds, training)
         energy = self.training.kinetic_energy * 1000
         energies = float(np.floor(energy.min()) / 1000), float(np.ceil(energy.max()) / 1000)  # to an MeV
-        self.offers = {"channels": channels, "batch_size": self.batch_size, "energies": energies}
-        self._number = number
+        self.offers = {
+            "kinds": kinds,
+            "channels": channels,
+            "resonance_decays": find_resonance_decays(kinds, training),
+            "batch_size": self.batch_size,
+            "energies": energies,
+        }
+        self._training = training.of(first_of_each(training, FEW))
+
+    def breakups(self, rows: NDArray[np.intp]) -> Breakups:
+        return self._breakups.of(np.isin(self._breakups.event, self._validating[rows]))
 
     def train_dataloader(self) -> DataLoader[Any]:
-        return DataLoader(Batches(self.training, self._number, self.batch_size), batch_size=None)
+        made = channels_made(self.training, self._number)
+        return DataLoader(
+            Batches(self.offers["kinds"], self._training, made, self.batch_size), batch_size=None
+        )
+
+
+def first_of_each(sample: Breakups, n: int) -> NDArray[np.bool_]:
+    """All collisions, and the first ``n`` of each resonance: they are the same at all energies."""
+    order = np.argsort(sample.origin, kind="stable")
+    first = np.searchsorted(sample.origin[order], sample.origin)
+    number = np.empty(len(sample), dtype=np.int64)
+    number[order] = np.arange(len(sample))
+    return sample.are_collisions | (number - first < n)
 
 
 class ChannelsMade(NamedTuple):
@@ -141,23 +184,24 @@ def channels_made(sample: Interactions, number: NDArray[np.intp]) -> ChannelsMad
     return ChannelsMade(energy, beam, torch.tensor(number[groups]))
 
 
-def decays_of(sample: Interactions) -> list[Decays]:
-    """Every decay of a sample's events, by its number in its chain."""
-    states = sample.states
-    given = (sample.beam, sample.process, sample.sqrt_s, states.species, states.momenta)
-    return decays(*map(torch.tensor, given))
+def parts_of(kinds: Kinds, sample: Breakups) -> list[Decays | Masses]:
+    """Every decay of a sample's chains, by its number in its chain, and the masses of all its resonances."""
+    charge, kind, energy, products, mass, momenta = map(
+        torch.tensor,
+        (np.sign(sample.beam), sample.origin, sample.energy, sample.products, sample.mass, sample.momenta),
+    )
+    origin = Origin(charge, kind, energy)
+    return [*decays(origin, products, mass, momenta), *masses(kinds, origin, products, mass)]
 
 
 class Batches(IterableDataset[Any]):
-    """All decays and all channels of a sample once, in random order and random batches: ``Decays`` of
-    ``size`` events, or ``ChannelsMade`` by as many."""
+    """All that a sample has of ``parts_of`` and all channels once, in random order and random batches: parts
+    of ``size`` events, or ``ChannelsMade`` by as many."""
 
-    def __init__(self, sample: Interactions, number: NDArray[np.intp], size: int) -> None:
-        steps = decays_of(sample)
-        made = channels_made(sample, number)
+    def __init__(self, kinds: Kinds, sample: Breakups, made: ChannelsMade, size: int) -> None:
         # Each part with its number of rows, and how many are a batch.
-        self.parts: list[tuple[Decays | ChannelsMade, int, int]] = [
-            *((step, len(step.meant), size) for step in steps),
+        self.parts: list[tuple[Decays | Masses | ChannelsMade, int, int]] = [
+            *((part, len(part[-1]), size) for part in parts_of(kinds, sample)),
             (made, len(made.beam), max(size // GROUP, 1)),
         ]
 
@@ -173,7 +217,6 @@ class Batches(IterableDataset[Any]):
             yield _taken(part, chosen)
 
 
-def _taken(part: Decays | ChannelsMade, rows: torch.Tensor) -> Decays | ChannelsMade:
-    if isinstance(part, Decays):
-        return Decays(Given(*(x[rows] for x in part.given)), part.coordinates[rows], part.meant[rows])
-    return ChannelsMade(*(x[rows] for x in part))
+def _taken(part: Any, rows: torch.Tensor) -> Any:
+    """Some rows of all that a part, a named tuple of tensors, has."""
+    return type(part)(*(_taken(x, rows) if isinstance(x, tuple) else x[rows] for x in part))

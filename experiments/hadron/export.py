@@ -19,34 +19,52 @@ import zipfile
 import torch
 from torch import Tensor, nn
 
-from experiments.hadron.channels import NONE
+from experiments.hadron.branching import ChannelModel
+from experiments.hadron.cascade import Cascade, even_numbers, flying
 from experiments.hadron.flow import InteractionFlow
-from experiments.hadron.kinematics import PION_MASS, PROTON_MASS, beam_momentum
+from experiments.hadron.kinds import STABLE
+from experiments.hadron.kinematics import PION_MASS, PROTON_MASS
 from experiments.hadron.species import CODES, PI_PLUS
-from lblhep.physics.decay_chain import to_rest_frame
 
 SAME = 1e-4  # GeV, in 99 of 100 events: float32 is rounded otherwise in a trace, and steep densities amplify
 
 
 class LaboratoryEvents(nn.Module):
-    """``InteractionFlow`` with PDG codes, and momenta in the frame where the proton was at rest."""
+    """Events with PDG codes, and momenta in the frame where the proton was at rest, for TorchScript to read.
 
-    def __init__(self, flow: InteractionFlow) -> None:
+    ``draw`` gives channels, as ``ChannelModel.draw`` does.
+    """
+
+    def __init__(self, draw: nn.Module, cascade: Cascade, flow: InteractionFlow) -> None:
         super().__init__()
-        self.flow = flow
-        self.register_buffer("codes", torch.tensor([*CODES, 0]))
+        self.draw, self.cascade = draw, cascade
+        self.register_buffer("process", flow.channel.process)
+        self.register_buffer("products", flow.products)
+        self.register_buffer("codes", torch.tensor([*CODES, 0]))  # of NONE, the last
+        self.pion, self.proton = PION_MASS, PROTON_MASS
 
     def forward(self, kinetic_energy: Tensor, beam: Tensor, even: Tensor) -> tuple[Tensor, Tensor]:
         """See the module's text."""
-        _, species, momenta = self.flow(kinetic_energy, beam, even)
-        there = species != NONE
-        zero = torch.zeros_like(kinetic_energy)
-        energy = kinetic_energy + PION_MASS + PROTON_MASS
-        # Seen from the centre of mass, the laboratory moves along -z.
-        laboratory = torch.stack([zero, zero, -beam_momentum(kinetic_energy), energy], dim=1)
-        boosted = to_rest_frame(momenta, laboratory[:, None])
-        pdg = self.codes[torch.where(there, species, len(CODES))]
-        return pdg, torch.where(there[..., None], boosted, 0.0)
+        chosen = self.draw(kinetic_energy, beam, even[:, 0])
+        total = kinetic_energy + self.pion + self.proton
+        along = (kinetic_energy * (kinetic_energy + 2 * self.pion)).sqrt()
+        energy = ((self.pion + self.proton) ** 2 + 2 * kinetic_energy * self.proton).sqrt()
+        process, products = self.process[chosen], self.products[chosen]
+        species, momenta = self.cascade(torch.sign(beam), process, energy, products, even[:, 1:])
+        zero = torch.zeros_like(along)
+        laboratory = flying(momenta, torch.stack([zero, zero, along, total], dim=1), energy)
+        return self.codes[species], laboratory
+
+
+class Draw(nn.Module):
+    """The channels of collisions."""
+
+    def __init__(self, channel: ChannelModel) -> None:
+        super().__init__()
+        self.channel = channel
+
+    def forward(self, kinetic_energy: Tensor, beam: Tensor, even: Tensor) -> Tensor:
+        return self.channel.draw(kinetic_energy, beam, even)
 
 
 class Sampler(nn.Module):
@@ -83,15 +101,15 @@ def exported(flow: InteractionFlow, energies: tuple[float, float]) -> bytes:
     Raises RuntimeError if what was written, read again, does not give the flow's events: the same particles
     in all, the same momenta to ``SAME`` in 99 of 100.
     """
-    whole = LaboratoryEvents(flow.eval())
+    whole = LaboratoryEvents(Draw(flow.eval().channel), flow.cascade, flow)
     file = io.BytesIO()
     with warnings.catch_warnings():
         # nflows checks values with Python's if, which a trace takes once and for all: what is checked holds.
         warnings.simplefilter("ignore", torch.jit.TracerWarning)
         # TorchScript is deprecated, and still what C++ programs such as Geant4 applications can load.
         warnings.simplefilter("ignore", DeprecationWarning)
-        traced = torch.jit.trace(whole, _longest(flow, energies[1]), check_trace=False)
-        torch.jit.save(torch.jit.script(Sampler(traced, flow.numbers, energies)), file)
+        scripted = torch.jit.script(Sampler(_traced(flow), flow.numbers, energies))
+        torch.jit.save(scripted, file)
         written = _without_places(file)
         read = torch.jit.load(io.BytesIO(written))
     _check(whole, read, energies)
@@ -108,16 +126,20 @@ def _without_places(file: io.BytesIO) -> bytes:
     return written.getvalue()
 
 
-def _longest(flow: InteractionFlow, highest: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Input that gives an event of the channel with most particles: a trace has to see every decay."""
-    channel = int((flow.species != NONE).sum(dim=1).argmax())
-    energy = torch.tensor([highest], dtype=torch.float64)
-    beam = flow.channel.beam[channel : channel + 1]
-    reached = flow.channel.cumulative(energy, beam)[0]
-    even = torch.full((1, flow.numbers), 0.5, dtype=torch.float64)
-    below = reached[channel - 1] if channel else torch.zeros(())
-    even[0, 0] = 1 - (below + reached[channel]) / 2
-    return energy, beam, even
+def _traced(flow: InteractionFlow) -> LaboratoryEvents:
+    """What TorchScript cannot read is traced, by input in which all happens: resonances at all places."""
+    cascade, collision = flow.cascade, torch.zeros(1, dtype=torch.int64)
+
+    def of(products: int) -> nn.Module:
+        kinds = torch.full((1, products), min(STABLE, len(cascade.rank) - 2))
+        even = torch.full((1, even_numbers(products)), 0.5, dtype=torch.float64)
+        given = torch.ones_like(collision), collision, torch.full((1,), 1e3).double(), kinds, even
+        return torch.jit.trace(flow.breakup, given, check_trace=False)
+
+    half = torch.full((1,), 0.5, dtype=torch.float64)
+    given = 10 * torch.ones_like(half), PI_PLUS * torch.ones_like(collision), half
+    draw = torch.jit.trace(Draw(flow.channel), given, check_trace=False)
+    return LaboratoryEvents(draw, Cascade(of(cascade.most), of(cascade.few), *flow.known), flow)
 
 
 def _check(

@@ -1,11 +1,12 @@
-"""Whole events of a pion and a proton: a channel, then its chain of decays, spline after spline.
+"""Whole events of a pion and a proton: a channel, the masses of its resonances, their momenta, their decays.
 
 The channel is drawn from those that the generator made in training and that have room at this energy, which
 conserves charge, baryon number and strangeness; its probability is the cross-section of its process times a
-branching ratio, a network's.  Each decay of the chain (``lblhep.physics.decay_chain``)
-is a ``CubeFlow`` in three coordinates, given the process, what has left already and what is to come; the
-chain conserves four-momentum with every particle on its mass shell.  Two-body final states are chains of one
-decay, of which cos(theta*) alone is learned.  The azimuth of an event is random.
+branching ratio, a network's.  Its particles and resonances leave in a chain of decays
+(``lblhep.physics.decay_chain``), each a ``CubeFlow`` in three coordinates, given the process, what has left
+already and what is to come; the chain conserves four-momentum with everything on its mass shell.  Of two that
+leave, cos(theta*) alone is learned.  Resonances decay by the same flow, knowing nothing of the collision,
+until none is left.  The azimuth of an event is random.
 """
 
 from __future__ import annotations
@@ -16,20 +17,13 @@ import torch
 from torch import Tensor, nn
 
 from experiments.hadron.branching import ChannelModel
-from experiments.hadron.channels import NONE, Channels
+from experiments.hadron.cascade import Cascade
+from experiments.hadron.channels import Channels, ResonanceDecays
+from experiments.hadron.kinds import FROM_RESONANCES, NONE, STABLE, Kinds
 from experiments.hadron.kinematics import centre_of_mass_energy
-from experiments.hadron.processes import PROCESSES
+from experiments.hadron.resonance_masses import Masses, ResonanceMasses
 from experiments.hadron.sigma import CrossSections
-from experiments.hadron.species import SPECIES
-from experiments.hadron.steps import (
-    MOMENTUM,
-    SYSTEM,
-    Decays,
-    Given,
-    before,
-    meaningful,
-    step_at,
-)
+from experiments.hadron.steps import MOMENTUM, SYSTEM, Decays, Given, Origin, before, meaningful, step_at
 from experiments.hadron.universal import Universal
 from lblhep.nn.cube_flow import CubeFlow
 from lblhep.nn.perceptron import perceptron
@@ -37,37 +31,37 @@ from lblhep.physics.decay_chain import COORDINATES, split
 
 
 class DecayFlow(nn.Module):
-    """The density of a decay's coordinates in the unit cube, given what is known before it."""
+    """The density of a decay's coordinates in the unit cube, given what is known before it; of so many
+    ``kinds`` of particles."""
 
     def __init__(
-        self, *, embedding: int, history: int, hidden: Sequence[int], context: int, bins: int
+        self, kinds: int, *, embedding: int, history: int, hidden: Sequence[int], context: int, bins: int
     ) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(len(SPECIES) + 1, embedding, padding_idx=len(SPECIES))
-        self.process = nn.Embedding(len(PROCESSES), embedding)
+        self.embedding = nn.Embedding(kinds + 1, embedding, padding_idx=kinds)
+        self.origin = nn.Embedding(FROM_RESONANCES + kinds - STABLE, embedding)
         self.earlier = perceptron([embedding + MOMENTUM, history, history])
         inputs = 1 + SYSTEM + 3 * embedding + 1 + history
         self.context = perceptron([inputs, *hidden, context])
         self.cube = CubeFlow(3, context, hidden=(context,), bins=bins, periodic=(2,))
-        self.universal = Universal(context)
+        self.universal = Universal(kinds)
 
     def given(self, given: Given) -> Tensor:
         """What is known as the ``CubeFlow``'s context, (N, context)."""
         leaving, staying, left = (self._embed(s) for s in (given.leaving, given.staying, given.left))
         number = (given.staying != NONE).sum(dim=1, keepdim=True) / 8
         history = self.earlier(torch.cat([left, given.momenta], dim=2)).sum(dim=1)
-        about = [given.charge[:, None], self.process(given.process), given.system]
+        about = [given.charge[:, None], self.origin(given.origin), given.system]
         particles = [leaving, staying.sum(dim=1), number, history]
         return self.context(torch.cat([*about, *particles], dim=1))
 
-    def _embed(self, species: Tensor) -> Tensor:
-        return self.embedding(torch.where(species == NONE, len(SPECIES), species))
+    def _embed(self, kinds: Tensor) -> Tensor:
+        return self.embedding(torch.where(kinds == NONE, self.embedding.padding_idx, kinds))
 
     def log_prob(self, decays: Decays) -> Tensor:
         """Log density (N,) of the coordinates that mean something."""
-        context = self.given(decays.given)
-        weights = self.universal.weights(decays.given, context)
-        parts = self.cube.log_prob(decays.coordinates.clamp(0, 1), context, weights)
+        weights = self.universal.weights(decays.given)
+        parts = self.cube.log_prob(decays.coordinates.clamp(0, 1), self.given(decays.given), weights)
         return (parts * decays.meant).sum(dim=1)
 
     def sample(self, given: Given, even: Tensor, meant: Tensor) -> Tensor:
@@ -78,8 +72,49 @@ class DecayFlow(nn.Module):
         """
         share = torch.where(meant[:, :1], even[:, :1], 0.5)
         even = torch.cat([share, even[:, 1:]], dim=1)
-        context = self.given(given)
-        return self.cube.sample(even, context, meant, self.universal.weights(given, context))
+        return self.cube.sample(even, self.given(given), meant, self.universal.weights(given))
+
+
+class BreakupFlow(nn.Module):
+    """What leaves an origin: masses and momenta."""
+
+    def __init__(self, kinds: Kinds, *, embedding: int, **decay: int | Sequence[int]) -> None:
+        super().__init__()
+        self.mass = ResonanceMasses(kinds, embedding=embedding)
+        self.decay = DecayFlow(len(kinds), embedding=embedding, **decay)
+
+    def log_prob(self, part: Decays | Masses) -> Tensor:
+        """Log density (N,) of decays or of masses."""
+        return self.decay.log_prob(part) if isinstance(part, Decays) else self.mass.log_prob(part)
+
+    def forward(self, charge: Tensor, kind: Tensor, energy: Tensor, products: Tensor, even: Tensor) -> Tensor:
+        """Momenta (N, n, 4) of ``products`` (N, n) where their origin is at rest, GeV; the first three are an
+        ``Origin``'s.
+
+        From even numbers (N, n + 3 (n - 1)).
+        """
+        origin = Origin(charge, kind, energy)
+        n = products.shape[1]
+        mass, even = self.mass.draw(origin, products, even[:, :n]), even[:, n:]
+        zero = torch.zeros_like(energy)
+        system = torch.stack([zero, zero, zero, energy], dim=1)
+        particles: list[Tensor] = []
+        for k in range(n - 1):
+            there, decaying = products[:, k] != NONE, products[:, k + 1] != NONE
+            new = torch.where((there & ~decaying)[:, None], system, 0.0)
+            if torch.jit.is_tracing() or decaying.any():
+                here = products[decaying]
+                left = torch.stack([system, *particles], dim=1)[decaying, 1:]
+                staying = (here[:, k + 1 :] != NONE).sum(dim=1)
+                step = step_at(system[decaying], origin.of(decaying), mass[decaying], left, staying)
+                given = before(step, origin.of(decaying), here, left)
+                numbers = even[decaying, COORDINATES * k : COORDINATES * (k + 1)]
+                particle, rest = split(step, self.decay.sample(given, numbers, meaningful(step, k)))
+                new = new.index_put((decaying,), particle)
+                system = system.index_put((decaying,), rest)
+            particles.append(new)
+        last = torch.where((products[:, -1] != NONE)[:, None], system, 0.0)
+        return torch.stack([*particles, last], dim=1)
 
 
 class InteractionFlow(nn.Module):
@@ -87,7 +122,9 @@ class InteractionFlow(nn.Module):
 
     def __init__(
         self,
+        kinds: Kinds,
         channels: Channels,
+        resonance_decays: ResonanceDecays,
         cross_sections: CrossSections | None,
         *,
         channel_hidden: Sequence[int] = (64,),
@@ -99,15 +136,17 @@ class InteractionFlow(nn.Module):
     ) -> None:
         super().__init__()
         self.channel = ChannelModel(channels, channel_hidden, cross_sections)
-        self.decay = DecayFlow(
-            embedding=embedding, history=history, hidden=hidden, context=context, bins=bins
+        self.breakup = BreakupFlow(
+            kinds, embedding=embedding, history=history, hidden=hidden, context=context, bins=bins
         )
-        self.register_buffer("species", torch.tensor(channels.species))
+        self.known = kinds, channels, resonance_decays
+        self.cascade = Cascade(self.breakup, self.breakup, *self.known)
+        self.register_buffer("products", torch.tensor(channels.products))
 
     @property
     def numbers(self) -> int:
         """How many even random numbers make an event."""
-        return 1 + COORDINATES * (self.species.shape[1] - 1)
+        return 1 + self.cascade.numbers()
 
     def forward(self, kinetic_energy: Tensor, beam: Tensor, even: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Processes (N,), places in ``PROCESSES``; species (N, n) as in ``channels.FinalStates``; and momenta
@@ -126,29 +165,6 @@ class InteractionFlow(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """The same, of channels (N,) that are drawn already: the first even number has been used."""
         energy = centre_of_mass_energy(kinetic_energy)
-        process, species = self.channel.process[chosen], self.species[chosen]
-        return process, species, self.momenta(beam, energy, process, species, even[:, 1:])
-
-    def momenta(self, beam: Tensor, energy: Tensor, process: Tensor, species: Tensor, even: Tensor) -> Tensor:
-        """Momenta (N, n, 4) of particles of these species (N, n), from even numbers (N, 3 (n - 1)).
-
-        ``beam`` (N,) are the pions' PDG codes, ``energy`` (N,) that of the centre of mass, GeV.
-        """
-        zero = torch.zeros_like(energy)
-        system = torch.stack([zero, zero, zero, energy], dim=1)
-        particles: list[Tensor] = []
-        for k in range(species.shape[1] - 1):
-            there, decaying = species[:, k] != NONE, species[:, k + 1] != NONE
-            new = torch.where((there & ~decaying)[:, None], system, 0.0)
-            if torch.jit.is_tracing() or decaying.any():
-                here = species[decaying]
-                left = torch.stack([system, *particles], dim=1)[decaying, 1:]
-                step = step_at(system[decaying], process[decaying], here, left)
-                given = before(step, beam[decaying], process[decaying], here, left)
-                numbers = even[decaying, COORDINATES * k : COORDINATES * (k + 1)]
-                particle, rest = split(step, self.decay.sample(given, numbers, meaningful(step, k)))
-                new = new.index_put((decaying,), particle)
-                system = system.index_put((decaying,), rest)
-            particles.append(new)
-        last = torch.where((species[:, -1] != NONE)[:, None], system, 0.0)
-        return torch.stack([*particles, last], dim=1)
+        process = self.channel.process[chosen]
+        species, momenta = self.cascade(torch.sign(beam), process, energy, self.products[chosen], even[:, 1:])
+        return process, species, momenta

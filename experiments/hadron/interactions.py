@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.hadron.channels import NONE, FinalStates, final_states
+from experiments.hadron.channels import FinalStates, final_states
 from experiments.hadron.events import Events, Floats, Integers
+from experiments.hadron.kinds import NONE
 from experiments.hadron.kinematics import (
     beam_momentum,
     centre_of_mass_energy,

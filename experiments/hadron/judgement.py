@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.hadron.channels import NONE
 from experiments.hadron.distances import classifier_auc, sliced_wasserstein, total_variation, wasserstein
 from experiments.hadron.events import Floats
 from experiments.hadron.interactions import Interactions
+from experiments.hadron.kinds import NONE
 from experiments.hadron.observables import (
     FEWEST,
     REDUCED,

@@ -18,15 +18,15 @@ from lightning import LightningModule
 from lightning.fabric.utilities import move_data_to_device
 from torch import Tensor, nn
 
-from experiments.hadron.channels import Channels, FinalStates
-from experiments.hadron.datasets import Validation, decays_of
+from experiments.hadron.channels import Channels, FinalStates, ResonanceDecays
+from experiments.hadron.datasets import ChannelsMade, Validation, parts_of
 from experiments.hadron.distances import wasserstein
 from experiments.hadron.events import Floats, Integers
 from experiments.hadron.flow import InteractionFlow
 from experiments.hadron.interactions import Interactions
+from experiments.hadron.kinds import Kinds
 from experiments.hadron.observables import leading_hadrons
 from experiments.hadron.sigma import CrossSections
-from experiments.hadron.steps import Decays
 
 WARM_UP = 0.1  # of all batches, in which the learning rate goes up
 FEWEST_STEPS = 2  # up at the first, down at the last
@@ -86,7 +86,9 @@ class WholeEventFlow(CollisionModel):
     def __init__(
         self,
         *,
+        kinds: Kinds,
         channels: Channels,
+        resonance_decays: ResonanceDecays,
         batch_size: int,
         energies: tuple[float, float],
         cross_sections: CrossSections | None = None,
@@ -96,13 +98,14 @@ class WholeEventFlow(CollisionModel):
     ) -> None:
         super().__init__()
         self.flatten, self.batch_size, self.energies = flatten, batch_size, energies
-        self.flow, self.rate = InteractionFlow(channels, cross_sections, **flow), rate
+        self.kinds, self.rate = kinds, rate
+        self.flow = InteractionFlow(kinds, channels, resonance_decays, cross_sections, **flow)
 
     def training_step(self, batch: Any, index: int) -> Tensor:
         # Every decay counts alike.  Were it the mean of the batch, the one event with a tenth decay, a batch
         # of its own, would be worth a thousand others, and throw the training off its track.
-        if isinstance(batch, Decays):
-            return -self.flow.decay.log_prob(batch).sum() / self.batch_size
+        if not isinstance(batch, ChannelsMade):
+            return -self.flow.breakup.log_prob(batch).sum() / self.batch_size
         made = self.flow.channel(batch.kinetic_energy, batch.beam).gather(1, batch.number)
         return self.flatten * self.flow.channel.steepness() - made.sum() / self.batch_size
 
@@ -111,9 +114,10 @@ class WholeEventFlow(CollisionModel):
         nn.utils.clip_grad_norm_(self.parameters(), LARGEST_GRADIENT)
 
     def loss(self, batch: Validation) -> float:
-        """Of the momenta, given process and species."""
-        steps = (move_data_to_device(step, self.device) for step in decays_of(batch.events))
-        return -float(sum(self.flow.decay.log_prob(step).sum() for step in steps)) / len(batch.events)
+        """Of masses and momenta, given what everything breaks up to."""
+        parts = parts_of(self.kinds, batch.breakups)
+        there = (move_data_to_device(part, self.device) for part in parts)
+        return -float(sum(self.flow.breakup.log_prob(part).sum() for part in there)) / len(batch.events)
 
     def generate(self, kinetic_energy: Floats, beam: Integers, *, seed: int) -> Interactions:
         """Events at these energies (N,), GeV, of these pions (N,)."""

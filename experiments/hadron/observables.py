@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.hadron.channels import HADRONS, NONE, FinalStates
+from experiments.hadron.channels import HADRONS, FinalStates
 from experiments.hadron.events import Floats, Integers
 from experiments.hadron.interactions import Interactions
+from experiments.hadron.kinds import NONE
 from experiments.hadron.species import CONSERVED, SPECIES
 
 REDUCED = ("x1", "pt1", "x2", "pt2", "delta_phi")

@@ -10,9 +10,9 @@ import dataclasses
 import numpy as np
 import torch
 
-from experiments.hadron.channels import NONE
 from experiments.hadron.events import Floats, Integers
 from experiments.hadron.interactions import Interactions, near
+from experiments.hadron.kinds import NONE
 from experiments.hadron.kinematics import centre_of_mass_energy
 from experiments.hadron.processes import PROCESSES
 from experiments.hadron.sigma import CrossSections

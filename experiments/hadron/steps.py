@@ -2,8 +2,8 @@
 
 All of it is invariant under rotations about the beam, so events are.  Momenta of particles that have left
 are given in the rest frame of the system that decays next, along the axes of the coordinates that are
-predicted.  The polar axis is the beam; where resonances shape an event, after the first decay, it is the
-direction of the first particle, a baryon, whose resonances with the others are then peaks of one coordinate.
+predicted.  The polar axis is the beam; where a resonance breaks up, after the first decay, it is the
+direction of the first particle.
 """
 
 from __future__ import annotations
@@ -13,34 +13,48 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from experiments.hadron.channels import NONE
 from experiments.hadron.conditions import BELLS, bells
+from experiments.hadron.kinds import FROM_RESONANCES, NONE
 from experiments.hadron.kinematics import kinetic_energy_of
-from experiments.hadron.processes import PROCESSES
-from experiments.hadron.species import MASSES
 from lblhep.physics.decay_chain import Step, axes, coordinates, invariant_mass, to_rest_frame
 
-RESONANT = torch.tensor([process.is_resonant for process in PROCESSES])
-SPECIES_MASSES = torch.tensor(MASSES)
 SYSTEM, MOMENTUM = 7 + len(BELLS), 5  # numbers in ``Given``
-# GeV.  Up to this energy of the collision resonances shape what strings leave, too.  T = 4.8 GeV lies in no
-# window of recipes/hadron.yaml that is held out or validates: across the border nothing is interpolated.
-BARYON_AXIS = 3.2
 SMALL = 1e-3  # GeV, below which a logarithm of a momentum says nothing
 
 
-class Given(NamedTuple):
-    """Before decay k of N events: the pion's ``charge`` (N,); ``process`` (N,), a place in ``PROCESSES``;
-    numbers about the ``system`` and the collision's energy (N, SYSTEM), of order 1; ``leaving`` (N,), the
-    species of the next particle; ``staying`` (N, n), those after it (``NONE``: no particle); ``left`` (N, k),
-    those before it, and their ``momenta`` (N, k, 5).
-    ``kinematics`` (N, 9), GeV: the masses of the system, of the next particle and, summed, of those after it;
-    the mass of the first particle, whose direction may be the polar axis, and its momentum in the system's
-    rest frame (0 where it is not); the system's momentum (3) along the axes of the coordinates; and the
-    cosine of polar axis and beam."""
+class Origin(NamedTuple):
+    """What breaks up, N times: the ``charge`` (N,) of the pion, 0 of resonances; the ``kind`` (N,) as in
+    ``Kinds``; the ``energy`` (N,) where it is at rest, GeV, float64."""
 
     charge: Tensor
-    process: Tensor
+    kind: Tensor
+    energy: Tensor
+
+    @property
+    def is_collision(self) -> Tensor:
+        """(N,), bool."""
+        return self.kind < FROM_RESONANCES
+
+    def of(self, rows: Tensor) -> Origin:
+        """Some of them: a mask or indices."""
+        return Origin(self.charge[rows], self.kind[rows], self.energy[rows])
+
+    def bells(self) -> Tensor:
+        """Over the collision's ln T, (N, len(BELLS)); 0 of resonances, which do not know it."""
+        kinetic_energy = torch.where(self.is_collision, kinetic_energy_of(self.energy), 1.0)
+        return bells(kinetic_energy) * self.is_collision[:, None]
+
+
+class Given(NamedTuple):
+    """Before decay k of N break-ups: ``charge`` (N,) and kind of ``origin`` (N,), as in ``Origin``; numbers
+    about the ``system`` and the collision's energy (N, SYSTEM), of order 1; ``leaving`` (N,), the kind of the
+    next particle; ``staying`` (N, n), those after it (``NONE``: no particle); ``left`` (N, k), those before
+    it, and their ``momenta`` (N, k, 5).
+    ``kinematics`` (N, 7), GeV: the masses of the system, of the next particle and, summed, of those after it;
+    the system's momentum (3) along the axes of the coordinates; and the cosine of polar axis and beam."""
+
+    charge: Tensor
+    origin: Tensor
     system: Tensor
     leaving: Tensor
     staying: Tensor
@@ -50,46 +64,29 @@ class Given(NamedTuple):
 
 
 class Decays(NamedTuple):
-    """Decay k of all events that have one: what is given, the ``coordinates`` (N, 3) to predict, and which of
-    them mean something (N, 3)."""
+    """Decay k of all break-ups that have one: what is given, the ``coordinates`` (N, 3) to predict, and which
+    of them mean something (N, 3)."""
 
     given: Given
     coordinates: Tensor
     meant: Tensor
 
 
-def masses_of(species: Tensor) -> Tensor:
-    """GeV, 0 for ``NONE``."""
-    return torch.where(species == NONE, 0.0, SPECIES_MASSES.to(species.device)[species.clamp_min(0)])
-
-
-def has_resonances(process: Tensor, system: Tensor, particles: Tensor) -> Tensor:
-    """Whether resonances shape collisions (N,), of which particles (N, k, 4) have left the system (N, 4)."""
-    return RESONANT.to(process.device)[process] | (_energy(system, particles) < BARYON_AXIS)
-
-
-def _energy(system: Tensor, particles: Tensor) -> Tensor:
-    """Of the collision, of which particles (N, k, 4) have left the system (N, 4), in its centre of mass."""
-    return system[:, 3] + particles[..., 3].sum(dim=1)
-
-
-def step_at(system: Tensor, process: Tensor, species: Tensor, particles: Tensor) -> Step:
-    """The next decay of events with these species (N, n), of which ``particles`` (N, k, 4) have left and at
-    least two are still there."""
+def step_at(system: Tensor, origin: Origin, mass: Tensor, particles: Tensor, staying: Tensor) -> Step:
+    """The next decay of products with these masses (N, n), of which ``particles`` (N, k, 4) have left and as
+    many as ``staying`` (N,) says, one at least, stay."""
     k = particles.shape[1]
-    mass = masses_of(species[:, k:])
     beam = system.new_tensor([0.0, 0.0, 1.0]).expand_as(system[:, :3])
     polar, plane = beam, system[:, :3]
     if k:
-        shaped = has_resonances(process, system, particles)[:, None]
-        polar = torch.where(shaped, to_rest_frame(particles[:, 0], system)[:, :3], beam)
-        plane = torch.where(shaped, beam, plane)
-    last = (species[:, k + 1 :] != NONE).sum(dim=1) == 1
-    return Step(system, axes(polar, plane), mass[:, 0], mass[:, 1:].sum(dim=1), last)
+        of_collision = origin.is_collision[:, None]
+        polar = torch.where(of_collision, beam, to_rest_frame(particles[:, 0], system)[:, :3])
+        plane = torch.where(of_collision, plane, beam)
+    return Step(system, axes(polar, plane), mass[:, k], mass[:, k + 1 :].sum(dim=1), staying == 1)
 
 
-def before(step: Step, beam: Tensor, process: Tensor, species: Tensor, particles: Tensor) -> Given:
-    """What is given before a decay; ``beam`` (N,) are PDG codes, ``particles`` (N, k, 4) have left."""
+def before(step: Step, origin: Origin, products: Tensor, particles: Tensor) -> Given:
+    """What is given before a decay of ``products`` (N, n), of which ``particles`` (N, k, 4) have left."""
     k = particles.shape[1]
     mass = invariant_mass(step.system)
     transverse = step.system[:, :2].norm(dim=1)
@@ -102,53 +99,50 @@ def before(step: Step, beam: Tensor, process: Tensor, species: Tensor, particles
         transverse / mass,
         step.axes[:, 2, 2],
     ]
-    energies = bells(kinetic_energy_of(_energy(step.system, particles)))
     momenta = to_rest_frame(particles, step.system[:, None])
     along, size = momenta[..., :3] @ step.axes.mT, momenta[..., :3].norm(dim=-1, keepdim=True)
     flight = (step.axes @ step.system[:, :3, None])[..., 0].unbind(dim=1)
-    zero = torch.zeros_like(mass)
-    first = [zero, zero]
-    if k:
-        shaped = has_resonances(process, step.system, particles)
-        first = [masses_of(species[:, 0]), torch.where(shaped, size[:, 0, 0], zero)]
     return Given(
-        torch.sign(beam).float(),
-        process,
-        torch.cat([torch.stack(about_system, dim=1), energies], dim=1).float(),
-        species[:, k],
-        species[:, k + 1 :],
-        species[:, :k],
+        origin.charge.float(),
+        origin.kind,
+        torch.cat([torch.stack(about_system, dim=1), origin.bells()], dim=1).float(),
+        products[:, k],
+        products[:, k + 1 :],
+        products[:, :k],
         torch.cat([along / size.clamp_min(SMALL), (size + SMALL).log(), momenta[..., 3:]], dim=-1).float(),
-        torch.stack([mass, step.mass, step.left, *first, *flight, step.axes[:, 2, 2]], dim=1).float(),
+        torch.stack([mass, step.mass, step.left, *flight, step.axes[:, 2, 2]], dim=1).float(),
     )
 
 
 def meaningful(step: Step, k: int) -> Tensor:
-    """Which coordinates of decay k mean something, (N, 3): the azimuth of a whole event is random, and where
-    one particle is left it has its own mass."""
+    """Which coordinates of decay k mean something, (N, 3): the first azimuth is random, and where one
+    particle is left it has its own mass."""
     always = torch.ones_like(step.last)
     azimuth = always if k > 0 else ~always
     return torch.stack([~step.last, always, azimuth], dim=1)
 
 
-def decays(beam: Tensor, process: Tensor, sqrt_s: Tensor, species: Tensor, momenta: Tensor) -> list[Decays]:
-    """Every decay of events in their centre of mass: ``species`` (N, n), ``momenta`` (N, n, 4), GeV.
+def decays(origin: Origin, products: Tensor, mass: Tensor, momenta: Tensor) -> list[Decays]:
+    """Every decay of break-ups: ``products`` (N, n), their ``mass`` (N, n) and ``momenta`` (N, n, 4), GeV,
+    where the origin is at rest.
 
     The list is by the decay's number in its chain.
     """
     system = torch.zeros_like(momenta[:, 0])
-    system[:, 3] = sqrt_s
+    system[:, 3] = origin.energy
     found = []
-    for k in range(species.shape[1] - 1):
-        there = species[:, k + 1] != NONE
+    for k in range(products.shape[1] - 1):
+        there = products[:, k + 1] != NONE
         if not there.any():
             break
-        beam, process, species, momenta, system = (
-            x[there] for x in (beam, process, species, momenta, system)
+        origin, products, mass, momenta, system = (
+            x.of(there) if isinstance(x, Origin) else x[there]
+            for x in (origin, products, mass, momenta, system)
         )
         left, particle = momenta[:, :k], momenta[:, k]
-        step = step_at(system, process, species, left)
-        given = before(step, beam, process, species, left)
+        staying = (products[:, k + 1 :] != NONE).sum(dim=1)
+        step = step_at(system, origin, mass, left, staying)
+        given = before(step, origin, products, left)
         found.append(Decays(given, coordinates(step, particle).float(), meaningful(step, k)))
         system = system - particle
     return found

@@ -1,0 +1,122 @@
+"""Events as trees: the collision breaks up to particles and resonances, and each resonance breaks up in turn.
+
+What a resonance does knows nothing of the collision: it is the same at every energy.  A model that learns the
+break-ups one by one need not learn which masses the resonances leave among the particles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from experiments.hadron.events import COLLISION, Events, Floats, Integers
+from experiments.hadron.kinds import FROM_RESONANCES, NONE, STABLE, Kinds, find_kinds
+from experiments.hadron.kinematics import centre_of_mass_energy
+from experiments.hadron.processes import place
+from experiments.hadron.species import MASSES
+from lblhep.physics.decay_chain import invariant_mass, to_rest_frame
+
+
+@dataclass(frozen=True)
+class Breakups:
+    """B of them, each seen where its origin is at rest.
+
+    ``event`` (B,) is the row of its event; ``beam`` (B,) the pion's PDG code, 0 of resonances; ``origin``
+    (B,) and ``energy`` (B,), GeV, what breaks up; ``products`` (B, n) kinds in the order in which they leave
+    the chain, padded with ``NONE``; ``mass`` (B, n) and ``momenta`` (B, n, 4) theirs, GeV.
+    """
+
+    event: Integers
+    beam: Integers
+    origin: Integers
+    energy: Floats
+    products: Integers
+    mass: Floats
+    momenta: Floats
+
+    def __len__(self) -> int:
+        return len(self.event)
+
+    def of(self, rows: NDArray[Any]) -> Breakups:
+        """Some of them: a mask or indices."""
+        return Breakups(**{name: values[rows] for name, values in vars(self).items()})
+
+    @property
+    def are_collisions(self) -> NDArray[np.bool_]:
+        """Which are no resonances', (B,)."""
+        return np.asarray(self.origin < FROM_RESONANCES)
+
+
+def breakups(events: Events, rng: np.random.Generator) -> tuple[Kinds, Breakups]:
+    """Those of a sample in its centre of mass, and what kinds of particles they have.
+
+    The collisions come first.  ``rng`` puts identical particles in random order.
+    """
+    resonances, n = events.resonances, len(events)
+    of_particles, of_resonances = (
+        np.repeat(np.arange(n), np.diff(offsets)) for offsets in (events.offsets, resonances.offsets)
+    )
+    parents = (
+        _numbered(events.parent, events, of_particles),
+        _numbered(resonances.parent, events, of_resonances),
+    )
+    momenta = _of_resonances(events, *parents)
+    mass = np.asarray(invariant_mass(torch.from_numpy(momenta)))
+    kinds = find_kinds(resonances.pdg, mass)
+    # Every particle and every resonance is a product: of its event's collision, or of a resonance.
+    event, parent = np.concatenate([of_particles, of_resonances]), np.concatenate(parents)
+    owner = np.where(parent == COLLISION, event, n + parent)
+    products = kinds.place(np.concatenate([events.pdg, resonances.pdg]))
+    order = np.lexsort((rng.random(len(owner)), kinds.leaving_rank()[products], owner))
+    count = np.bincount(owner)
+    there = np.arange(count.max()) < count[:, None]
+
+    def padded(values: NDArray[Any], fill: float) -> NDArray[Any]:
+        rows = np.full((*there.shape, *values.shape[1:]), fill, dtype=values.dtype)
+        rows[there] = values[order]
+        return rows
+
+    resonance = products[len(of_particles) :]
+    energy = np.concatenate([centre_of_mass_energy(events.kinetic_energy), mass])
+    collisions = np.zeros((n, 4))
+    collisions[:, 3] = energy[:n]
+    system = np.concatenate([collisions, momenta])
+    own_mass = np.where(products < STABLE, MASSES[np.minimum(products, STABLE - 1)], 0)
+    own_mass[len(of_particles) :] = mass
+    return kinds, Breakups(
+        event=np.concatenate([np.arange(n), of_resonances]),
+        beam=np.concatenate([events.beam, np.zeros_like(of_resonances)]),
+        origin=np.concatenate([place(events.process), resonance - STABLE + FROM_RESONANCES]),
+        energy=energy,
+        products=padded(products, NONE),
+        mass=padded(own_mass, 0),
+        momenta=_at_rest(padded(np.concatenate([events.momenta, momenta]), 0), system),
+    )
+
+
+def _of_resonances(events: Events, of_particles: Integers, parent: Integers) -> Floats:
+    """Momenta (R, 4) of all resonances, from the parents of particles and resonances."""
+    depth, higher = np.zeros(len(parent), dtype=np.int64), parent
+    while (there := higher != COLLISION).any():
+        depth += there
+        higher = np.where(there, parent[higher], COLLISION)
+    momenta = np.zeros((len(parent), 4))
+    from_one = of_particles != COLLISION
+    np.add.at(momenta, of_particles[from_one], events.momenta[from_one])
+    for level in range(int(depth.max(initial=0)), 0, -1):
+        rows = depth == level
+        np.add.at(momenta, parent[rows], momenta[rows])
+    return momenta
+
+
+def _numbered(parent: Integers, events: Events, event: Integers) -> Integers:
+    """Parents by number among all resonances of the sample, not of their event."""
+    return np.where(parent == COLLISION, COLLISION, parent + events.resonances.offsets[event])
+
+
+def _at_rest(momenta: Floats, system: Floats) -> Floats:
+    return np.asarray(to_rest_frame(torch.from_numpy(momenta), torch.from_numpy(system)[:, None]))

@@ -1,0 +1,123 @@
+"""From what a collision breaks up to until only stable particles are left."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from experiments.hadron.channels import Channels, ResonanceDecays
+from experiments.hadron.kinds import FROM_RESONANCES, NONE, STABLE, Kinds
+from experiments.hadron.species import Integers
+
+ROUNDING = 1e-9  # GeV, of a mass that is found from energy and momentum
+
+
+class Cascade(nn.Module):
+    """Break-ups by way of resonances, for TorchScript to read.
+
+    ``collision`` and ``resonance`` give the momenta of products, each where its origin is at rest, from
+    charge, origin, energy, products and even numbers: both are a ``BreakupFlow``, or traces of it.  A
+    resonance decays to what it has decayed to in training, as often, where its mass has room for that.
+    """
+
+    def __init__(
+        self,
+        collision: nn.Module,
+        resonance: nn.Module,
+        kinds: Kinds,
+        channels: Channels,
+        ways: ResonanceDecays,
+    ) -> None:
+        super().__init__()
+        self.collision, self.resonance = collision, resonance
+        self.register_buffer("products", torch.tensor(ways.products))
+        self.register_buffer("often", torch.tensor(ways.often, dtype=torch.float64))
+        self.register_buffer("lowest", torch.tensor(ways.lowest - ROUNDING))
+        self.register_buffer("rank", torch.tensor([*kinds.leaving_rank(), len(kinds)]))  # NONE is the last
+        left, self.depth = _ends(channels.products, ways)
+        self.places = left  # for particles, resonances and what comes of them
+        self.most = channels.products.shape[1]
+        self.few = max(ways.products.shape[2], 1)
+        self.stable, self.from_resonances, self.none = STABLE, FROM_RESONANCES, NONE
+
+    def numbers(self) -> int:
+        """How many even numbers make an event of a channel."""
+        return even_numbers(self.most) + self.depth * self.places * (1 + even_numbers(self.few))
+
+    def forward(
+        self, charge: Tensor, process: Tensor, energy: Tensor, products: Tensor, even: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Kinds (N, places), all of them stable, and momenta (N, places, 4), GeV, where the collision is at
+        rest."""
+        first = 4 * self.most - 3
+        momenta = self.collision(charge, process, energy, products, even[:, :first])
+        kinds, momenta = self.in_order(products, momenta)
+        blocks = even[:, first:].reshape(len(even), self.depth, self.places, 4 * self.few - 2)
+        for level in range(self.depth):
+            kinds, momenta = self.decayed(kinds, momenta, blocks[:, level])
+        return kinds, momenta
+
+    def decayed(self, kinds: Tensor, momenta: Tensor, even: Tensor) -> tuple[Tensor, Tensor]:
+        """All resonances replaced by what they decay to."""
+        node = kinds >= self.stable
+        system, kind = momenta[node], kinds[node] - self.stable
+        mass = (system[:, 3] ** 2 - (system[:, :3] ** 2).sum(dim=1)).clamp_min(0).sqrt()
+        products = self.drawn(kind, mass, even[node][:, 0])
+        origin = kind + self.from_resonances
+        made = self.resonance(torch.zeros_like(kind), origin, mass, products, even[node][:, 1:])
+        made = flying(made, system, mass)
+        each = torch.full([kinds.size(0), kinds.size(1), self.few], self.none, dtype=kinds.dtype)
+        each = each.to(kinds.device)
+        each[:, :, 0] = torch.where(node, self.none, kinds)
+        each[node] = products
+        first = torch.where(node[:, :, None], 0.0, momenta)[:, :, None]
+        rest = torch.zeros_like(first).expand(-1, -1, self.few - 1, -1)
+        every = torch.cat([first, rest], dim=2).index_put([node], made)
+        return self.in_order(each.flatten(1), every.flatten(1, 2))
+
+    def drawn(self, kind: Tensor, mass: Tensor, even: Tensor) -> Tensor:
+        """What resonances (M,) of these masses decay to, (M, few), by even numbers (M,)."""
+        weight = self.often[kind] * (self.lowest[kind] <= mass[:, None])
+        reached = weight.cumsum(dim=1)
+        chosen = (reached <= even[:, None] * reached[:, -1:]).sum(dim=1).clamp_max(reached.size(1) - 1)
+        return self.products[kind, chosen]
+
+    def in_order(self, kinds: Tensor, momenta: Tensor) -> tuple[Tensor, Tensor]:
+        """Baryons first, and what is none at the end, of which ``places`` are kept."""
+        missing = self.places - kinds.size(1)
+        if missing > 0:
+            kinds = torch.nn.functional.pad(kinds, [0, missing], value=float(self.none))
+            momenta = torch.nn.functional.pad(momenta, [0, 0, 0, missing])
+        order = self.rank[kinds].argsort(dim=1, stable=True)[:, : self.places]
+        return kinds.gather(1, order), momenta.gather(1, order[:, :, None].expand(-1, -1, 4))
+
+
+def even_numbers(products: int) -> int:
+    """That make masses and momenta of so many."""
+    return products + 3 * (products - 1)
+
+
+def flying(momenta: Tensor, system: Tensor, mass: Tensor) -> Tensor:
+    """Momenta (M, n, 4) of products of origins at rest, where these have momenta ``system`` (M, 4)."""
+    velocity = (system[:, :3] / mass[:, None])[:, None]
+    gamma = (system[:, 3] / mass)[:, None]
+    along = (momenta[:, :, :3] * velocity).sum(dim=2)
+    factor = along / (gamma + 1) + momenta[:, :, 3]
+    moved = momenta[:, :, :3] + factor[:, :, None] * velocity
+    energy = gamma * momenta[:, :, 3] + along
+    return torch.cat([moved, energy[:, :, None]], dim=2)
+
+
+def _ends(products: Integers, ways: ResonanceDecays) -> tuple[int, int]:
+    """How many particles the channels (C, n) can leave at most, and in how many generations of resonances."""
+    left = np.ones(STABLE + len(ways.often) + 1, dtype=np.int64)
+    depth = np.zeros_like(left)
+    left[NONE] = 0
+    while True:
+        new = np.where(ways.often > 0, left[ways.products].sum(axis=2), 0).max(axis=1, initial=1)
+        deeper = np.where(ways.often > 0, 1 + depth[ways.products].max(axis=2), 0).max(axis=1, initial=0)
+        if (new == left[STABLE:NONE]).all() and (deeper == depth[STABLE:NONE]).all():
+            break
+        left[STABLE:NONE], depth[STABLE:NONE] = new, deeper
+    return int(left[products].sum(axis=1).max()), int(depth[products].max())

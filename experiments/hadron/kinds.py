@@ -1,0 +1,61 @@
+"""What a collision or a resonance breaks up to: species that are left, and resonances, which go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.hadron.processes import PROCESSES
+from experiments.hadron.species import CODES, MASSES, Floats, Integers
+
+NONE = -1  # the kind at a place beyond the last particle
+STABLE = len(CODES)  # kinds from here on are resonances
+FROM_RESONANCES = len(PROCESSES)  # origins from here on are resonances, in the same order
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """K of them: ``SPECIES``, and after them the R resonances of a sample, by PDG code.
+
+    Masses (K,) in GeV: the ``lowest``, the ``typical`` one, a median, and the ``highest`` of the sample.
+    What breaks up, an *origin*, is a place in ``PROCESSES`` or, from ``FROM_RESONANCES`` on, a resonance.
+    """
+
+    pdg: Integers
+    lowest: Floats
+    typical: Floats
+    highest: Floats
+
+    def __len__(self) -> int:
+        return len(self.pdg)
+
+    def place(self, pdg: NDArray[Any]) -> Integers:
+        """The kinds (n,) of PDG codes (n,).  Raises KeyError if there is no such kind."""
+        places = {int(code): i for i, code in enumerate(self.pdg)}
+        values, inverse = np.unique(pdg, return_inverse=True)
+        return np.array([places[int(code)] for code in values], dtype=np.int64)[inverse]
+
+    def leaving_rank(self) -> Integers:
+        """The place of each kind in the chain of decays: baryons leave first, strange ones next, photons and
+        leptons last.  The first ones have the most room, and carry most of the momentum."""
+        quarks = np.abs(self.pdg)[:, None] // np.array([10, 100, 1000]) % 10
+        baryon, strange = quarks[:, 2] > 0, (quarks == STRANGE).sum(axis=1) % 2 == 1
+        hadron = np.abs(self.pdg) > LEPTONS
+        order = np.lexsort((np.arange(len(self)), -self.typical, ~strange, ~baryon, ~hadron))
+        return np.asarray(order.argsort())
+
+
+STRANGE, LEPTONS = 3, 100  # the quark's digit in a PDG code; lower codes are no hadrons
+
+
+def find_kinds(pdg: Integers, mass: Floats) -> Kinds:
+    """Those of a sample with resonances of these PDG codes (n,) and masses (n,), GeV."""
+    codes = np.unique(pdg)
+    masses = [mass[pdg == code] for code in codes]
+    lowest, typical, highest = (
+        np.concatenate([MASSES, [f(values) for values in masses]]) for f in (np.min, np.median, np.max)
+    )
+    return Kinds(np.concatenate([CODES, codes]), lowest, typical, highest)

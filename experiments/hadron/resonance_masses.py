@@ -1,0 +1,127 @@
+"""The masses of resonances: drawn one after another, before the chain of decays, from what room there is.
+
+A resonance has the same peak wherever it is made, so its log weights are a table over its masses; a network
+corrects what the table gives, most where there is little room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from experiments.hadron.conditions import BELLS
+from experiments.hadron.kinds import FROM_RESONANCES, NONE, STABLE, Kinds
+from experiments.hadron.steps import SMALL, Origin
+from experiments.hadron.universal import NODES, looked_up
+from lblhep.nn.cube_flow import CubeFlow, Weights
+from lblhep.nn.perceptron import perceptron
+
+CELLS = 64  # of the masses that there is room for, in which the density is constant
+LEAST = 1e-6  # GeV, between the lowest and the highest mass
+
+
+class Masses(NamedTuple):
+    """M masses: ``charge`` and kind of ``origin`` (M,); numbers about its ``energy`` (M, 1 + bells); the
+    ``kind`` (M,) of resonance and the ``others`` (M, n) that it is made with; the ``room`` (M, 3), GeV: the
+    lowest and the highest mass that there is room for, and how much there is beyond the lowest; and the
+    ``share`` (M,) of the way from the one to the other, which is to be predicted."""
+
+    charge: Tensor
+    origin: Tensor
+    energy: Tensor
+    kind: Tensor
+    others: Tensor
+    room: Tensor
+    share: Tensor
+
+
+def before(limits: tuple[Tensor, Tensor], origin: Origin, products: Tensor, mass: Tensor, k: int) -> Masses:
+    """What is known of the mass at place ``k`` of ``products`` (N, n), where all of them are resonances, and
+    of ``mass`` (N, n) those before; the ``share`` of those that ``mass`` has.
+
+    ``limits`` are the lowest and the highest masses of all kinds.
+    """
+    kind, (every_lowest, every_highest) = products[:, k], limits
+    lowest = torch.where(products == NONE, 0.0, every_lowest[products])
+    beyond = origin.energy - mass[:, :k].sum(dim=1) - lowest[:, k:].sum(dim=1)
+    lower = lowest[:, k]
+    upper = torch.minimum(every_highest[kind], lower + beyond.clamp_min(0))
+    share = (mass[:, k] - lower) / (upper - lower).clamp_min(LEAST)
+    return Masses(
+        origin.charge.float(),
+        origin.kind,
+        torch.cat([origin.energy.log()[:, None], origin.bells()], dim=1).float(),
+        kind,
+        torch.cat([products[:, :k], products[:, k + 1 :]], dim=1),
+        torch.stack([lower, upper, beyond], dim=1),
+        share.clamp(0, 1).float(),
+    )
+
+
+def masses(kinds: Kinds, origin: Origin, products: Tensor, mass: Tensor) -> list[Masses]:
+    """Those of all resonances among ``products`` (N, n), of ``mass`` (N, n): one part, if there are any."""
+    limits = torch.tensor(kinds.lowest), torch.tensor(kinds.highest)
+    found = []
+    for k in range(products.shape[1]):
+        here = products[:, k] >= STABLE
+        found.append(before(limits, origin.of(here), products[here], mass[here], k))
+    together = Masses(*map(torch.cat, zip(*found, strict=True)))
+    return [together] if len(together.share) else []
+
+
+class ResonanceMasses(nn.Module):
+    """Their density, given what breaks up to which ``kinds``; weights of each resonance of its own."""
+
+    def __init__(
+        self, kinds: Kinds, *, embedding: int, hidden: Sequence[int] = (64,), context: int = 32
+    ) -> None:
+        super().__init__()
+        self.register_buffer("lowest", torch.tensor(kinds.lowest))
+        self.register_buffer("highest", torch.tensor(kinds.highest))
+        self.embedding = nn.Embedding(len(kinds) + 1, embedding, padding_idx=len(kinds))
+        self.origin = nn.Embedding(FROM_RESONANCES + len(kinds) - STABLE, embedding)
+        self.context = perceptron([5 + len(BELLS) + 3 * embedding, *hidden, context])
+        self.density = CubeFlow(1, context, hidden=(context,), bins=8)
+        self.spectra = nn.Parameter(torch.zeros((len(kinds) - STABLE) * NODES))
+
+    def log_prob(self, masses: Masses) -> Tensor:
+        """Log density (M,) of the share."""
+        found = self.density.log_prob(masses.share[:, None], self._context(masses), self._weights(masses))
+        return found[:, 0]
+
+    def draw(self, origin: Origin, products: Tensor, even: Tensor) -> Tensor:
+        """Masses (N, n) of products (N, n), GeV, from even numbers (N, n); 0 of ``NONE``."""
+        mass = torch.where(products == NONE, 0.0, self.lowest[products])
+        limits = self.lowest, self.highest
+        for k in range(products.shape[1]):
+            here = products[:, k] >= STABLE
+            if torch.jit.is_tracing() or here.any():
+                given = before(limits, origin.of(here), products[here], mass[here], k)
+                context, weights = self._context(given), self._weights(given)
+                share = self.density.sample(even[here, k : k + 1], context, None, weights)[:, 0]
+                lower, upper = given.room[:, 0], given.room[:, 1]
+                place = torch.full_like(share, k, dtype=torch.int64)
+                mass = mass.index_put((here.nonzero()[:, 0], place), lower + share * (upper - lower))
+        return mass
+
+    def _context(self, masses: Masses) -> Tensor:
+        others = self.embedding(torch.where(masses.others == NONE, self.embedding.padding_idx, masses.others))
+        number = (masses.others != NONE).sum(dim=1, keepdim=True) / 8
+        lower, upper, beyond = masses.room.float().unbind(dim=1)
+        span = (self.highest - self.lowest).float()[masses.kind].clamp_min(LEAST)
+        room = torch.stack([(upper - lower) / span, (beyond.clamp_min(0) + SMALL).log()], dim=1)
+        about = [masses.charge[:, None], self.origin(masses.origin), masses.energy]
+        particles = [self.embedding(masses.kind), others.sum(dim=1), number]
+        context: Tensor = self.context(torch.cat([*about, *particles, room], dim=1))
+        return context
+
+    def _weights(self, masses: Masses) -> Weights:
+        lower, upper, _ = masses.room.float()[:, None].unbind(dim=2)
+        span = (self.highest - self.lowest).float()[masses.kind, None].clamp_min(LEAST)
+        centres = (torch.arange(CELLS, device=lower.device) + 0.5) / CELLS
+        table = (masses.kind - STABLE)[:, None]
+        found = looked_up(self.spectra, table, centres * (upper - lower) / span)
+        return lambda coordinate, before: found
