@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import softplus
+from torch.nn.functional import linear, softplus
 
 from experiments.hadron.channels import Channels
 from experiments.hadron.conditions import COLLISION, collision
@@ -45,6 +45,7 @@ class ChannelModel(nn.Module):
             raise ValueError("events that do not state their process have no cross-section: give none")
         self.network = perceptron([COLLISION, *hidden, len(channels) + len(PROCESSES)])
         nn.init.zeros_(self.network[-1].weight)
+        self.channels = len(channels)
         self.cross_sections = cross_sections
         self.register_buffer("lowest", torch.tensor(channels.lowest))
         self.register_buffer("typical", torch.tensor(channels.typical))
@@ -58,43 +59,59 @@ class ChannelModel(nn.Module):
         nn.init.zeros_(self.of_number[-1].bias)
         self.register_buffer("power", torch.tensor((3 * number - 5) / 2, dtype=torch.float32))
 
-    def forward(self, kinetic_energy: Tensor, beam: Tensor) -> Tensor:
-        """Log probabilities (N, C): -inf where charge or energy forbid a channel."""
+    def forward(self, kinetic_energy: Tensor, pion: int) -> tuple[Tensor, Tensor]:
+        """The n channels of a pion (its PDG code) that have room at the highest of these energies (N,), and
+        their log probabilities (N, n): -inf where one has none."""
         sqrt_s = centre_of_mass_energy(kinetic_energy)[:, None]
-        is_open = (self.beam == beam[:, None]) & (self.lowest < sqrt_s)
+        highest = torch.cat([sqrt_s, sqrt_s.new_zeros(1, 1)]).max()
+        own = ((self.beam == pion) & (self.lowest < highest)).nonzero()[:, 0]
+        process, lowest, typical = self.process[own], self.lowest[own], self.typical[own]
         # The masses of resonances are spread, and so is the threshold.
-        spread = (SPREAD * (self.typical - self.lowest)).clamp_min(SHARP).float()
-        room = spread * softplus((sqrt_s - self.typical).float() / spread)
-        phase_space = self.power * (room / sqrt_s.float()).clamp_min(1e-9).log()
-        known = collision(kinetic_energy, beam).float()
-        weight, elastic = self.network(known).split([len(self.beam), len(PROCESSES)], dim=1)
-        weight = weight + self.of_number(known)[:, self.process_and_number]
-        weight = (weight + phase_space).masked_fill(~is_open, -torch.inf)
+        spread = (SPREAD * (typical - lowest)).clamp_min(SHARP).float()
+        room = spread * softplus((sqrt_s - typical).float() / spread)
+        phase_space = self.power[own] * (room / sqrt_s.float()).clamp_min(1e-9).log()
+        known = collision(kinetic_energy, torch.full_like(kinetic_energy, pion)).float()
+        last, hidden = self.network[-1], self.network[:-1](known)
+        elastic = linear(hidden, last.weight[self.channels :], last.bias[self.channels :])
+        weight = linear(hidden, last.weight[own], last.bias[own]) + phase_space
+        weight = weight + self.of_number(known)[:, self.process_and_number[own]]
+        weight = weight.masked_fill(lowest >= sqrt_s, -torch.inf)
         if self.cross_sections is not None:
-            largest = torch.maximum(weight.amax(dim=1), elastic.amax(dim=1)).detach()[:, None]
-            ways = (elastic - largest).exp().index_add(1, self.process, (weight - largest).exp())
-            share = self.cross_sections(kinetic_energy, beam).float() - largest - ways.clamp_min(1e-30).log()
-            weight = weight + share[:, self.process]
-        return weight.log_softmax(dim=1)
+            largest = torch.cat([weight, elastic], dim=1).amax(dim=1, keepdim=True).detach()
+            ways = (elastic - largest).exp().index_add(1, process, (weight - largest).exp())
+            sigma = self.cross_sections(kinetic_energy, torch.full_like(kinetic_energy, pion)).float()
+            share = sigma - largest - ways.clamp_min(1e-30).log()
+            weight = weight + share[:, process]
+        return own, weight.log_softmax(dim=1)
 
-    def cumulative(self, kinetic_energy: Tensor, beam: Tensor) -> Tensor:
-        """The probability (N, C) of each channel and all before it, up to 1; float64: there are thousands."""
-        reached = self(kinetic_energy, beam).exp().cumsum(dim=1, dtype=torch.float64)
-        return reached / reached[:, -1:]
+    def log_prob(self, kinetic_energy: Tensor, pion: int, number: Tensor) -> Tensor:
+        """Of the channels (N, G) that collisions of a pion at these energies (N,) led to."""
+        own, log_prob = self(kinetic_energy, pion)
+        return log_prob.gather(1, torch.searchsorted(own, number))
 
     def draw(self, kinetic_energy: Tensor, beam: Tensor, even: Tensor) -> Tensor:
         """Channels (N,) of collisions, by their probabilities: functions of even numbers (N,) in [0, 1)."""
-        # Probabilities are found once for each energy of either pion, and one search serves all collisions.
-        signed, row = (kinetic_energy.detach() * torch.sign(beam)).unique(return_inverse=True)
-        reached = self.cumulative(signed.abs(), PI_PLUS * torch.sign(signed).long())
-        ends = torch.arange(signed.shape[0], device=row.device)[:, None] + reached
+        drawn = torch.zeros_like(beam)
+        for pion in (PI_PLUS, -PI_PLUS):
+            rows = (beam == pion).nonzero()[:, 0]
+            drawn = drawn.index_put((rows,), self._drawn(kinetic_energy[rows], pion, even[rows]))
+        return drawn
+
+    def _drawn(self, kinetic_energy: Tensor, pion: int, even: Tensor) -> Tensor:
+        # Probabilities are found once for each energy, and one search serves all collisions.
+        different, row = kinetic_energy.detach().unique(return_inverse=True)
+        own, log_prob = self(different, pion)
+        reached = log_prob.exp().cumsum(dim=1, dtype=torch.float64)  # float64: there are thousands
+        reached = reached / reached[:, -1:]
+        ends = torch.arange(different.shape[0], device=row.device)[:, None] + reached
         found = torch.searchsorted(ends.flatten(), row + (1 - even).clamp_min(LEAST))
-        return found - row * reached.shape[1]
+        return own[found - row * reached.shape[1]]
 
     def draw_in_blocks(self, kinetic_energy: Tensor, beam: Tensor, even: Tensor) -> Tensor:
-        """The same, faster where energies differ."""
-        blocks = zip(*(x.split(BLOCK) for x in (kinetic_energy, beam, even)), strict=True)
-        return torch.cat([self.draw(*block) for block in blocks])
+        """The same, faster where energies differ: neighbours in energy have the same channels open."""
+        order = (kinetic_energy * torch.sign(beam)).argsort()
+        blocks = zip(*(x[order].split(BLOCK) for x in (kinetic_energy, beam, even)), strict=True)
+        return torch.cat([self.draw(*block) for block in blocks])[order.argsort()]
 
     def steepness(self) -> Tensor:
         """How strongly branching ratios among as many particles may depend on the energy: the last layer's

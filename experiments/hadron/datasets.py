@@ -158,30 +158,31 @@ def first_of_each(sample: Breakups, n: int) -> NDArray[np.bool_]:
 
 
 class ChannelsMade(NamedTuple):
-    """Collisions of M energies: ``kinetic_energy`` (M,) in GeV, ``beam`` (M,), and the numbers (M, G) of the
-    channels that G collisions at each led to."""
+    """Collisions of M energies and one pion: ``kinetic_energy`` (M,) in GeV, ``beam`` (M,), and the numbers
+    (M, G) of the channels that G collisions at each led to."""
 
     kinetic_energy: torch.Tensor
     beam: torch.Tensor
     number: torch.Tensor
 
 
-def channels_made(sample: Interactions, number: NDArray[np.intp]) -> ChannelsMade:
-    """The channels (N,) of a sample, ``GROUP`` neighbours in energy taken for collisions of the highest.
+def channels_made(sample: Interactions, number: NDArray[np.intp]) -> list[ChannelsMade]:
+    """The channels (N,) of a sample, of each pion, ``GROUP`` neighbours in energy taken for collisions of the
+    highest.
 
     The probabilities of thousands of channels are then found once for a group.  Of 100,000 collisions of a
     pion, 16 neighbours differ by less than 0.1 % in energy, but for one group at each window that is left
     out.  The last of a pion fills up its last group.
     """
-    rows = []
+    made = []
     for pion in np.unique(sample.beam):
         of_pion = np.flatnonzero(sample.beam == pion)
         of_pion = of_pion[np.argsort(sample.kinetic_energy[of_pion])]
         missing = -len(of_pion) % GROUP
-        rows.append(np.concatenate([of_pion, np.repeat(of_pion[-1:], missing)]).reshape(-1, GROUP))
-    groups = np.concatenate(rows)
-    energy, beam = (torch.tensor(x[groups[:, -1]]) for x in (sample.kinetic_energy, sample.beam))
-    return ChannelsMade(energy, beam, torch.tensor(number[groups]))
+        groups = np.concatenate([of_pion, np.repeat(of_pion[-1:], missing)]).reshape(-1, GROUP)
+        energy, beam = (torch.tensor(x[groups[:, -1]]) for x in (sample.kinetic_energy, sample.beam))
+        made.append(ChannelsMade(energy, beam, torch.tensor(number[groups])))
+    return made
 
 
 def parts_of(kinds: Kinds, sample: Breakups) -> list[Decays | Masses]:
@@ -198,11 +199,11 @@ class Batches(IterableDataset[Any]):
     """All that a sample has of ``parts_of`` and all channels once, in random order and random batches: parts
     of ``size`` events, or ``ChannelsMade`` by as many."""
 
-    def __init__(self, kinds: Kinds, sample: Breakups, made: ChannelsMade, size: int) -> None:
+    def __init__(self, kinds: Kinds, sample: Breakups, made: Sequence[ChannelsMade], size: int) -> None:
         # Each part with its number of rows, and how many are a batch.
         self.parts: list[tuple[Decays | Masses | ChannelsMade, int, int]] = [
             *((part, len(part[-1]), size) for part in parts_of(kinds, sample)),
-            (made, len(made.beam), max(size // GROUP, 1)),
+            *((channels, len(channels.beam), max(size // GROUP, 1)) for channels in made),
         ]
 
     def __len__(self) -> int:

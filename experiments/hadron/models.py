@@ -92,7 +92,7 @@ class WholeEventFlow(CollisionModel):
         batch_size: int,
         energies: tuple[float, float],
         cross_sections: CrossSections | None = None,
-        rate: float = 1.5e-3,
+        rate: float = 2.5e-3,
         flatten: float = 3e-5,
         **flow: Any,
     ) -> None:
@@ -106,7 +106,7 @@ class WholeEventFlow(CollisionModel):
         # of its own, would be worth a thousand others, and throw the training off its track.
         if not isinstance(batch, ChannelsMade):
             return -self.flow.breakup.log_prob(batch).sum() / self.batch_size
-        made = self.flow.channel(batch.kinetic_energy, batch.beam).gather(1, batch.number)
+        made = self.flow.channel.log_prob(batch.kinetic_energy, int(batch.beam[0]), batch.number)
         return self.flatten * self.flow.channel.steepness() - made.sum() / self.batch_size
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:

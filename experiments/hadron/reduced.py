@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -28,7 +30,7 @@ KNOTS = 513
 class LeadingHadrons(PionProton):
     """Training data in the reduced form: batches of collision (N, COLLISION) and even variables (N, 5)."""
 
-    def prepare(self) -> None:
+    def prepare(self, table: pa.Table, validating: NDArray[np.bool_], rng: np.random.Generator) -> None:
         self.training, self.validation = (
             part.of(part.states.multiplicity >= FEWEST) for part in (self.training, self.validation)
         )

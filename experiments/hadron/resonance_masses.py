@@ -89,7 +89,7 @@ class ResonanceMasses(nn.Module):
 
     def log_prob(self, masses: Masses) -> Tensor:
         """Log density (M,) of the share."""
-        found = self.density.log_prob(masses.share[:, None], self._context(masses), self._weights(masses))
+        found = self.density.log_prob(masses.share[:, None], self.context_of(masses), self.weights(masses))
         return found[:, 0]
 
     def draw(self, origin: Origin, products: Tensor, even: Tensor) -> Tensor:
@@ -100,14 +100,15 @@ class ResonanceMasses(nn.Module):
             here = products[:, k] >= STABLE
             if torch.jit.is_tracing() or here.any():
                 given = before(limits, origin.of(here), products[here], mass[here], k)
-                context, weights = self._context(given), self._weights(given)
+                context, weights = self.context_of(given), self.weights(given)
                 share = self.density.sample(even[here, k : k + 1], context, None, weights)[:, 0]
                 lower, upper = given.room[:, 0], given.room[:, 1]
                 place = torch.full_like(share, k, dtype=torch.int64)
                 mass = mass.index_put((here.nonzero()[:, 0], place), lower + share * (upper - lower))
         return mass
 
-    def _context(self, masses: Masses) -> Tensor:
+    def context_of(self, masses: Masses) -> Tensor:
+        """What is known, (M, context)."""
         others = self.embedding(torch.where(masses.others == NONE, self.embedding.padding_idx, masses.others))
         number = (masses.others != NONE).sum(dim=1, keepdim=True) / 8
         lower, upper, beyond = masses.room.float().unbind(dim=1)
@@ -118,7 +119,8 @@ class ResonanceMasses(nn.Module):
         context: Tensor = self.context(torch.cat([*about, *particles, room], dim=1))
         return context
 
-    def _weights(self, masses: Masses) -> Weights:
+    def weights(self, masses: Masses) -> Weights:
+        """Of masses between those that there is room for, (M, CELLS), as ``CubeFlow`` asks for them."""
         lower, upper, _ = masses.room.float()[:, None].unbind(dim=2)
         span = (self.highest - self.lowest).float()[masses.kind, None].clamp_min(LEAST)
         centres = (torch.arange(CELLS, device=lower.device) + 0.5) / CELLS

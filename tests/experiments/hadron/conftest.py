@@ -10,11 +10,19 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.hadron.channels import FinalStates, final_states, find_channels
-from experiments.hadron.events import Events, Integers, read_events
+from experiments.hadron.breakups import Breakups, breakups
+from experiments.hadron.channels import (
+    Channels,
+    FinalStates,
+    ResonanceDecays,
+    final_states,
+    find_channels,
+    find_resonance_decays,
+)
+from experiments.hadron.events import Events, read_events
 from experiments.hadron.flow import InteractionFlow
+from experiments.hadron.kinds import Kinds
 from experiments.hadron.kinematics import to_centre_of_mass
-from experiments.hadron.processes import place
 from experiments.hadron.producers import pion_proton
 from experiments.hadron.sigma import CrossSections
 from lblhep.cards import open_sample
@@ -37,9 +45,16 @@ def states(events) -> FinalStates:
 
 
 @pytest.fixture(scope="session")
-def processes(events) -> Integers:
-    """Of the events, places in ``PROCESSES``."""
-    return place(events.process)
+def broken(events) -> tuple[Kinds, Breakups]:
+    """The events as trees."""
+    return breakups(events, np.random.default_rng(1))
+
+
+@pytest.fixture(scope="session")
+def inventory(broken) -> tuple[Kinds, Channels, ResonanceDecays]:
+    """What an ``InteractionFlow`` has to know of the events."""
+    kinds, _ = broken
+    return kinds, find_channels(*broken)[0], find_resonance_decays(*broken)
 
 
 @pytest.fixture(scope="session")
@@ -48,24 +63,19 @@ def cross_sections() -> CrossSections:
 
 
 @pytest.fixture(scope="session")
-def random_flow(processes, states, cross_sections) -> Callable[[float], InteractionFlow]:
+def random_flow(inventory, cross_sections) -> Callable[[float], InteractionFlow]:
     """Random weights also where training would begin with none; ``std`` is that of the universal ones."""
 
     def made(std: float) -> InteractionFlow:
         torch.manual_seed(2)
-        channels, _ = find_channels(processes, states.species)
-        flow = InteractionFlow(channels, cross_sections, hidden=(16,), context=8, history=8, bins=4)
-        for network in flow.decay.cube.conditioners:
+        flow = InteractionFlow(*inventory, cross_sections, hidden=(16,), context=8, history=8, bins=4)
+        decay, mass = flow.breakup.decay, flow.breakup.mass
+        for network in (*decay.cube.conditioners, *mass.density.conditioners):
             torch.nn.init.normal_(network[-1].weight, std=0.3)
-        for layer in (
-            flow.decay.universal.mixture,
-            flow.channel.network[-1],
-            flow.channel.of_number[-1],
-        ):
+        for layer in (flow.channel.network[-1], flow.channel.of_number[-1]):
             torch.nn.init.normal_(layer.weight, std=0.3)
-        torch.nn.init.normal_(flow.decay.universal.masses, std=std)
-        torch.nn.init.normal_(flow.decay.universal.transverse, std=std)
-        torch.nn.init.normal_(flow.decay.universal.recoil, std=std)
+        for table in (decay.universal.transverse, decay.universal.recoil, mass.spectra):
+            torch.nn.init.normal_(table, std=std)
         return flow
 
     return made

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
 from experiments.hadron.branching import ChannelModel
-from experiments.hadron.channels import NONE, Channels
+from experiments.hadron.channels import Channels
+from experiments.hadron.kinds import NONE
 from experiments.hadron.kinematics import centre_of_mass_energy
 from experiments.hadron.processes import UNKNOWN, place
 from experiments.hadron.species import MASSES, index
 
-ENERGY, PION = torch.tensor([1.2], dtype=torch.float64), torch.tensor([211])
+ENERGY = torch.tensor([1.2], dtype=torch.float64)
 DELTA_1232, DELTA_1950 = place(np.array([2224, 202228]))
 BIASES, ELASTIC = (0.3, -0.5, 0.8, 0.1), 1.1
 
@@ -24,7 +27,7 @@ def channels() -> Channels:
     pdg = [[2212, 211, 111, 0], [2212, 211, 111, 0], [2112, 211, 211, 0], [2212, 211, 221, 221]]
     species = np.array([[index(np.array([code]))[0] if code else NONE for code in row] for row in pdg])
     mass = np.where(species == NONE, 0.0, MASSES[species]).sum(axis=1)
-    return Channels(np.array([DELTA_1232, *[DELTA_1950] * 3]), species, mass, np.full(4, 211))
+    return Channels(np.array([DELTA_1232, *[DELTA_1950] * 3]), species, np.full(4, 211), mass, mass)
 
 
 def model_of(channels, cross_sections) -> ChannelModel:
@@ -40,13 +43,21 @@ def model_of(channels, cross_sections) -> ChannelModel:
 def weights(channels) -> np.ndarray:
     """What the network says times three-body phase space, by hand; 0 of the channel that is closed."""
     sqrt_s = float(centre_of_mass_energy(ENERGY))
-    open_ = channels.mass < sqrt_s
-    return np.where(open_, np.exp(BIASES) * np.maximum(1 - channels.mass / sqrt_s, 0) ** 2, 0)
+    is_open = channels.lowest < sqrt_s
+    return np.where(is_open, np.exp(BIASES) * np.maximum(1 - channels.typical / sqrt_s, 0) ** 2, 0)
+
+
+def shares(model, pion=211) -> np.ndarray:
+    """Of all channels, of a pion of 1.2 GeV."""
+    own, log_prob = model(ENERGY, pion)
+    found = np.zeros(model.channels)
+    found[own.numpy()] = log_prob[0].exp().detach().numpy()
+    return found
 
 
 def test_a_process_has_its_cross_section_less_what_stays_elastic(channels, cross_sections):
-    share = model_of(channels, cross_sections)(ENERGY, PION)[0].exp().detach().numpy()
-    weight, sigma = weights(channels), cross_sections(ENERGY, PION)[0].exp().numpy()
+    share = shares(model_of(channels, cross_sections))
+    weight, sigma = weights(channels), cross_sections(ENERGY, torch.tensor([211]))[0].exp().numpy()
     ways = np.array([1 + weight[0], *[np.exp(ELASTIC) + weight[1:].sum()] * 3])
     expected = sigma[channels.process] * weight / ways
     assert expected[3] == 0
@@ -56,11 +67,11 @@ def test_a_process_has_its_cross_section_less_what_stays_elastic(channels, cross
 def test_how_many_particles_there_are_counts_for_one_process_alone(channels, cross_sections):
     """Events of Delta(1950) with three particles, made three times as likely against the elastic ones."""
     model = model_of(channels, cross_sections)
-    before = model(ENERGY, PION)[0].exp().detach().numpy()
+    before = shares(model)
     most = 4  # particles, of the fourth channel
     with torch.no_grad():
         model.of_number[-1].bias[DELTA_1950 * most + 3 - 1] = np.log(3)
-    after = model(ENERGY, PION)[0].exp().detach().numpy()
+    after = shares(model)
     weight = weights(channels)[1:3].sum()
     factor = 3 * (np.exp(ELASTIC) + weight) / (np.exp(ELASTIC) + 3 * weight)
     assert after[1] / after[0] == pytest.approx(factor * before[1] / before[0], rel=1e-5)
@@ -68,33 +79,42 @@ def test_how_many_particles_there_are_counts_for_one_process_alone(channels, cro
 
 
 def test_without_cross_sections_the_network_alone_decides(channels):
-    share = model_of(channels, None)(ENERGY, PION)[0].exp().detach().numpy()
+    share = shares(model_of(channels, None))
     np.testing.assert_allclose(share, weights(channels) / weights(channels).sum(), rtol=1e-5)
 
 
 def test_gradients_are_finite_where_channels_are_closed(channels, cross_sections):
     model, energy = model_of(channels, cross_sections), ENERGY.clone().requires_grad_()
-    model(energy, PION)[0, 1].backward()
+    model(energy, 211)[1][0, 1].backward()
     assert all(p.grad.isfinite().all() for p in (energy, *model.network.parameters()))
     assert energy.grad.abs() > 0
 
 
 def test_an_unknown_process_has_no_cross_section(channels, cross_sections):
-    unknown = Channels(
-        np.full(4, place(np.array([UNKNOWN]))[0]), channels.species, channels.mass, channels.beam
-    )
+    unknown = dataclasses.replace(channels, process=np.full(4, place(np.array([UNKNOWN]))[0]))
     with pytest.raises(ValueError, match="do not state their process"):
         ChannelModel(unknown, (4,), cross_sections)
-    assert float(model_of(unknown, None)(ENERGY, PION).detach().exp().sum()) == pytest.approx(1)
+    assert shares(model_of(unknown, None)).sum() == pytest.approx(1)
+
+
+def test_the_threshold_of_a_resonance_is_as_wide_as_its_masses(channels):
+    """(1.0 +- 0.1) GeV of room at 1.2 GeV gives what (1.0 GeV) gives; near the typical mass, by hand."""
+    sqrt_s = float(centre_of_mass_energy(ENERGY))
+    for below, spread in ((1.0, 0.4), (0.02, 0.4), (-0.05, 0.4)):
+        typical = np.full(4, sqrt_s - below)
+        wide = dataclasses.replace(channels, typical=typical, lowest=typical - spread)
+        room = 0.1 * np.log1p(np.exp(below / 0.1))
+        weight = np.exp(BIASES) * (room / sqrt_s) ** np.array([2, 2, 2, 3.5])
+        np.testing.assert_allclose(shares(model_of(wide, None)), weight / weight.sum(), rtol=1e-4)
 
 
 def both_pions(channels) -> Channels:
     """The channels of pi+, and of pi- those that charge symmetry makes of them, first in the list."""
     return Channels(
         np.tile(channels.process, 2),
-        np.tile(channels.species, (2, 1)),
-        np.tile(channels.mass, 2),
+        np.tile(channels.products, (2, 1)),
         np.repeat([-211, 211], 4),
+        *[np.tile(channels.lowest, 2)] * 2,
     )
 
 
@@ -111,8 +131,11 @@ def test_channels_are_drawn_by_the_probabilities_of_each_collision(channels, cro
     even[:4], even[4:8] = 0, 1 - 2**-53
     with torch.no_grad():
         drawn = model.draw(energy, beam, even)
+        assert torch.equal(drawn, model.draw_in_blocks(energy, beam, even))
         for i in range(len(energy)):
-            reached = model.cumulative(energy[i : i + 1], beam[i : i + 1])[0]
-            below = reached[drawn[i] - 1] if drawn[i] else 0.0
-            assert below - 1e-8 <= 1 - even[i] <= reached[drawn[i]] + 1e-8
-            assert reached[drawn[i]] > below
+            own, log_prob = model(energy[i : i + 1], int(beam[i]))
+            reached = log_prob[0].double().exp().cumsum(0)
+            (place,) = (own == drawn[i]).nonzero()[:, 0]
+            below = reached[place - 1] if place else 0.0
+            assert below - 1e-6 <= 1 - even[i] <= reached[place] + 1e-6
+            assert reached[place] > below

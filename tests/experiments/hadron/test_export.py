@@ -11,9 +11,9 @@ import pytest
 import torch
 
 import experiments.hadron.flow
-from experiments.hadron.channels import NONE
-from experiments.hadron.export import SAME, LaboratoryEvents, exported
+from experiments.hadron.export import SAME, Draw, LaboratoryEvents, exported
 from experiments.hadron.flow import InteractionFlow
+from experiments.hadron.kinds import NONE
 from experiments.hadron.kinematics import to_laboratory, total_momentum
 from experiments.hadron.species import CODES
 from lblhep.nn import cube_flow
@@ -90,7 +90,7 @@ def test_what_it_was_not_trained_for_is_refused(read):
 
 def test_momenta_have_gradients_with_respect_to_the_energy(flow, even_numbers):
     """Against differences, where the channel stays the same and the spline is smooth."""
-    events, n, step = LaboratoryEvents(flow), 200, 1e-4
+    events, n, step = LaboratoryEvents(Draw(flow.channel), flow.cascade, flow), 200, 1e-4
     energy = torch.full((n,), 6.0, dtype=torch.float64, requires_grad=True)
     beam, numbers = torch.full((n,), 211), even_numbers(flow, n, 3)
     pdg, momenta = events(energy, beam, numbers)

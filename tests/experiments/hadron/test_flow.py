@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
-from experiments.hadron.channels import NONE, find_channels
-from experiments.hadron.events import Events
+from experiments.hadron.breakups import Breakups
+from experiments.hadron.channels import find_channels
 from experiments.hadron.flow import InteractionFlow
+from experiments.hadron.kinds import NONE, STABLE
 from experiments.hadron.kinematics import centre_of_mass_energy
-from experiments.hadron.processes import place
+from experiments.hadron.resonance_masses import masses
 from experiments.hadron.species import CONSERVED, MASSES, PROTON, conserved
-from experiments.hadron.steps import decays
+from experiments.hadron.steps import Decays, Origin, decays
+from lblhep.physics.decay_chain import invariant_mass
 
 
 @pytest.fixture(scope="module")
@@ -20,10 +24,12 @@ def flow(random_flow) -> InteractionFlow:
     return random_flow(1.0)
 
 
-def known_of(events: Events) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """What ``decays`` wants to know of collisions."""
-    sqrt_s = torch.tensor(centre_of_mass_energy(events.kinetic_energy))
-    return torch.tensor(events.beam), torch.tensor(place(events.process)), sqrt_s
+def chains_of(sample: Breakups) -> list[Decays]:
+    return decays(origin_of(sample), *map(torch.tensor, (sample.products, sample.mass, sample.momenta)))
+
+
+def origin_of(sample: Breakups) -> Origin:
+    return Origin(*map(torch.tensor, (np.sign(sample.beam), sample.origin, sample.energy)))
 
 
 def rotated(momenta: np.ndarray, angle: float) -> np.ndarray:
@@ -40,23 +46,21 @@ def test_final_states_keep_every_particle_and_baryons_leave_first(events, states
     np.testing.assert_array_equal((states.species != NONE).sum(axis=1), events.multiplicity)
 
 
-def test_the_channels_of_a_sample_conserve_what_the_beam_brought(events, processes, states):
-    channels, number = find_channels(processes, states.species)
-    np.testing.assert_array_equal(channels.process[number], processes)
-    np.testing.assert_array_equal(channels.species[number], states.species)
-    np.testing.assert_array_equal(channels.beam[number], events.beam)
-    there = channels.species != NONE
-    sums = np.where(there[..., None], CONSERVED[channels.species], 0).sum(axis=1)
-    np.testing.assert_array_equal(sums, conserved(channels.beam) + conserved(np.array(PROTON)))
+def test_the_channels_of_a_sample_are_those_of_its_collisions(broken):
+    kinds, every = broken
+    channels, number = find_channels(kinds, every)
+    collisions = every.of(every.are_collisions)
+    np.testing.assert_array_equal(channels.process[number], collisions.origin)
+    np.testing.assert_array_equal(channels.beam[number], collisions.beam)
+    most = channels.products.shape[1]
+    np.testing.assert_array_equal(channels.products[number], collisions.products[:, :most])
+    assert (channels.lowest[number] <= collisions.mass.sum(axis=1) + 1e-9).all()
 
 
-def test_what_is_given_and_predicted_is_the_same_after_a_rotation_about_the_beam(events, states):
-    known = known_of(events)
-    species = torch.tensor(states.species)
-    one, other = (
-        decays(*known, species, torch.tensor(momenta))
-        for momenta in (states.momenta, rotated(states.momenta, 1.0))
-    )
+def test_what_is_given_and_predicted_is_the_same_after_a_rotation_about_the_beam(broken):
+    _, every = broken
+    turned = dataclasses.replace(every, momenta=rotated(every.momenta, 1.0))
+    one, other = (chains_of(sample) for sample in (every, turned))
     for k, (a, b) in enumerate(zip(one, other, strict=True)):
         for x, y in zip(a.given, b.given, strict=True):
             torch.testing.assert_close(x, y, rtol=0, atol=1e-4)
@@ -68,12 +72,13 @@ def test_what_is_given_and_predicted_is_the_same_after_a_rotation_about_the_beam
         assert (difference * a.meant).quantile(0.99) < 1e-4
 
 
-def test_every_decay_of_every_event_is_there_once(events, states):
-    found = decays(*known_of(events), torch.tensor(states.species), torch.tensor(states.momenta))
-    assert sum(len(d.meant) for d in found) == (events.multiplicity - 1).sum()
-    two_body = int((events.multiplicity == 2).sum())
+def test_every_decay_of_every_breakup_is_there_once(broken):
+    _, every = broken
+    found, number = chains_of(every), (every.products != NONE).sum(axis=1)
+    assert sum(len(d.meant) for d in found) == (number - 1).sum()
     # Of two particles cos(theta*) alone is to be learned.
-    assert int((found[0].meant == torch.tensor([False, True, False])).all(dim=1).sum()) == two_body > 0
+    two_body = int((found[0].meant == torch.tensor([False, True, False])).all(dim=1).sum())
+    assert two_body == (number == 2).sum() > 0
 
 
 def test_an_untrained_flow_conserves_everything(flow, even_numbers):
@@ -96,23 +101,32 @@ def test_an_untrained_flow_conserves_everything(flow, even_numbers):
     np.testing.assert_array_equal(sums, conserved(beam.numpy()) + conserved(np.array(PROTON)))
 
 
-def test_an_event_gives_back_the_even_numbers_that_it_was_drawn_with(flow, even_numbers):
-    """What training sees of an event is what sampling was given, in every decay, the last ones too."""
-    n = 2000
-    energy = torch.full((n,), 5.0, dtype=torch.float64)
-    beam = torch.full((n,), 211)
-    sqrt_s = torch.tensor(centre_of_mass_energy(energy.numpy()))
-    even, kept = even_numbers(flow, n, seed=4), torch.arange(n)
+def test_a_breakup_gives_back_the_even_numbers_that_it_was_drawn_with(flow, broken, even_numbers):
+    """What training sees is what sampling was given, in every decay and every mass."""
+    kinds, every = broken
+    origin, products = origin_of(every), torch.tensor(every.products)
+    n = products.shape[1]
+    even = even_numbers(flow, len(every), seed=4)[:, : 4 * n - 3]
     with torch.no_grad():
-        process, species, momenta = flow(energy, beam, even)
-        found = decays(beam, process, sqrt_s, species, momenta)
-        assert len(found) > 3
-        for k, decay in enumerate(found):
-            kept = kept[species[kept, k + 1] != NONE]
-            context = flow.decay.given(decay.given)
-            weights = flow.decay.universal.weights(decay.given, context)
+        momenta = flow.breakup(*origin, products, even)
+        mass = invariant_mass(momenta)
+        kept = torch.arange(len(every))
+        for k, decay in enumerate(decays(origin, products, mass, momenta)):
+            kept = kept[products[kept, k + 1] != NONE]
+            model = flow.breakup.decay
+            context, weights = model.given(decay.given), model.universal.weights(decay.given)
             for i in range(3):
-                integral = flow.decay.cube.integral(i, decay.coordinates, context, weights)
-                away = (integral - even[kept, 1 + 3 * k + i]).abs()[decay.meant[:, i]]
+                integral = model.cube.integral(i, decay.coordinates, context, weights)
+                away = (integral - even[kept, n + 3 * k + i]).abs()[decay.meant[:, i]]
                 # float32, amplified where a density is steep
                 assert len(away) == 0 or away.quantile(0.99) < 1e-3, (k, i)
+        (drawn,) = masses(kinds, origin, products, mass)
+        assert len(drawn.share) == (every.products >= STABLE).sum() > 100
+        model = flow.breakup.mass
+        integral = model.density.integral(
+            0, drawn.share[:, None], model.context_of(drawn), model.weights(drawn)
+        )
+        numbers = [even[products[:, k] >= STABLE, k] for k in range(n)]
+        # Of which the sample has one, has that mass whatever the number.
+        some = drawn.room[:, 1] - drawn.room[:, 0] > 1e-3
+        assert (integral - torch.cat(numbers)).abs()[some].quantile(0.99) < 1e-3

@@ -7,11 +7,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from experiments.hadron.channels import NONE
 from experiments.hadron.distances import classifier_auc, sliced_wasserstein, total_variation, wasserstein
 from experiments.hadron.events import read_events
 from experiments.hadron.interactions import Interactions, interactions
 from experiments.hadron.judgement import event_distances, pairs, summary, violations
+from experiments.hadron.kinds import NONE
 from experiments.hadron.observables import REDUCED, VARIABLES, features, ranked, variables
 from experiments.hadron.producers import pion_proton
 from experiments.hadron.species import PI_MINUS, PI_PLUS, index

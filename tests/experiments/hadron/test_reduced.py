@@ -10,12 +10,13 @@ import pytest
 import torch
 from lightning import Trainer
 
-from experiments.hadron.datasets import ChannelsMade, WholeEvents, _taken, decays_of
+from experiments.hadron.datasets import ChannelsMade, WholeEvents, _taken, parts_of
 from experiments.hadron.gan import Gan, WassersteinGan
 from experiments.hadron.models import WholeEventFlow
 from experiments.hadron.observables import REDUCED, leading_hadrons
 from experiments.hadron.producers import pion_proton
 from experiments.hadron.reduced import LeadingHadrons, Quantiles, ReducedFlow
+from experiments.hadron.resonance_masses import Masses
 from experiments.hadron.steps import Decays
 from experiments.hadron.universal import CELLS
 from lblhep.cards.ranges import EventRange
@@ -141,6 +142,7 @@ def test_a_decay_counts_alike_in_a_batch_of_its_own_and_in_a_full_one(whole):
     assert min(len(batch.meant) for batch in steps) < 20
     full = [next(batch for batch in steps if len(batch.meant) == 256)]
     full += [next(batch for batch in batches if isinstance(batch, ChannelsMade) and len(batch.beam) == 16)]
+    full += [next(batch for batch in batches if isinstance(batch, Masses) and len(batch.share) == 256)]
     for batch in full:
         alone = [_taken(batch, torch.tensor([i])) for i in range(len(batch[-1]))]
         one_by_one = sum(model.training_step(one, 0) for one in alone)
@@ -150,12 +152,12 @@ def test_a_decay_counts_alike_in_a_batch_of_its_own_and_in_a_full_one(whole):
 def test_the_validation_loss_of_an_untrained_flow_is_that_of_isotropic_decays(whole):
     """Which have a density of pi / 2 sin(theta) in theta / pi: in a cell, its share of the sum of all."""
     (batch,) = whole.val_dataloader()
-    polar = torch.cat([step.coordinates[:, 1] for step in decays_of(batch.events)])
+    parts = parts_of(whole.offers["kinds"], batch.breakups)
+    polar = torch.cat([part.coordinates[:, 1] for part in parts if isinstance(part, Decays)])
     cells = (torch.pi * (torch.arange(CELLS) + 0.5) / CELLS).sin()
     density = CELLS * cells / cells.sum()
     expected = -density[(CELLS * polar).long().clamp_max(CELLS - 1)].log().sum() / len(batch.events)
     model = WholeEventFlow(**whole.offers)
-    torch.nn.init.zeros_(model.flow.decay.universal.masses)
     with torch.no_grad():
         assert model.loss(batch) == pytest.approx(float(expected), abs=1e-4)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.hadron.channels import FinalStates, find_channels
+from experiments.hadron.channels import FinalStates
 from experiments.hadron.datasets import PionProton
 from experiments.hadron.events import read_events
 from experiments.hadron.interactions import Interactions, interactions
@@ -82,16 +82,15 @@ class Leading(CollisionModel):
         return {name: value[rows] for name, value in values.items()}
 
 
-def test_the_generator_is_at_the_floor_in_whole_events_and_in_the_reduced_form(tests, bench):
+def test_the_generator_is_at_the_floor_in_whole_events_and_in_the_reduced_form(tests, bench, inventory):
     """Of six pairs of 500 events, the total variation of three multiplicities scatters by half of itself, the
     mean of twelve distances by a fifth."""
     far = bench.sets["whole"].training
     bench.sets["whole"].training = far.of(abs(np.log(far.kinetic_energy / ENERGY)) > 0.35)
     floor, replayed = Floor(size=SIZE)(bench, None), Replay(events=4 * SIZE, size=SIZE)(bench, None)
     floored = {ENERGY: Replayed(floor[ENERGY], {}, 0.25)}
-    channels, _ = find_channels(tests.process, tests.states.species)
-    offers = {"channels": channels, "batch_size": 64, "energies": (0.6, 0.8)}
-    whole = Whole(**offers, hidden=(8,), context=4, history=4, bins=4)
+    known = dict(zip(("kinds", "channels", "resonance_decays"), inventory, strict=True))
+    whole = Whole(**known, batch_size=64, energies=(0.6, 0.8), hidden=(8,), context=4, history=4, bins=4)
     judge = Judge(events=6 * SIZE, size=SIZE)
     row = judge(
         bench,

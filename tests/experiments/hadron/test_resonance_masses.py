@@ -1,0 +1,64 @@
+"""Masses of resonances: the same peak wherever there is room, and never more than there is room for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from experiments.hadron.kinds import NONE, STABLE
+from experiments.hadron.resonance_masses import ResonanceMasses
+from experiments.hadron.steps import Origin
+from experiments.hadron.universal import NODES
+
+N, PEAK, WIDTH = 4000, 0.77, 0.03  # GeV
+
+
+def collisions(energy: float) -> Origin:
+    return Origin(
+        torch.ones(N), torch.zeros(N, dtype=torch.int64), torch.full((N,), energy, dtype=torch.float64)
+    )
+
+
+@pytest.fixture
+def model(broken) -> ResonanceMasses:
+    torch.manual_seed(1)
+    return ResonanceMasses(broken[0], embedding=8)
+
+
+def even(places: int) -> torch.Tensor:
+    return torch.rand(N, places, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("energy", [2.5, 6.0])
+def test_a_spectrum_is_the_same_at_every_energy(model, broken, energy):
+    """Cells are some 20 MeV wide."""
+    kinds, _ = broken
+    rho, proton = (int(kinds.place(np.array([code]))[0]) for code in (213, 2212))
+    masses = torch.linspace(kinds.lowest[rho], kinds.highest[rho], NODES)
+    with torch.no_grad():
+        row = slice((rho - STABLE) * NODES, (rho - STABLE + 1) * NODES)
+        model.spectra[row] = -((masses - PEAK) ** 2) / (2 * WIDTH**2)
+        products = torch.tensor([[proton, rho, NONE]]).expand(N, 3)
+        mass = model.draw(collisions(energy), products, even(3))
+    assert torch.equal(mass[:, 0], torch.full((N,), kinds.lowest[proton], dtype=torch.float64))
+    assert not mass[:, 2].any()
+    # 4 standard deviations, and a third of a cell.
+    assert mass[:, 1].mean() == pytest.approx(PEAK, abs=4 * WIDTH / np.sqrt(N) + 0.006)
+    assert mass[:, 1].std() == pytest.approx(WIDTH, abs=0.01)
+
+
+def test_there_is_always_room_for_what_comes_later(model, broken):
+    """Just above threshold, and far above: within each resonance's own masses."""
+    kinds, _ = broken
+    delta, rho = (int(kinds.place(np.array([code]))[0]) for code in (2224, 213))
+    products = torch.tensor([[delta, rho, rho]]).expand(N, 3)
+    torch.nn.init.normal_(model.density.conditioners[0][-1].weight, std=0.5)
+    lowest = sum(kinds.lowest[k] for k in (delta, rho, rho))
+    for beyond in (1e-6, 0.1, 1.0, 5.0):
+        with torch.no_grad():
+            mass = model.draw(collisions(lowest + beyond), products, even(3)).numpy()
+        assert (mass.sum(axis=1) <= lowest + beyond + 1e-12).all()
+        for k, kind in enumerate((delta, rho, rho)):
+            assert (mass[:, k] >= kinds.lowest[kind] - 1e-12).all()
+            assert (mass[:, k] <= kinds.highest[kind] + 1e-12).all()
