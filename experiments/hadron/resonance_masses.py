@@ -1,7 +1,8 @@
 """The masses of resonances: drawn one after another, before the chain of decays, from what room there is.
 
-A resonance has the same peak wherever it is made, so its log weights are a table over its masses; a network
-corrects what the table gives, most where there is little room.
+A resonance has the same peak wherever it is made: log weights are a table over its masses, to which comes the
+room that is left for motion to a power that depends on what breaks up, as thresholds do.  A network corrects
+what they give.
 """
 
 from __future__ import annotations
@@ -86,6 +87,8 @@ class ResonanceMasses(nn.Module):
         self.context = perceptron([5 + len(BELLS) + 3 * embedding, *hidden, context])
         self.density = CubeFlow(1, context, hidden=(context,), bins=8)
         self.spectra = nn.Parameter(torch.zeros((len(kinds) - STABLE) * NODES))
+        # Room to the power of 1/2 is the phase space of two, and of l + 1/2 that of a higher wave.
+        self.power = nn.Parameter(torch.full((self.origin.num_embeddings, len(kinds) - STABLE), 0.5))
 
     def log_prob(self, masses: Masses) -> Tensor:
         """Log density (M,) of the share."""
@@ -121,9 +124,12 @@ class ResonanceMasses(nn.Module):
 
     def weights(self, masses: Masses) -> Weights:
         """Of masses between those that there is room for, (M, CELLS), as ``CubeFlow`` asks for them."""
-        lower, upper, _ = masses.room.float()[:, None].unbind(dim=2)
+        lower, upper, beyond = masses.room.float()[:, None].unbind(dim=2)
         span = (self.highest - self.lowest).float()[masses.kind, None].clamp_min(LEAST)
         centres = (torch.arange(CELLS, device=lower.device) + 0.5) / CELLS
-        table = (masses.kind - STABLE)[:, None]
-        found = looked_up(self.spectra, table, centres * (upper - lower) / span)
+        excess = centres * (upper - lower)
+        room = (beyond - excess).clamp_min(SMALL).log()
+        resonance = masses.kind - STABLE
+        threshold = self.power[masses.origin, resonance][:, None] * room
+        found = threshold + looked_up(self.spectra, resonance[:, None], excess / span)
         return lambda coordinate, before: found

@@ -43,9 +43,22 @@ def test_a_spectrum_is_the_same_at_every_energy(model, broken, energy):
         mass = model.draw(collisions(energy), products, even(3))
     assert torch.equal(mass[:, 0], torch.full((N,), kinds.lowest[proton], dtype=torch.float64))
     assert not mass[:, 2].any()
-    # 4 standard deviations, and a third of a cell.
+    # 4 standard deviations, and a third of a cell; the phase space moves it by less.
     assert mass[:, 1].mean() == pytest.approx(PEAK, abs=4 * WIDTH / np.sqrt(N) + 0.006)
     assert mass[:, 1].std() == pytest.approx(WIDTH, abs=0.01)
+
+
+def test_a_power_of_the_room_is_how_a_threshold_begins(model, broken):
+    """Without a spectrum, of proton and rho: the mean share of (1 - share)^power is 1 / (power + 2)."""
+    kinds, _ = broken
+    rho, proton = (int(kinds.place(np.array([code]))[0]) for code in (213, 2212))
+    energy = kinds.lowest[proton] + kinds.lowest[rho] + 0.3
+    products = torch.tensor([[proton, rho]]).expand(N, 2)
+    for power in (0.5, 3.5):
+        with torch.no_grad():
+            model.power[0, rho - STABLE] = power
+            share = (model.draw(collisions(energy), products, even(2))[:, 1] - kinds.lowest[rho]) / 0.3
+        assert share.mean() == pytest.approx(1 / (power + 2), abs=0.02)
 
 
 def test_there_is_always_room_for_what_comes_later(model, broken):
