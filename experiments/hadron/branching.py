@@ -19,7 +19,7 @@ from experiments.hadron.species import PI_PLUS
 from lblhep.nn.perceptron import perceptron
 
 LEAST = 1e-9  # of an even number: never an earlier energy's last channel, among millions of energies
-OF_NUMBER = 32  # hidden units of the network of how many particles there are
+OF_NUMBER = 32  # hidden units of the network of how many products there are
 SPREAD, SHARP = 0.25, 1e-6  # of masses below the typical ones; GeV, of those that are fixed
 BLOCK = 256  # collisions: what thousands of probabilities for each of them need stays in the cache
 
@@ -28,10 +28,10 @@ class ChannelModel(nn.Module):
     """The probability of each of C channels, given energy and charge of the pion.
 
     A process has its cross-section, which is known at every energy, and leaves a channel by a branching
-    ratio, which is learned: non-relativistic phase space, (1 - M / sqrt(s))^((3 n - 5) / 2) for n particles
-    of mass M in all, times the answers of two networks.  One knows channels, and may depend on the energy
-    only gently (``steepness``); one knows only how many particles the process leaves, of which there are more
-    at higher energies, and is free.  The branching ratios of a process and the share in which pion and proton
+    ratio, which is learned: non-relativistic phase space, (1 - M / sqrt(s))^((3 n - 5) / 2) for n products
+    of mass M in all, typical ones of resonances, times the answers of two networks.  One knows channels, and
+    may depend on the energy only gently (``steepness``); one knows only how many products the process leaves,
+    of which there are more at higher energies, and is free.  The branching ratios of a process and the share in which pion and proton
     stay what they were, which is no event of the samples, add up to 1.  Without ``cross_sections`` the
     network has to learn the processes' shares too.  Raises ValueError if there are channels of an unknown
     process beside cross-sections.

@@ -35,8 +35,8 @@ class Cascade(nn.Module):
         self.register_buffer("often", torch.tensor(ways.often, dtype=torch.float64))
         self.register_buffer("lowest", torch.tensor(ways.lowest - ROUNDING))
         self.register_buffer("rank", torch.tensor([*kinds.leaving_rank(), len(kinds)]))  # NONE is the last
-        left, self.depth = _ends(channels.products, ways)
-        self.places = left  # for particles, resonances and what comes of them
+        # Places for particles, resonances and what comes of them, in so many generations.
+        self.places, self.depth = _ends(channels.products, ways)
         self.most = channels.products.shape[1]
         self.few = max(ways.products.shape[2], 1)
         self.stable, self.from_resonances, self.none = STABLE, FROM_RESONANCES, NONE

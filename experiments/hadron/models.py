@@ -18,8 +18,9 @@ from lightning import LightningModule
 from lightning.fabric.utilities import move_data_to_device
 from torch import Tensor, nn
 
+from experiments.hadron.batches import ChannelsMade, parts_of
 from experiments.hadron.channels import Channels, FinalStates, ResonanceDecays
-from experiments.hadron.datasets import ChannelsMade, Validation, parts_of
+from experiments.hadron.datasets import Validation
 from experiments.hadron.distances import wasserstein
 from experiments.hadron.events import Floats, Integers
 from experiments.hadron.flow import InteractionFlow

@@ -34,9 +34,13 @@ MEANING = (
 )
 INFORMED = (
     "The flow of whole events knows each process's cross-section at these energies, which models of the "
-    "leading hadrons and the plain replay do not."
+    "leading hadrons and the plain replay do not"
 )
-BLIND = "No model knows cross-sections at these energies; only the replay by process does."
+BLIND = "No model knows cross-sections at these energies, only the replay by process does"
+TREES = (
+    "Of its training events the flow of whole events also knows from which resonances the particles come, "
+    "where the generator tells."
+)
 
 
 class HadronReport:
@@ -47,7 +51,7 @@ class HadronReport:
         the floor and its AUC at each energy, beside the replay's."""
         results = Results(launch)
         page = Page(launch.recipe.title or "Hadronic interactions", sizes(results))
-        page.text(f"{MEANING} {INFORMED if knows_cross_sections(results) else BLIND}")
+        page.text(f"{MEANING} {INFORMED if knows_cross_sections(results) else BLIND}. {TREES}")
         headline: dict[str, str | float] = {}
         if WHOLE in results.models:
             headline = self._whole(page, results, out)

@@ -8,8 +8,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from experiments.hadron.batches import GROUP, Batches, ChannelsMade, channels_made
 from experiments.hadron.channels import find_channels
-from experiments.hadron.datasets import GROUP, Batches, ChannelsMade, channels_made, first_of_each
+from experiments.hadron.datasets import first_of_each
 from experiments.hadron.interactions import Interactions, interactions
 from experiments.hadron.kinds import NONE, STABLE
 from experiments.hadron.kinematics import centre_of_mass_energy, to_laboratory

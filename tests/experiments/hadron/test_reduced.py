@@ -10,7 +10,8 @@ import pytest
 import torch
 from lightning import Trainer
 
-from experiments.hadron.datasets import ChannelsMade, WholeEvents, _taken, parts_of
+from experiments.hadron.batches import ChannelsMade, parts_of, taken
+from experiments.hadron.datasets import WholeEvents
 from experiments.hadron.gan import Gan, WassersteinGan
 from experiments.hadron.models import WholeEventFlow
 from experiments.hadron.observables import REDUCED, leading_hadrons
@@ -144,7 +145,7 @@ def test_a_decay_counts_alike_in_a_batch_of_its_own_and_in_a_full_one(whole):
     full += [next(batch for batch in batches if isinstance(batch, ChannelsMade) and len(batch.beam) == 16)]
     full += [next(batch for batch in batches if isinstance(batch, Masses) and len(batch.share) == 256)]
     for batch in full:
-        alone = [_taken(batch, torch.tensor([i])) for i in range(len(batch[-1]))]
+        alone = [taken(batch, torch.tensor([i])) for i in range(len(batch[-1]))]
         one_by_one = sum(model.training_step(one, 0) for one in alone)
         torch.testing.assert_close(model.training_step(batch, 0), one_by_one, rtol=1e-4, atol=1e-5)
 
