@@ -31,10 +31,10 @@ class ChannelModel(nn.Module):
     ratio, which is learned: non-relativistic phase space, (1 - M / sqrt(s))^((3 n - 5) / 2) for n products
     of mass M in all, typical ones of resonances, times the answers of two networks.  One knows channels, and
     may depend on the energy only gently (``steepness``); one knows only how many products the process leaves,
-    of which there are more at higher energies, and is free.  The branching ratios of a process and the share in which pion and proton
-    stay what they were, which is no event of the samples, add up to 1.  Without ``cross_sections`` the
-    network has to learn the processes' shares too.  Raises ValueError if there are channels of an unknown
-    process beside cross-sections.
+    of which there are more at higher energies, and is free.  The branching ratios of a process and the share
+    in which pion and proton stay what they were, which is no event of the samples, add up to 1.  Without
+    ``cross_sections`` the network has to learn the processes' shares too.  Raises ValueError if there are
+    channels of an unknown process beside cross-sections.
     """
 
     def __init__(
