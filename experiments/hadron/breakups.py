@@ -17,8 +17,10 @@ from experiments.hadron.events import COLLISION, Events, Floats, Integers
 from experiments.hadron.kinds import FROM_RESONANCES, NONE, STABLE, Kinds, find_kinds
 from experiments.hadron.kinematics import centre_of_mass_energy
 from experiments.hadron.processes import place
-from experiments.hadron.species import MASSES
+from experiments.hadron.species import MASSES, index
 from lblhep.physics.decay_chain import invariant_mass, to_rest_frame
+
+PROTON_DISSOCIATION = 154  # a code of ``experiments.hadron.processes``
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,12 @@ class Breakups:
         """Which are no resonances', (B,)."""
         return np.asarray(self.origin < FROM_RESONANCES)
 
+    @property
+    def resonances(self) -> tuple[Integers, Floats]:
+        """The kind and the mass, GeV, of each that is no collision."""
+        rows = ~self.are_collisions
+        return self.origin[rows] - FROM_RESONANCES + STABLE, self.energy[rows]
+
 
 def breakups(events: Events, rng: np.random.Generator) -> tuple[Kinds, Breakups]:
     """Those of a sample in its centre of mass, and what kinds of particles they have.
@@ -71,7 +79,9 @@ def breakups(events: Events, rng: np.random.Generator) -> tuple[Kinds, Breakups]
     event, parent = np.concatenate([of_particles, of_resonances]), np.concatenate(parents)
     owner = np.where(parent == COLLISION, event, n + parent)
     products = kinds.place(np.concatenate([events.pdg, resonances.pdg]))
-    order = np.lexsort((rng.random(len(owner)), kinds.leaving_rank()[products], owner))
+    rank = kinds.leaving_rank()[products]
+    scattered = _scattered_pions(events, products, owner, np.concatenate([events.momenta, momenta]))
+    order = np.lexsort((rng.random(len(owner)), np.where(scattered, -1, rank), owner))
     count = np.bincount(owner)
     there = np.arange(count.max()) < count[:, None]
 
@@ -85,8 +95,7 @@ def breakups(events: Events, rng: np.random.Generator) -> tuple[Kinds, Breakups]
     collisions = np.zeros((n, 4))
     collisions[:, 3] = energy[:n]
     system = np.concatenate([collisions, momenta])
-    own_mass = np.where(products < STABLE, MASSES[np.minimum(products, STABLE - 1)], 0)
-    own_mass[len(of_particles) :] = mass
+    own_mass = np.concatenate([MASSES[products[: len(of_particles)]], mass])
     return kinds, Breakups(
         event=np.concatenate([np.arange(n), of_resonances]),
         beam=np.concatenate([events.beam, np.zeros_like(of_resonances)]),
@@ -96,6 +105,23 @@ def breakups(events: Events, rng: np.random.Generator) -> tuple[Kinds, Breakups]
         mass=padded(own_mass, 0),
         momenta=_at_rest(padded(np.concatenate([events.momenta, momenta]), 0), system),
     )
+
+
+def _scattered_pions(
+    events: Events, products: Integers, owner: Integers, momenta: Floats
+) -> NDArray[np.bool_]:
+    """Which products leave first although they are no baryons: where the proton dissociates, the pion that
+    came in, of the fastest of its charge.  What stays is then the system that the proton has become."""
+    n = len(events)
+    of_collision = owner < n
+    event = np.where(of_collision, owner, 0)
+    dissociates = events.process[event] == PROTON_DISSOCIATION
+    own = np.flatnonzero(of_collision & dissociates & (products == index(events.beam)[event]))
+    own = own[np.lexsort((-momenta[own, 2], owner[own]))]
+    _, first = np.unique(owner[own], return_index=True)
+    scattered = np.zeros(len(owner), dtype=np.bool_)
+    scattered[own[first]] = True
+    return scattered
 
 
 def _of_resonances(events: Events, of_particles: Integers, parent: Integers) -> Floats:
@@ -120,3 +146,12 @@ def _numbered(parent: Integers, events: Events, event: Integers) -> Integers:
 
 def _at_rest(momenta: Floats, system: Floats) -> Floats:
     return np.asarray(to_rest_frame(torch.from_numpy(momenta), torch.from_numpy(system)[:, None]))
+
+
+def first_of_each(sample: Breakups, n: int) -> NDArray[np.bool_]:
+    """All collisions, and the first ``n`` of each resonance: they are the same at all energies."""
+    order = np.argsort(sample.origin, kind="stable")
+    first = np.searchsorted(sample.origin[order], sample.origin)
+    number = np.empty(len(sample), dtype=np.int64)
+    number[order] = np.arange(len(sample))
+    return sample.are_collisions | (number - first < n)

@@ -10,7 +10,8 @@ from experiments.hadron.channels import Channels, ResonanceDecays
 from experiments.hadron.kinds import FROM_RESONANCES, NONE, STABLE, Kinds
 from experiments.hadron.species import Integers
 
-ROUNDING = 1e-9  # GeV, of a mass that is found from energy and momentum
+NEIGHBOURS = 100
+APART = 100.0  # GeV
 
 
 class Cascade(nn.Module):
@@ -18,7 +19,8 @@ class Cascade(nn.Module):
 
     ``collision`` and ``resonance`` give the momenta of products, each where its origin is at rest, from
     charge, origin, energy, products and even numbers: both are a ``BreakupFlow``, or traces of it.  A
-    resonance decays to what it has decayed to in training, as often, where its mass has room for that.
+    resonance decays as one of the ``NEIGHBOURS`` of training that are next to it in mass, and not heavier: it
+    has room for what they have decayed to.
     """
 
     def __init__(
@@ -27,33 +29,38 @@ class Cascade(nn.Module):
         resonance: nn.Module,
         kinds: Kinds,
         channels: Channels,
-        ways: ResonanceDecays,
+        decays: ResonanceDecays,
     ) -> None:
         super().__init__()
         self.collision, self.resonance = collision, resonance
-        self.register_buffer("products", torch.tensor(ways.products))
-        self.register_buffer("often", torch.tensor(ways.often, dtype=torch.float64))
-        self.register_buffer("lowest", torch.tensor(ways.lowest - ROUNDING))
+        self.register_buffer("products", torch.tensor(decays.products))
+        self.register_buffer("first", torch.tensor(decays.first))
+        # By resonance and mass in one row: masses are far below ``APART``.
+        resonance = np.repeat(np.arange(kinds.resonances), np.diff(decays.first))
+        self.register_buffer("masses", torch.tensor(APART * resonance + decays.mass))
         self.register_buffer("rank", torch.tensor([*kinds.leaving_rank(), len(kinds)]))  # NONE is the last
         # Places for particles, resonances and what comes of them, in so many generations.
-        self.places, self.depth = _ends(channels.products, ways)
+        self.places, self.depth = _ends(channels.products, decays)
         self.most = channels.products.shape[1]
-        self.few = max(ways.products.shape[2], 1)
+        self.few = max(decays.products.shape[1], 1)
+        self.of_collision, self.of_resonance = even_numbers(self.most), 1 + even_numbers(self.few)
+        # TorchScript knows no globals.
         self.stable, self.from_resonances, self.none = STABLE, FROM_RESONANCES, NONE
+        self.apart, self.neighbours = APART, NEIGHBOURS
 
     def numbers(self) -> int:
         """How many even numbers make an event of a channel."""
-        return even_numbers(self.most) + self.depth * self.places * (1 + even_numbers(self.few))
+        return self.of_collision + self.depth * self.places * self.of_resonance
 
     def forward(
         self, charge: Tensor, process: Tensor, energy: Tensor, products: Tensor, even: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Kinds (N, places), all of them stable, and momenta (N, places, 4), GeV, where the collision is at
         rest."""
-        first = 4 * self.most - 3
-        momenta = self.collision(charge, process, energy, products, even[:, :first])
+        first, later = even[:, : self.of_collision], even[:, self.of_collision :]
+        momenta = self.collision(charge, process, energy, products, first)
         kinds, momenta = self.in_order(products, momenta)
-        blocks = even[:, first:].reshape(len(even), self.depth, self.places, 4 * self.few - 2)
+        blocks = later.reshape(len(even), self.depth, self.places, self.of_resonance)
         for level in range(self.depth):
             kinds, momenta = self.decayed(kinds, momenta, blocks[:, level])
         return kinds, momenta
@@ -66,7 +73,7 @@ class Cascade(nn.Module):
         products = self.drawn(kind, mass, even[node][:, 0])
         origin = kind + self.from_resonances
         made = self.resonance(torch.zeros_like(kind), origin, mass, products, even[node][:, 1:])
-        made = flying(made, system, mass)
+        made = boosted(made, system, mass)
         each = torch.full([kinds.size(0), kinds.size(1), self.few], self.none, dtype=kinds.dtype)
         each = each.to(kinds.device)
         each[:, :, 0] = torch.where(node, self.none, kinds)
@@ -78,10 +85,10 @@ class Cascade(nn.Module):
 
     def drawn(self, kind: Tensor, mass: Tensor, even: Tensor) -> Tensor:
         """What resonances (M,) of these masses decay to, (M, few), by even numbers (M,)."""
-        weight = self.often[kind] * (self.lowest[kind] <= mass[:, None])
-        reached = weight.cumsum(dim=1)
-        chosen = (reached <= even[:, None] * reached[:, -1:]).sum(dim=1).clamp_max(reached.size(1) - 1)
-        return self.products[kind, chosen]
+        lighter = torch.searchsorted(self.masses, self.apart * kind + mass, right=True)
+        first = torch.maximum(self.first[kind], lighter - self.neighbours)
+        among = (lighter - first).clamp_min(1)  # the lightest, where rounding has left none
+        return self.products[first + (even * among).long()]
 
     def in_order(self, kinds: Tensor, momenta: Tensor) -> tuple[Tensor, Tensor]:
         """Baryons first, and what is none at the end, of which ``places`` are kept."""
@@ -98,7 +105,7 @@ def even_numbers(products: int) -> int:
     return products + 3 * (products - 1)
 
 
-def flying(momenta: Tensor, system: Tensor, mass: Tensor) -> Tensor:
+def boosted(momenta: Tensor, system: Tensor, mass: Tensor) -> Tensor:
     """Momenta (M, n, 4) of products of origins at rest, where these have momenta ``system`` (M, 4)."""
     velocity = (system[:, :3] / mass[:, None])[:, None]
     gamma = (system[:, 3] / mass)[:, None]
@@ -109,15 +116,14 @@ def flying(momenta: Tensor, system: Tensor, mass: Tensor) -> Tensor:
     return torch.cat([moved, energy[:, :, None]], dim=2)
 
 
-def _ends(products: Integers, ways: ResonanceDecays) -> tuple[int, int]:
+def _ends(products: Integers, decays: ResonanceDecays) -> tuple[int, int]:
     """How many particles the channels (C, n) can leave at most, and in how many generations of resonances."""
-    left = np.ones(STABLE + len(ways.often) + 1, dtype=np.int64)
-    depth = np.zeros_like(left)
+    left, depth = np.ones(STABLE + len(decays.first), dtype=np.int64), np.zeros(STABLE + len(decays.first))
     left[NONE] = 0
-    while True:
-        new = np.where(ways.often > 0, left[ways.products].sum(axis=2), 0).max(axis=1, initial=1)
-        deeper = np.where(ways.often > 0, 1 + depth[ways.products].max(axis=2), 0).max(axis=1, initial=0)
-        if (new == left[STABLE:NONE]).all() and (deeper == depth[STABLE:NONE]).all():
-            break
-        left[STABLE:NONE], depth[STABLE:NONE] = new, deeper
+    # Lighter resonances first: none decays to a heavier one.
+    lightest = decays.mass[np.minimum(decays.first[:-1], len(decays.mass) - 1)] if len(decays.mass) else []
+    for resonance in np.argsort(lightest):
+        own = decays.products[decays.first[resonance] : decays.first[resonance + 1]]
+        left[STABLE + resonance] = left[own].sum(axis=1).max(initial=1)
+        depth[STABLE + resonance] = 1 + depth[own].max(initial=0)
     return int(left[products].sum(axis=1).max()), int(depth[products].max())

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from experiments.hadron.batches import Batches, channels_made
-from experiments.hadron.breakups import Breakups, breakups
+from experiments.hadron.breakups import Breakups, breakups, first_of_each
 from experiments.hadron.channels import find_channels, find_resonance_decays
 from experiments.hadron.events import COLUMNS, Floats, read_events
 from experiments.hadron.interactions import Interactions, interactions, near
@@ -24,7 +24,7 @@ from experiments.hadron.kinematics import to_centre_of_mass
 from experiments.hadron.observables import leading_hadrons
 
 VALIDATING = 10_000  # events of each window, after every epoch
-FEW = 20_000  # decays of each resonance, to learn from
+FEW = 10_000  # decays of each resonance, to learn from
 
 
 class Validation(NamedTuple):
@@ -122,6 +122,8 @@ class WholeEvents(PionProton):
         validates = validating[every.event]
         self._validating, self._breakups = np.flatnonzero(validating), every.of(validates)
         training = every.of(~validates)
+        kinds = kinds.measured(*training.resonances)
+        self._training = training = training.of(first_of_each(training, FEW))
         channels, self._number = find_channels(kinds, training)
         energy = self.training.kinetic_energy * 1000
         energies = float(np.floor(energy.min()) / 1000), float(np.ceil(energy.max()) / 1000)  # to an MeV
@@ -132,7 +134,6 @@ class WholeEvents(PionProton):
             "batch_size": self.batch_size,
             "energies": energies,
         }
-        self._training = training.of(first_of_each(training, FEW))
 
     def breakups(self, rows: NDArray[np.intp]) -> Breakups:
         return self._breakups.of(np.isin(self._breakups.event, self._validating[rows]))
@@ -142,12 +143,3 @@ class WholeEvents(PionProton):
         return DataLoader(
             Batches(self.offers["kinds"], self._training, made, self.batch_size), batch_size=None
         )
-
-
-def first_of_each(sample: Breakups, n: int) -> NDArray[np.bool_]:
-    """All collisions, and the first ``n`` of each resonance: they are the same at all energies."""
-    order = np.argsort(sample.origin, kind="stable")
-    first = np.searchsorted(sample.origin[order], sample.origin)
-    number = np.empty(len(sample), dtype=np.int64)
-    number[order] = np.arange(len(sample))
-    return sample.are_collisions | (number - first < n)

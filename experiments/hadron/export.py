@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from experiments.hadron.branching import ChannelModel
-from experiments.hadron.cascade import Cascade, even_numbers, flying
+from experiments.hadron.cascade import Cascade, boosted, even_numbers
 from experiments.hadron.flow import InteractionFlow
 from experiments.hadron.kinds import STABLE
 from experiments.hadron.kinematics import PION_MASS, PROTON_MASS
@@ -52,7 +52,7 @@ class LaboratoryEvents(nn.Module):
         process, products = self.process[chosen], self.products[chosen]
         species, momenta = self.cascade(torch.sign(beam), process, energy, products, even[:, 1:])
         zero = torch.zeros_like(along)
-        laboratory = flying(momenta, torch.stack([zero, zero, along, total], dim=1), energy)
+        laboratory = boosted(momenta, torch.stack([zero, zero, along, total], dim=1), energy)
         return self.codes[species], laboratory
 
 

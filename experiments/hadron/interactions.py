@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.hadron.channels import FinalStates, final_states
 from experiments.hadron.events import Events, Floats, Integers
+from experiments.hadron.final_states import FinalStates, final_states
 from experiments.hadron.kinds import NONE
 from experiments.hadron.kinematics import (
     beam_momentum,

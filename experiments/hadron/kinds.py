@@ -32,6 +32,21 @@ class Kinds:
     def __len__(self) -> int:
         return len(self.pdg)
 
+    @property
+    def resonances(self) -> int:
+        """R."""
+        return len(self) - STABLE
+
+    def measured(self, kind: Integers, mass: Floats) -> Kinds:
+        """The same, with the masses (n,), GeV, of resonances of a ``kind`` (n,) in another sample; those
+        that it has none of stay as they are."""
+        lowest, typical, highest = self.lowest.copy(), self.typical.copy(), self.highest.copy()
+        for resonance in np.unique(kind):
+            own = mass[kind == resonance]
+            lowest[resonance], typical[resonance] = own.min(), np.median(own)
+            highest[resonance] = own.max()
+        return Kinds(self.pdg, lowest, typical, highest)
+
     def place(self, pdg: NDArray[Any]) -> Integers:
         """The kinds (n,) of PDG codes (n,).  Raises KeyError if there is no such kind."""
         places = {int(code): i for i, code in enumerate(self.pdg)}

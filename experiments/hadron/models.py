@@ -3,8 +3,8 @@
 All are validated by events at energies that they have not seen: ``validation_w1`` is the mean W1 of the five
 variables of the leading two hadrons, in standard deviations, of events with three particles or more, and
 ``validation_loss``, which chooses the epoch: the same of a GAN; of a flow minus the log likelihood, which
-scatters less.  Of whole events that is the likelihood of momenta, given process and species: branching ratios
-are not validated.
+scatters less.  Of whole events that is the likelihood of masses and momenta, given what everything breaks up
+to: branching ratios are not validated.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from lightning.fabric.utilities import move_data_to_device
 from torch import Tensor, nn
 
 from experiments.hadron.batches import ChannelsMade, parts_of
-from experiments.hadron.channels import Channels, FinalStates, ResonanceDecays
+from experiments.hadron.channels import Channels, ResonanceDecays
 from experiments.hadron.datasets import Validation
 from experiments.hadron.distances import wasserstein
 from experiments.hadron.events import Floats, Integers
+from experiments.hadron.final_states import FinalStates
 from experiments.hadron.flow import InteractionFlow
 from experiments.hadron.interactions import Interactions
 from experiments.hadron.kinds import Kinds
@@ -78,7 +79,7 @@ class CollisionModel(LightningModule, ABC):
 
 
 class WholeEventFlow(CollisionModel):
-    """``InteractionFlow`` by maximum likelihood: of channels and of decays, each in their own batches.
+    """``InteractionFlow`` by maximum likelihood: of channels, masses and decays, each in their own batches.
 
     ``flatten`` is the price of ``ChannelModel.steepness``;
     ``batch_size`` the events of a full batch; ``energies`` the lowest and the highest trained at, GeV.

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.hadron.channels import HADRONS, FinalStates
 from experiments.hadron.events import Floats, Integers
+from experiments.hadron.final_states import HADRONS, FinalStates
 from experiments.hadron.interactions import Interactions
 from experiments.hadron.kinds import NONE
 from experiments.hadron.species import CONSERVED, SPECIES

@@ -39,7 +39,7 @@ class Masses(NamedTuple):
     share: Tensor
 
 
-def before(limits: tuple[Tensor, Tensor], origin: Origin, products: Tensor, mass: Tensor, k: int) -> Masses:
+def room_of(limits: tuple[Tensor, Tensor], origin: Origin, products: Tensor, mass: Tensor, k: int) -> Masses:
     """What is known of the mass at place ``k`` of ``products`` (N, n), where all of them are resonances, and
     of ``mass`` (N, n) those before; the ``share`` of those that ``mass`` has.
 
@@ -68,7 +68,7 @@ def masses(kinds: Kinds, origin: Origin, products: Tensor, mass: Tensor) -> list
     found = []
     for k in range(products.shape[1]):
         here = products[:, k] >= STABLE
-        found.append(before(limits, origin.of(here), products[here], mass[here], k))
+        found.append(room_of(limits, origin.of(here), products[here], mass[here], k))
     together = Masses(*map(torch.cat, zip(*found, strict=True)))
     return [together] if len(together.share) else []
 
@@ -99,10 +99,10 @@ class ResonanceMasses(nn.Module):
         """Masses (N, n) of products (N, n), GeV, from even numbers (N, n); 0 of ``NONE``."""
         mass = torch.where(products == NONE, 0.0, self.lowest[products])
         limits = self.lowest, self.highest
-        for k in range(products.shape[1]):
+        for k in range(products.shape[1] if len(self.spectra) else 0):
             here = products[:, k] >= STABLE
             if torch.jit.is_tracing() or here.any():
-                given = before(limits, origin.of(here), products[here], mass[here], k)
+                given = room_of(limits, origin.of(here), products[here], mass[here], k)
                 context, weights = self.context_of(given), self.weights(given)
                 share = self.density.sample(even[here, k : k + 1], context, None, weights)[:, 0]
                 lower, upper = given.room[:, 0], given.room[:, 1]

@@ -23,8 +23,9 @@ SMALL = 1e-3  # GeV, below which a logarithm of a momentum says nothing
 
 
 class Origin(NamedTuple):
-    """What breaks up, N times: the ``charge`` (N,) of the pion, 0 of resonances; the ``kind`` (N,) as in
-    ``Kinds``; the ``energy`` (N,) where it is at rest, GeV, float64."""
+    """What breaks up, N times: the ``charge`` (N,) of the pion, 0 of resonances; its ``kind`` (N,), a place
+    in ``PROCESSES`` or, from ``FROM_RESONANCES`` on, a resonance; the ``energy`` (N,) where it is at rest,
+    GeV, float64."""
 
     charge: Tensor
     kind: Tensor
@@ -50,8 +51,8 @@ class Given(NamedTuple):
     about the ``system`` and the collision's energy (N, SYSTEM), of order 1; ``leaving`` (N,), the kind of the
     next particle; ``staying`` (N, n), those after it (``NONE``: no particle); ``left`` (N, k), those before
     it, and their ``momenta`` (N, k, 5).
-    ``kinematics`` (N, 7), GeV: the masses of the system, of the next particle and, summed, of those after it;
-    the system's momentum (3) along the axes of the coordinates; and the cosine of polar axis and beam."""
+    ``kinematics`` (N, 6), GeV: the masses of the system, of the next particle and, summed, of those after it;
+    and the system's momentum (3) along the axes of the coordinates."""
 
     charge: Tensor
     origin: Tensor
@@ -110,7 +111,7 @@ def before(step: Step, origin: Origin, products: Tensor, particles: Tensor) -> G
         products[:, k + 1 :],
         products[:, :k],
         torch.cat([along / size.clamp_min(SMALL), (size + SMALL).log(), momenta[..., 3:]], dim=-1).float(),
-        torch.stack([mass, step.mass, step.left, *flight, step.axes[:, 2, 2]], dim=1).float(),
+        torch.stack([mass, step.mass, step.left, *flight], dim=1).float(),
     )
 
 

@@ -93,11 +93,12 @@ class Universal(nn.Module):
 
 
 class _Decay:
-    """The kinematics of decays (N, 1) of a stated ``share`` (N,), the coordinate of the mass that stays."""
+    """The kinematics of decays (N, 1) of a stated ``share`` (N,), the coordinate of the mass that stays; the
+    polar axis is the beam."""
 
     def __init__(self, given: Given, share: Tensor) -> None:
         columns = (x[:, None] for x in given.kinematics.unbind(dim=1))
-        self.system, self.leaving, left, *self.flight, self.beam = columns
+        self.system, self.leaving, left, *self.flight = columns
         last = ((given.staying != NONE).sum(dim=1) == 1)[:, None]
         room = self.system - self.leaving - left
         rest = torch.where(last, left, left + share[:, None].to(left) * room)
@@ -112,11 +113,7 @@ class _Decay:
         energy = (self.system**2 + sum(x**2 for x in self.flight)).sqrt()
         factor = along / (energy + self.system) + (self.leaving**2 + self.size**2).sqrt()
         x, y, z = (a + factor / self.system * b for a, b in zip(local, self.flight, strict=True))
-        # The beam lies in the plane of the first and the last of the axes.
-        across = (1 - self.beam**2).clamp_min(0).sqrt()
-        forwards = across * x + self.beam * z
-        inside = self.beam * x - across * z
-        return (inside**2 + y**2).sqrt(), (forwards > 0).long()
+        return (x**2 + y**2).sqrt(), (z > 0).long()
 
 
 def _rapidity(along: Tensor, energy: Tensor) -> Tensor:

@@ -11,15 +11,9 @@ import pytest
 import torch
 
 from experiments.hadron.breakups import Breakups, breakups
-from experiments.hadron.channels import (
-    Channels,
-    FinalStates,
-    ResonanceDecays,
-    final_states,
-    find_channels,
-    find_resonance_decays,
-)
+from experiments.hadron.channels import Channels, ResonanceDecays, find_channels, find_resonance_decays
 from experiments.hadron.events import Events, read_events
+from experiments.hadron.final_states import FinalStates, final_states
 from experiments.hadron.flow import InteractionFlow
 from experiments.hadron.kinds import Kinds
 from experiments.hadron.kinematics import to_centre_of_mass

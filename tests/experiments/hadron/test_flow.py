@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 
 import numpy as np
 import pytest
 import torch
 
-from experiments.hadron.breakups import Breakups
-from experiments.hadron.channels import find_channels
+from experiments.hadron.batches import parts_of
+from experiments.hadron.breakups import Breakups, breakups
+from experiments.hadron.channels import find_channels, find_resonance_decays
+from experiments.hadron.events import COLLISION, Resonances
+from experiments.hadron.export import exported
 from experiments.hadron.flow import InteractionFlow
 from experiments.hadron.kinds import NONE, STABLE
 from experiments.hadron.kinematics import centre_of_mass_energy
-from experiments.hadron.resonance_masses import masses
+from experiments.hadron.resonance_masses import Masses, masses
 from experiments.hadron.species import CONSERVED, MASSES, PROTON, conserved
 from experiments.hadron.steps import Decays, Origin, decays
 from lblhep.physics.decay_chain import invariant_mass
@@ -130,3 +134,28 @@ def test_a_breakup_gives_back_the_even_numbers_that_it_was_drawn_with(flow, brok
         # Of which the sample has one, has that mass whatever the number.
         some = drawn.room[:, 1] - drawn.room[:, 0] > 1e-3
         assert (integral - torch.cat(numbers)).abs()[some].quantile(0.99) < 1e-3
+
+
+def test_events_of_a_generator_that_tells_nothing_are_trees_of_one_breakup(events, even_numbers):
+    """No process, no cross-section, no resonance: UrQMD's and Geant4's."""
+    untold = dataclasses.replace(
+        events,
+        process=np.zeros_like(events.process),
+        parent=np.full_like(events.parent, COLLISION),
+        resonances=Resonances.none(len(events)),
+    )
+    kinds, every = breakups(untold, np.random.default_rng(1))
+    assert (len(kinds), len(every)) == (STABLE, len(events))
+    channels, _ = find_channels(kinds, every)
+    decays = find_resonance_decays(kinds, every)
+    flow = InteractionFlow(kinds, channels, decays, None, hidden=(16,), context=8, history=8, bins=4)
+    assert flow.cascade.depth == 0
+    assert [type(part) for part in parts_of(kinds, every)].count(Masses) == 0
+    energy, beam = torch.full((200,), 5.0).double(), torch.full((200,), -211)
+    with torch.no_grad():
+        _, species, momenta = flow(energy, beam, even_numbers(flow, 200, seed=1))
+    total = momenta.sum(dim=1)
+    assert total[:, :3].abs().max() < 1e-9
+    assert (species != NONE).sum(dim=1).max() > 3
+    with pytest.warns(DeprecationWarning, match="torch.jit.load"):
+        torch.jit.load(io.BytesIO(exported(flow, (0.5, 26.0))))

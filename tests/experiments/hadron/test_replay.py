@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.hadron.channels import FinalStates
+from experiments.hadron.final_states import FinalStates
 from experiments.hadron.interactions import Interactions
 from experiments.hadron.processes import PROCESSES
 from experiments.hadron.replay import process_shares, replay, rescaled

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.hadron.channels import FinalStates
 from experiments.hadron.datasets import PionProton
 from experiments.hadron.events import read_events
+from experiments.hadron.final_states import FinalStates
 from experiments.hadron.interactions import Interactions, interactions
 from experiments.hadron.judgement import many, violations
 from experiments.hadron.models import CollisionModel, WholeEventFlow

@@ -67,7 +67,6 @@ def test_the_first_particle_is_the_axis_where_a_resonance_breaks_up(broken):
         sample = every.of((every.are_collisions == of_collisions) & (every.products[:, 2] != NONE))
         assert len(sample) > 10
         second = chains_of(sample)[1]
-        assert (second.given.kinematics[:, 6] > 0.999999).all() == of_collisions
         particle, rest = (torch.tensor(sample.momenta[:, k]) for k in (0, 1))
         system = -particle + torch.tensor([0.0, 0.0, 0.0, 1.0]) * torch.tensor(sample.energy)[:, None]
         axis, other = (to_rest_frame(x, system)[:, :3] for x in (particle, rest))
