@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from experiments.hadron.events import COLLISION, Events, Floats, Integers
-from experiments.hadron.kinds import FROM_RESONANCES, NONE, STABLE, Kinds, find_kinds
+from experiments.hadron.kinds import FROM_RESONANCES, NONE, Kinds, as_kind, as_origin, find_kinds, in_chains
 from experiments.hadron.kinematics import centre_of_mass_energy
 from experiments.hadron.processes import place
 from experiments.hadron.species import MASSES, index
@@ -56,10 +56,10 @@ class Breakups:
     def resonances(self) -> tuple[Integers, Floats]:
         """The kind and the mass, GeV, of each that is no collision."""
         rows = ~self.are_collisions
-        return self.origin[rows] - FROM_RESONANCES + STABLE, self.energy[rows]
+        return as_kind(self.origin[rows]), self.energy[rows]
 
 
-def breakups(events: Events, rng: np.random.Generator) -> tuple[Kinds, Breakups]:
+def broken_up(events: Events, rng: np.random.Generator) -> tuple[Kinds, Breakups]:
     """Those of a sample in its centre of mass, and what kinds of particles they have.
 
     The collisions come first.  ``rng`` puts identical particles in random order.
@@ -81,9 +81,7 @@ def breakups(events: Events, rng: np.random.Generator) -> tuple[Kinds, Breakups]
     products = kinds.place(np.concatenate([events.pdg, resonances.pdg]))
     rank = kinds.leaving_rank()[products]
     scattered = _scattered_pions(events, products, owner, np.concatenate([events.momenta, momenta]))
-    order = np.lexsort((rng.random(len(owner)), np.where(scattered, -1, rank), owner))
-    count = np.bincount(owner)
-    there = np.arange(count.max()) < count[:, None]
+    order, there = in_chains(owner, np.where(scattered, -1, rank), n + len(mass), rng)
 
     def padded(values: NDArray[Any], fill: float) -> NDArray[Any]:
         rows = np.full((*there.shape, *values.shape[1:]), fill, dtype=values.dtype)
@@ -99,7 +97,7 @@ def breakups(events: Events, rng: np.random.Generator) -> tuple[Kinds, Breakups]
     return kinds, Breakups(
         event=np.concatenate([np.arange(n), of_resonances]),
         beam=np.concatenate([events.beam, np.zeros_like(of_resonances)]),
-        origin=np.concatenate([place(events.process), resonance - STABLE + FROM_RESONANCES]),
+        origin=np.concatenate([place(events.process), as_origin(resonance)]),
         energy=energy,
         products=padded(products, NONE),
         mass=padded(own_mass, 0),
@@ -110,8 +108,8 @@ def breakups(events: Events, rng: np.random.Generator) -> tuple[Kinds, Breakups]
 def _scattered_pions(
     events: Events, products: Integers, owner: Integers, momenta: Floats
 ) -> NDArray[np.bool_]:
-    """Which products leave first although they are no baryons: where the proton dissociates, the pion that
-    came in, of the fastest of its charge.  What stays is then the system that the proton has become."""
+    """Which products leave first although they are no baryons: where the proton dissociates, the fastest pion
+    of the beam's charge.  What stays is then the system that the proton has become."""
     n = len(events)
     of_collision = owner < n
     event = np.where(of_collision, owner, 0)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from experiments.hadron.batches import Batches, channels_made
-from experiments.hadron.breakups import Breakups, breakups, first_of_each
+from experiments.hadron.breakups import Breakups, broken_up, first_of_each
 from experiments.hadron.channels import find_channels, find_resonance_decays
 from experiments.hadron.events import COLUMNS, Floats, read_events
 from experiments.hadron.interactions import Interactions, interactions, near
@@ -70,7 +70,7 @@ class PionProton:
     def prepare(self, table: pa.Table, validating: NDArray[np.bool_], rng: np.random.Generator) -> None:
         """What a kind of model wants of the events that are not held out, once they are there."""
 
-    def breakups(self, rows: NDArray[np.intp]) -> Breakups | None:
+    def breakups_of(self, rows: NDArray[np.intp]) -> Breakups | None:
         """Of some of the validation events, of data sets of whole ones."""
         return None
 
@@ -88,7 +88,7 @@ class PionProton:
         events = [self.validation.of(rows) for rows in parts]
         return DataLoader(
             [
-                Validation(part, leading_hadrons(part), self.breakups(rows))
+                Validation(part, leading_hadrons(part), self.breakups_of(rows))
                 for part, rows in zip(events, parts, strict=True)
             ],
             batch_size=None,
@@ -118,7 +118,7 @@ class WholeEvents(PionProton):
         events = read_events(table)
         in_laboratory = events.momenta, events.of_particles(events.kinetic_energy)
         at_rest = dataclasses.replace(events, momenta=to_centre_of_mass(*in_laboratory))
-        kinds, every = breakups(at_rest, rng)
+        kinds, every = broken_up(at_rest, rng)
         validates = validating[every.event]
         self._validating, self._breakups = np.flatnonzero(validating), every.of(validates)
         training = every.of(~validates)
@@ -135,7 +135,7 @@ class WholeEvents(PionProton):
             "energies": energies,
         }
 
-    def breakups(self, rows: NDArray[np.intp]) -> Breakups:
+    def breakups_of(self, rows: NDArray[np.intp]) -> Breakups:
         return self._breakups.of(np.isin(self._breakups.event, self._validating[rows]))
 
     def train_dataloader(self) -> DataLoader[Any]:

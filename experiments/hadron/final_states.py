@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.hadron.events import Events, Floats, Integers
-from experiments.hadron.kinds import NONE, find_kinds
+from experiments.hadron.kinds import NONE, find_kinds, in_chains
 from experiments.hadron.species import SPECIES, index
 
-STABLE_KINDS = find_kinds(np.zeros(0, dtype=np.int64), np.zeros(0))
+LEAVING_RANK = find_kinds(np.zeros(0, dtype=np.int64), np.zeros(0)).leaving_rank()
 HADRONS = np.array([s.mass > 0.13 for s in SPECIES])
 
 
@@ -35,8 +35,7 @@ def final_states(events: Events, rng: np.random.Generator) -> FinalStates:
     """Identical particles come in random order: nothing tells them apart."""
     place = index(events.pdg)
     owner = np.repeat(np.arange(len(events)), events.multiplicity)
-    order = np.lexsort((rng.random(len(place)), STABLE_KINDS.leaving_rank()[place], owner))
-    inside = np.arange(events.multiplicity.max()) < events.multiplicity[:, None]
+    order, inside = in_chains(owner, LEAVING_RANK[place], len(events), rng)
     species = np.full(inside.shape, NONE)
     species[inside] = place[order]
     momenta = np.zeros((*inside.shape, 4))

@@ -63,6 +63,26 @@ class Kinds:
         return np.asarray(order.argsort())
 
 
+def as_origin(resonance: Any) -> Any:
+    """Kinds of resonances as what breaks up."""
+    return resonance - STABLE + FROM_RESONANCES
+
+
+def as_kind(origin: Any) -> Any:
+    """The reverse."""
+    return origin - FROM_RESONANCES + STABLE
+
+
+def in_chains(
+    owner: Integers, rank: NDArray[Any], owners: int, rng: np.random.Generator
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Particles (n,) one owner after another, each one's by rank, identical ones in random order; and which
+    places of an array (owners, longest) they fill."""
+    order = np.lexsort((rng.random(len(owner)), rank, owner))
+    count = np.bincount(owner, minlength=owners)
+    return order, np.arange(count.max()) < count[:, None]
+
+
 STRANGE, LEPTONS = 3, 100  # the quark's digit in a PDG code; lower codes are no hadrons
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.hadron.breakups import Breakups, breakups
+from experiments.hadron.breakups import Breakups, broken_up
 from experiments.hadron.channels import Channels, ResonanceDecays, find_channels, find_resonance_decays
 from experiments.hadron.events import Events, read_events
 from experiments.hadron.final_states import FinalStates, final_states
@@ -41,7 +41,7 @@ def states(events) -> FinalStates:
 @pytest.fixture(scope="session")
 def broken(events) -> tuple[Kinds, Breakups]:
     """The events as trees."""
-    return breakups(events, np.random.default_rng(1))
+    return broken_up(events, np.random.default_rng(1))
 
 
 @pytest.fixture(scope="session")
@@ -70,6 +70,7 @@ def random_flow(inventory, cross_sections) -> Callable[[float], InteractionFlow]
             torch.nn.init.normal_(layer.weight, std=0.3)
         for table in (decay.universal.transverse, decay.universal.recoil, mass.spectra):
             torch.nn.init.normal_(table, std=std)
+        torch.nn.init.uniform_(mass.power, 0, 2)
         return flow
 
     return made

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.hadron.breakups import PROTON_DISSOCIATION, breakups
+from experiments.hadron.breakups import PROTON_DISSOCIATION, broken_up
 from experiments.hadron.cascade import Cascade, boosted
-from experiments.hadron.kinds import FROM_RESONANCES, NONE, STABLE
+from experiments.hadron.kinds import NONE, STABLE, as_kind, as_origin
 from experiments.hadron.kinematics import centre_of_mass_energy
 from experiments.hadron.species import CODES
 from lblhep.physics.decay_chain import on_shell, to_rest_frame
@@ -26,7 +26,7 @@ def test_a_breakup_is_at_rest_and_has_the_energy_of_what_breaks_up(events, broke
     np.testing.assert_array_equal(every.event[:n], np.arange(n))
     assert every.are_collisions.sum() == n
     np.testing.assert_array_equal(np.sort(every.event[n:]), every.event[n:])
-    resonance = every.origin[n:] - FROM_RESONANCES + STABLE
+    resonance = as_kind(every.origin[n:])
     np.testing.assert_array_equal(kinds.pdg[resonance], events.resonances.pdg)
     within = (kinds.lowest[resonance], every.energy[n:], kinds.highest[resonance])
     assert (np.diff(within, axis=0) >= -1e-9).all()
@@ -52,7 +52,7 @@ def test_every_particle_is_a_product_once(events, broken):
 
 def test_identical_particles_come_in_random_order(events):
     """Of collisions with two pi+ the first is the faster one about as often as the second."""
-    _, every = breakups(events, np.random.default_rng(8))
+    _, every = broken_up(events, np.random.default_rng(8))
     plus = np.flatnonzero(CODES == 211)[0]
     row, place = np.nonzero((every.products[:, 1:] == plus) & (every.products[:, :-1] == plus))
     energy = every.momenta[..., 3]
@@ -66,7 +66,7 @@ def test_resonances_decay_as_those_of_the_sample_that_are_as_heavy(inventory, br
     kinds, every = broken
     cascade = Cascade(torch.nn.Identity(), torch.nn.Identity(), *inventory)
     delta, p, n, pi_plus, pi_0 = kinds.place(np.array([2214, 2212, 2112, 211, 111])).tolist()
-    sample = every.of(every.origin == delta - STABLE + FROM_RESONANCES)
+    sample = every.of(every.origin == as_origin(delta))
     mass, repeated = np.repeat(sample.energy, 200), len(sample) * 200
     kind = torch.full((repeated,), delta - STABLE)
     even = torch.rand(repeated, generator=torch.Generator().manual_seed(1), dtype=torch.float64)

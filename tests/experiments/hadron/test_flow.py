@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from experiments.hadron.batches import parts_of
-from experiments.hadron.breakups import Breakups, breakups
+from experiments.hadron.breakups import Breakups, broken_up
 from experiments.hadron.channels import find_channels, find_resonance_decays
 from experiments.hadron.events import COLLISION, Resonances
 from experiments.hadron.export import exported
@@ -144,7 +144,7 @@ def test_events_of_a_generator_that_tells_nothing_are_trees_of_one_breakup(event
         parent=np.full_like(events.parent, COLLISION),
         resonances=Resonances.none(len(events)),
     )
-    kinds, every = breakups(untold, np.random.default_rng(1))
+    kinds, every = broken_up(untold, np.random.default_rng(1))
     assert (len(kinds), len(every)) == (STABLE, len(events))
     channels, _ = find_channels(kinds, every)
     decays = find_resonance_decays(kinds, every)

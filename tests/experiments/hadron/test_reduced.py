@@ -13,6 +13,7 @@ from lightning import Trainer
 from experiments.hadron.batches import ChannelsMade, parts_of, taken
 from experiments.hadron.datasets import WholeEvents
 from experiments.hadron.gan import Gan, WassersteinGan
+from experiments.hadron.kinematics import kinetic_energy_of
 from experiments.hadron.models import WholeEventFlow
 from experiments.hadron.observables import REDUCED, leading_hadrons
 from experiments.hadron.producers import pion_proton
@@ -72,6 +73,23 @@ def test_nobody_trains_on_a_window_that_is_held_out_or_validates(leading):
     assert abs(train - np.log(3)).min() >= 0.35
     assert abs(train - np.log(6)).min() >= 0.3
     assert abs(validation - np.log(6)).max() < 0.3
+
+
+def test_whole_events_of_a_window_that_is_held_out_are_nowhere(whole, sample):
+    """Neither among what is learned and validated nor in channels, decays and masses: a sample without them
+    gives the same."""
+    energy = sample.table(["kinetic_energy"])["kinetic_energy"].to_numpy()
+    without = copy.copy(sample)
+    without._table = sample._table.filter(abs(np.log(energy / 3)) >= 0.35)
+    windows = WINDOWS | {"half_width": 1e-9}
+    other = WholeEvents(without, np.random.default_rng(1), batch_size=256, **windows)
+    for name in ("kinds", "channels", "resonance_decays"):
+        for ours, theirs in zip(*(vars(d.offers[name]).values() for d in (whole, other)), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    collisions = whole._training.of(whole._training.are_collisions)
+    kinetic_energy = kinetic_energy_of(collisions.energy)
+    assert abs(np.log(kinetic_energy / 3)).min() > 0.35 - 1e-9
+    assert abs(np.log(kinetic_energy / 6)).min() > 0.3 - 1e-9
 
 
 def test_windows_that_overlap_are_refused(sample):
