@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from experiments.hadron.channels import Channels, ResonanceDecays
 from experiments.hadron.kinds import FROM_RESONANCES, NONE, STABLE, Kinds
 from experiments.hadron.species import Integers
+from lblhep.physics.decay_chain import invariant_mass, to_rest_frame
 
 NEIGHBOURS = 100
 APART = 100.0  # GeV
@@ -69,11 +70,11 @@ class Cascade(nn.Module):
         """All resonances replaced by what they decay to."""
         node = kinds >= self.stable
         system, kind = momenta[node], kinds[node] - self.stable
-        mass = (system[:, 3] ** 2 - (system[:, :3] ** 2).sum(dim=1)).clamp_min(0).sqrt()
+        mass = invariant_mass(system)
         products = self.drawn(kind, mass, even[node][:, 0])
         origin = kind + self.from_resonances
         made = self.resonance(torch.zeros_like(kind), origin, mass, products, even[node][:, 1:])
-        made = boosted(made, system, mass)
+        made = boosted(made, system)
         each = torch.full([kinds.size(0), kinds.size(1), self.few], self.none, dtype=kinds.dtype)
         each = each.to(kinds.device)
         each[:, :, 0] = torch.where(node, self.none, kinds)
@@ -105,15 +106,10 @@ def even_numbers(products: int) -> int:
     return products + 3 * (products - 1)
 
 
-def boosted(momenta: Tensor, system: Tensor, mass: Tensor) -> Tensor:
+def boosted(momenta: Tensor, system: Tensor) -> Tensor:
     """Momenta (M, n, 4) of products of origins at rest, where these have momenta ``system`` (M, 4)."""
-    velocity = (system[:, :3] / mass[:, None])[:, None]
-    gamma = (system[:, 3] / mass)[:, None]
-    along = (momenta[:, :, :3] * velocity).sum(dim=2)
-    factor = along / (gamma + 1) + momenta[:, :, 3]
-    moved = momenta[:, :, :3] + factor[:, :, None] * velocity
-    energy = gamma * momenta[:, :, 3] + along
-    return torch.cat([moved, energy[:, :, None]], dim=2)
+    mirrored = torch.cat([-system[:, :3], system[:, 3:]], dim=1)
+    return to_rest_frame(momenta, mirrored[:, None])
 
 
 def _ends(products: Integers, decays: ResonanceDecays) -> tuple[int, int]:

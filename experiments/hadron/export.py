@@ -23,7 +23,7 @@ from experiments.hadron.branching import ChannelModel
 from experiments.hadron.cascade import Cascade, boosted, even_numbers
 from experiments.hadron.flow import InteractionFlow
 from experiments.hadron.kinds import STABLE
-from experiments.hadron.kinematics import PION_MASS, PROTON_MASS
+from experiments.hadron.kinematics import PION_MASS, PROTON_MASS, beam_momentum, centre_of_mass_energy
 from experiments.hadron.species import CODES, PI_PLUS
 
 SAME = 1e-4  # GeV, in 99 of 100 events: float32 is rounded otherwise in a trace, and steep densities amplify
@@ -32,7 +32,7 @@ SAME = 1e-4  # GeV, in 99 of 100 events: float32 is rounded otherwise in a trace
 class LaboratoryEvents(nn.Module):
     """Events with PDG codes, and momenta in the frame where the proton was at rest, for TorchScript to read.
 
-    ``draw`` gives channels, as ``ChannelModel.draw`` does.
+    ``draw`` is a ``Draw``, or a trace of it.
     """
 
     def __init__(self, draw: nn.Module, cascade: Cascade, flow: InteractionFlow) -> None:
@@ -41,34 +41,30 @@ class LaboratoryEvents(nn.Module):
         self.register_buffer("process", flow.channel.process)
         self.register_buffer("products", flow.products)
         self.register_buffer("codes", torch.tensor([*CODES, 0]))  # of NONE, the last
-        self.pion, self.proton = PION_MASS, PROTON_MASS
 
     def forward(self, kinetic_energy: Tensor, beam: Tensor, even: Tensor) -> tuple[Tensor, Tensor]:
         """See the module's text."""
-        chosen = self.draw(kinetic_energy, beam, even[:, 0])
-        total = kinetic_energy + self.pion + self.proton
-        along = (kinetic_energy * (kinetic_energy + 2 * self.pion)).sqrt()
-        energy = ((self.pion + self.proton) ** 2 + 2 * kinetic_energy * self.proton).sqrt()
+        chosen, energy, system = self.draw(kinetic_energy, beam, even[:, 0])
         process, products = self.process[chosen], self.products[chosen]
         species, momenta = self.cascade(torch.sign(beam), process, energy, products, even[:, 1:])
-        zero = torch.zeros_like(along)
-        laboratory = boosted(momenta, torch.stack([zero, zero, along, total], dim=1), energy)
-        return self.codes[species], laboratory
+        return self.codes[species], boosted(momenta, system)
 
 
 class Draw(nn.Module):
-    """The channels of collisions."""
+    """The channels of collisions, their energies (N,) at rest, and their momenta (N, 4) in the laboratory."""
 
     def __init__(self, channel: ChannelModel) -> None:
         super().__init__()
         self.channel = channel
 
-    def forward(self, kinetic_energy: Tensor, beam: Tensor, even: Tensor) -> Tensor:
-        return self.channel.draw(kinetic_energy, beam, even)
+    def forward(self, kinetic_energy: Tensor, beam: Tensor, even: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        zero, total = torch.zeros_like(kinetic_energy), kinetic_energy + PION_MASS + PROTON_MASS
+        system = torch.stack([zero, zero, beam_momentum(kinetic_energy), total], dim=1)
+        return self.channel.draw(kinetic_energy, beam, even), centre_of_mass_energy(kinetic_energy), system
 
 
 class Sampler(nn.Module):
-    """What is written: a traced ``LaboratoryEvents`` that draws its own random numbers when asked to."""
+    """What is written: ``LaboratoryEvents`` that draw their own random numbers when asked to."""
 
     def __init__(self, events: nn.Module, numbers: int, energies: tuple[float, float]) -> None:
         super().__init__()

@@ -149,7 +149,7 @@ class InteractionFlow(nn.Module):
         return 1 + self.cascade.numbers()
 
     def forward(self, kinetic_energy: Tensor, beam: Tensor, even: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Processes (N,), places in ``PROCESSES``; species (N, n) as in ``channels.FinalStates``; and momenta
+        """Processes (N,), places in ``PROCESSES``; species (N, n) as in ``FinalStates``; and momenta
         (N, n, 4) in the centre of mass, GeV.
 
         Events are functions of ``kinetic_energy`` (N,) in GeV, float64, ``beam`` (N,), the pions' PDG codes,

@@ -110,6 +110,5 @@ def test_boosted_is_the_way_back_from_the_rest_frame():
     random = torch.Generator().manual_seed(1)
     momenta = on_shell(torch.randn(50, 3, generator=random).double(), torch.full((50,), 0.3).double())
     system = on_shell(2 * torch.randn(50, 3, generator=random).double(), torch.full((50,), 1.7).double())
-    mass = torch.full((50,), 1.7).double()
-    moved = boosted(momenta[:, None], system, mass)
+    moved = boosted(momenta[:, None], system)
     torch.testing.assert_close(to_rest_frame(moved, system[:, None])[:, 0], momenta)
