@@ -20,13 +20,14 @@ from experiments.hadron.kinds import FROM_RESONANCES, NONE, Kinds
 class Channels:
     """C different ones: the ``process`` (C,); the ``products`` (C, n), kinds in the chain's order, padded
     with ``NONE``; ``beam`` (C,), the PDG code of the pion that makes them; ``lowest`` and ``typical`` (C,),
-    the sums of such masses, GeV."""
+    the sums of such masses, GeV; and how many ``times`` (C,) the sample has them."""
 
     process: Integers
     products: Integers
     beam: Integers
     lowest: Floats
     typical: Floats
+    times: Integers
 
     def __len__(self) -> int:
         return len(self.products)
@@ -46,10 +47,10 @@ def find_channels(kinds: Kinds, sample: Breakups) -> tuple[Channels, Integers]:
     """The channels of a sample's collisions, and the number of each collision's channel."""
     collisions = sample.of(sample.are_collisions)
     rows = np.column_stack([collisions.beam, collisions.origin, collisions.products])
-    found, number = np.unique(rows, axis=0, return_inverse=True)
+    found, number, times = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
     beam, process, products = found[:, 0], found[:, 1], _narrow(found[:, 2:])
     sums = (_sums(masses, products) for masses in (kinds.lowest, kinds.typical))
-    return Channels(process, products, beam, *sums), number.ravel()
+    return Channels(process, products, beam, *sums, times), number.ravel()
 
 
 def find_resonance_decays(kinds: Kinds, sample: Breakups) -> ResonanceDecays:

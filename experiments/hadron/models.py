@@ -18,7 +18,7 @@ from lightning import LightningModule
 from lightning.fabric.utilities import move_data_to_device
 from torch import Tensor, nn
 
-from experiments.hadron.batches import ChannelsMade, parts_of
+from experiments.hadron.batches import OFTENER, ChannelsMade, parts_of
 from experiments.hadron.channels import Channels, ResonanceDecays
 from experiments.hadron.datasets import Validation
 from experiments.hadron.distances import wasserstein
@@ -109,7 +109,7 @@ class WholeEventFlow(CollisionModel):
         if not isinstance(batch, ChannelsMade):
             return -self.flow.breakup.log_prob(batch).sum() / self.batch_size
         made = self.flow.channel.log_prob(batch.kinetic_energy, int(batch.beam[0]), batch.number)
-        return self.flatten * self.flow.channel.steepness() - made.sum() / self.batch_size
+        return self.flatten * self.flow.channel.steepness() - OFTENER * made.sum() / self.batch_size
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Steep densities have steep gradients now and then."""

@@ -23,12 +23,13 @@ NODES = 128  # of each table, denser at its beginning
 HIGHEST_MOMENTUM = 2.0  # GeV, transverse; weights are constant beyond
 FARTHEST = 6.0  # in rapidity
 FASTEST = 0.99999  # of the speed of light: what is along the beam has a rapidity all the same
-CELLS = 48  # of a coordinate, in which its density is constant
+# Of a coordinate, in which its density is constant: of polar angles more, since what is fast flies in few.
+POLAR_CELLS, CELLS = 128, 48
 RESONANT = torch.tensor([process.is_resonant for process in PROCESSES])
 
 
 class Universal(nn.Module):
-    """Log weights of a decay's coordinates, (N, CELLS) of each, given the coordinates before it; of ``kinds``
+    """Log weights of a decay's coordinates in their cells, given the coordinates before it; of ``kinds``
     kinds of particles."""
 
     def __init__(self, kinds: int) -> None:
@@ -36,9 +37,10 @@ class Universal(nn.Module):
         self.kinds = kinds
         self.transverse = nn.Parameter(torch.zeros(kinds * 2 * NODES))
         self.recoil = nn.Parameter(torch.zeros(kinds**2 * NODES))
-        self.register_buffer("centres", (torch.arange(CELLS) + 0.5) / CELLS)
+        self.register_buffer("polar", torch.pi * (torch.arange(POLAR_CELLS) + 0.5) / POLAR_CELLS)
+        self.register_buffer("azimuth", 2 * torch.pi * (torch.arange(CELLS) + 0.5) / CELLS)
         # Equal steps of the polar angle are not equal in its cosine, in which isotropic decays are even.
-        self.register_buffer("isotropic", (torch.pi * self.centres).sin().log())
+        self.register_buffer("isotropic", self.polar.sin().log())
         self.register_buffer("resonant", RESONANT)
 
     def weights(self, given: Given) -> Weights:
@@ -50,14 +52,14 @@ class Universal(nn.Module):
                 return None
             decay = _Decay(given, before[:, 0])
             if coordinate == 1:
-                polar = torch.pi * self.centres
                 # The azimuth is not known yet: as if at a right angle to the plane of beam and system.
-                weights = self._of_transverse(given, decay, polar, torch.full_like(polar, torch.pi / 2))
+                right = torch.full_like(self.polar, torch.pi / 2)
+                weights = self._of_transverse(given, decay, self.polar, right)
                 return self.isotropic + torch.where(strings, weights, 0.0)
-            polar, azimuth = torch.pi * before[:, 1:2], 2 * torch.pi * self.centres
-            weights = self._of_transverse(given, decay, polar, azimuth)
+            polar = torch.pi * before[:, 1:2]
+            weights = self._of_transverse(given, decay, polar, self.azimuth)
             if given.left.shape[1]:
-                weights = weights + self._of_recoil(given, decay, polar, azimuth)
+                weights = weights + self._of_recoil(given, decay, polar, self.azimuth)
             return torch.where(strings, weights, 0.0)
 
         return of

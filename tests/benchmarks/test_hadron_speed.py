@@ -31,8 +31,8 @@ def model() -> ChannelModel:
     random = np.random.default_rng(1)
     species = random.integers(0, 20, (CHANNELS, 9))
     process, mass = random.integers(0, 20, CHANNELS), random.uniform(1.1, 4.0, CHANNELS)
-    beam = np.resize([211, -211], CHANNELS)
-    return ChannelModel(Channels(process, species, beam, mass, mass), (64,), None)
+    beam, times = np.resize([211, -211], CHANNELS), np.ones(CHANNELS, dtype=np.int64)
+    return ChannelModel(Channels(process, species, beam, mass, mass, times), (64,), None)
 
 
 def obvious(model: ChannelModel, energy: Tensor, beam: Tensor, even: Tensor) -> Tensor:

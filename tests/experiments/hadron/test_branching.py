@@ -16,6 +16,7 @@ from experiments.hadron.processes import UNKNOWN, place
 from experiments.hadron.species import MASSES, index
 
 ENERGY = torch.tensor([1.2], dtype=torch.float64)
+NONDIFFRACTIVE = 151
 DELTA_1232, DELTA_1950 = place(np.array([2224, 202228]))
 BIASES, ELASTIC = (0.3, -0.5, 0.8, 0.1), 1.1
 
@@ -27,7 +28,8 @@ def channels() -> Channels:
     pdg = [[2212, 211, 111, 0], [2212, 211, 111, 0], [2112, 211, 211, 0], [2212, 211, 221, 221]]
     species = np.array([[index(np.array([code]))[0] if code else NONE for code in row] for row in pdg])
     mass = np.where(species == NONE, 0.0, MASSES[species]).sum(axis=1)
-    return Channels(np.array([DELTA_1232, *[DELTA_1950] * 3]), species, np.full(4, 211), mass, mass)
+    process, pion, times = np.array([DELTA_1232, *[DELTA_1950] * 3]), np.full(4, 211), np.array([5, 3, 2, 1])
+    return Channels(process, species, pion, mass, mass, times)
 
 
 def model_of(channels, cross_sections) -> ChannelModel:
@@ -78,6 +80,26 @@ def test_how_many_particles_there_are_counts_for_one_process_alone(channels, cro
     assert after[2] / after[1] == pytest.approx(before[2] / before[1], rel=1e-5)
 
 
+def test_which_products_there_are_says_nothing_of_how_many(channels, cross_sections):
+    """A network steep in the energy shares out three particles of Delta(1950) anew, as many as before."""
+    model = model_of(channels, cross_sections)
+    before = shares(model)
+    torch.nn.init.normal_(model.network[-1].weight[1:4], std=3, generator=torch.Generator().manual_seed(1))
+    after = shares(model)
+    assert abs(after[1] / before[1] - 1) > 0.01
+    assert after[1:3].sum() == pytest.approx(before[1:3].sum(), rel=1e-5)
+
+
+def test_channels_of_strings_begin_as_often_as_they_are_seen(channels):
+    strings = dataclasses.replace(channels, process=np.full(4, place(np.array([NONDIFFRACTIVE]))[0]))
+    phase_space = weights(channels) / np.exp(BIASES)
+    for sample, strength in ((strings, channels.times), (channels, [1, 1, 1, 1])):
+        expected = strength * phase_space
+        np.testing.assert_allclose(
+            shares(ChannelModel(sample, (4,), None)), expected / expected.sum(), rtol=1e-5
+        )
+
+
 def test_without_cross_sections_the_network_alone_decides(channels):
     share = shares(model_of(channels, None))
     np.testing.assert_allclose(share, weights(channels) / weights(channels).sum(), rtol=1e-5)
@@ -115,6 +137,7 @@ def both_pions(channels) -> Channels:
         np.tile(channels.products, (2, 1)),
         np.repeat([-211, 211], 4),
         *[np.tile(channels.lowest, 2)] * 2,
+        np.tile(channels.times, 2),
     )
 
 

@@ -20,7 +20,7 @@ from experiments.hadron.producers import pion_proton
 from experiments.hadron.reduced import LeadingHadrons, Quantiles, ReducedFlow
 from experiments.hadron.resonance_masses import Masses
 from experiments.hadron.steps import Decays
-from experiments.hadron.universal import CELLS
+from experiments.hadron.universal import POLAR_CELLS
 from lblhep.cards.ranges import EventRange
 
 WINDOWS = {"held_out": [3.0], "half_width": 0.35, "validation": [6.0], "validation_half_width": 0.3}
@@ -160,7 +160,7 @@ def test_a_decay_counts_alike_in_a_batch_of_its_own_and_in_a_full_one(whole):
     steps = [batch for batch in batches if isinstance(batch, Decays)]
     assert min(len(batch.meant) for batch in steps) < 20
     full = [next(batch for batch in steps if len(batch.meant) == 256)]
-    full += [next(batch for batch in batches if isinstance(batch, ChannelsMade) and len(batch.beam) == 16)]
+    full += [next(batch for batch in batches if isinstance(batch, ChannelsMade) and len(batch.beam) == 4)]
     full += [next(batch for batch in batches if isinstance(batch, Masses) and len(batch.share) == 256)]
     for batch in full:
         alone = [taken(batch, torch.tensor([i])) for i in range(len(batch[-1]))]
@@ -174,9 +174,11 @@ def test_the_validation_loss_of_an_untrained_flow_is_that_of_isotropic_decays(wh
     (batch,) = whole.val_dataloader()
     parts = parts_of(whole.offers["kinds"], batch.breakups)
     polar = torch.cat([part.coordinates[:, 1] for part in parts if isinstance(part, Decays)])
-    cells = (torch.pi * (torch.arange(CELLS) + 0.5) / CELLS).sin()
-    density = CELLS * cells / cells.sum()
-    expected = -density[(CELLS * polar).long().clamp_max(CELLS - 1)].log().sum() / len(batch.events)
+    cells = (torch.pi * (torch.arange(POLAR_CELLS) + 0.5) / POLAR_CELLS).sin()
+    density = POLAR_CELLS * cells / cells.sum()
+    expected = -density[(POLAR_CELLS * polar).long().clamp_max(POLAR_CELLS - 1)].log().sum() / len(
+        batch.events
+    )
     model = WholeEventFlow(**whole.offers)
     torch.nn.init.zeros_(model.flow.breakup.mass.power)
     with torch.no_grad():
