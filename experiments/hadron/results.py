@@ -10,6 +10,7 @@ import pandas as pd
 from experiments.hadron.events import Floats
 from experiments.hadron.observables import REDUCED
 from lblhep.report import Launched
+from lblhep.report.comparison import counts
 
 WHOLE = "whole"  # the model of whole events, by its name in the recipe
 REPLAYS = {"replay": "replay_", "replay by process": "by_process_"}  # and their columns' prefixes
@@ -52,8 +53,7 @@ def sizes(results: Results) -> str:
     cards = dict.fromkeys(recipe.datasets[name].card for name in results.rows["dataset"])
     events = recipe.task.arguments["stages"]["judged"].arguments["events"]
     learned = " and ".join(str(card) for card in cards)
-    trainings = "one training" if len(results.rows) == 1 else f"{len(results.rows)} trainings"
-    return f"{trainings}, from {learned}; {events:,} events of each judged at each energy"
+    return f"{counts(results.launch)}, trained on {learned}; {events:,} events of each judged at each energy"
 
 
 def knows_cross_sections(results: Results) -> bool:

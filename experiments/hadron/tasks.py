@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from experiments.hadron.datasets import HeldOut, WholeEvents
-from experiments.hadron.events import Floats
+from experiments.hadron.events import Floats, Integers
 from experiments.hadron.export import exported
 from experiments.hadron.histograms import histograms
 from experiments.hadron.interactions import Interactions
@@ -35,11 +35,12 @@ TIMED = 20_000  # events at energies of their own
 
 @dataclass(frozen=True)
 class Replayed:
-    """Distances of the replay from the generator, the ``VARIABLES`` of its events, and the share of events
-    that are there ``again``."""
+    """Distances of the replay from the generator; of its events of three particles or more the ``VARIABLES``
+    and the pions (``beam``); and the share of events that are there ``again``."""
 
     distances: Distances
     variables: Mapping[str, Floats]
+    beam: Integers
     again: float
 
 
@@ -81,7 +82,8 @@ class Replay:
             replayed, sample = replay(whole.training, energy, self.events, known), tests.at(energy)
             again = 1 - len(np.unique(replayed.states.momenta[:, 0], axis=0)) / len(replayed)
             distances = _distances(replayed, sample, self.size)
-            found[energy] = Replayed(distances, variables(many(replayed)), again)
+            kept = many(replayed)
+            found[energy] = Replayed(distances, variables(kept), kept.beam, again)
         return found
 
 
@@ -131,10 +133,10 @@ class Judge:
         row: dict[str, float] = dict(fitted["metrics"])
         for energy in tests.energies:
             truth, other = tests.at(energy), replayed[energy]
-            made, rate = _make(model, np.full(self.events, energy), truth)
+            made, rate = _make(model, np.full(self.events, energy), other.beam)
             if isinstance(made, Interactions):
                 row[f"of_one_energy_per_cpu_second_{energy:g}"] = rate
-                _, rate = _make(model, energy * np.linspace(0.99, 1.01, min(TIMED, self.events)), truth)
+                _, rate = _make(model, energy * np.linspace(0.99, 1.01, min(TIMED, self.events)), other.beam)
                 found = _distances(made, truth, self.size)
                 row |= {f"{law}_violations_{energy:g}": float(n) for law, n in violations(made).items()}
                 values = variables(many(made))
@@ -158,15 +160,16 @@ class Judge:
 
 
 def _make(
-    model: CollisionModel, kinetic_energy: Floats, truth: Interactions
+    model: CollisionModel, kinetic_energy: Floats, pions: Integers
 ) -> tuple[Interactions | dict[str, Floats], float]:
     """Whole events, half of each pion, or the variables of the reduced form; and how many for a CPU second.
 
-    The reduced form is of events with three particles or more, of which either pion makes its own share.
+    The reduced form is of events with three particles or more, of which either pion makes its own share: that
+    of ``pions``, the replay's.
     """
     whole = isinstance(model, WholeEventFlow)
     make = model.generate if whole else model.leading
-    beam = np.resize([PI_PLUS, PI_MINUS] if whole else many(truth).beam, len(kinetic_energy))
+    beam = np.resize([PI_PLUS, PI_MINUS] if whole else pions, len(kinetic_energy))
     begin = time.process_time()
     made = make(kinetic_energy, beam, seed=1)
     return made, len(kinetic_energy) / (time.process_time() - begin)

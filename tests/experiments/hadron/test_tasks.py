@@ -88,7 +88,7 @@ def test_the_generator_is_at_the_floor_in_whole_events_and_in_the_reduced_form(t
     far = bench.sets["whole"].training
     bench.sets["whole"].training = far.of(abs(np.log(far.kinetic_energy / ENERGY)) > 0.35)
     floor, replayed = Floor(size=SIZE)(bench, None), Replay(events=4 * SIZE, size=SIZE)(bench, None)
-    floored = {ENERGY: Replayed(floor[ENERGY], {}, 0.25)}
+    floored = {ENERGY: Replayed(floor[ENERGY], {}, np.array([], dtype=np.int64), 0.25)}
     known = dict(zip(("kinds", "channels", "resonance_decays"), inventory, strict=True))
     whole = Whole(**known, batch_size=64, energies=(0.6, 0.8), hidden=(8,), context=4, history=4, bins=4)
     judge = Judge(events=6 * SIZE, size=SIZE)
