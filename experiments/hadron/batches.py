@@ -19,7 +19,7 @@ from experiments.hadron.kinds import Kinds
 from experiments.hadron.resonance_masses import Masses, masses
 from experiments.hadron.steps import Decays, Origin, decays
 
-OFTENER = 4  # batches of channels for one of decays: there are thousands to learn, most of them rare
+CHANNEL_STEPS = 4  # steps of the optimizer for channels to one for as many decays: batches are smaller
 GROUP = 16  # collisions of neighbouring energies, for which channels have the same probabilities
 
 
@@ -63,13 +63,13 @@ def parts_of(kinds: Kinds, sample: Breakups) -> list[Decays | Masses]:
 
 class Batches(IterableDataset[Any]):
     """All that a sample has of ``parts_of`` and all channels once, in random order and random batches: parts
-    of ``size`` events, or ``ChannelsMade`` by one ``OFTENER``th of as many."""
+    of ``size`` events, or ``ChannelsMade`` of a quarter of them (``CHANNEL_STEPS``)."""
 
     def __init__(self, kinds: Kinds, sample: Breakups, made: Sequence[ChannelsMade], size: int) -> None:
         # Each part with its number of rows, and how many are a batch.
         self.parts: list[tuple[Decays | Masses | ChannelsMade, int, int]] = [
             *((part, len(part[-1]), size) for part in parts_of(kinds, sample)),
-            *((channels, len(channels.beam), max(size // GROUP // OFTENER, 1)) for channels in made),
+            *((channels, len(channels.beam), max(size // GROUP // CHANNEL_STEPS, 1)) for channels in made),
         ]
 
     def __len__(self) -> int:

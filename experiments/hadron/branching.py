@@ -7,21 +7,20 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear, softplus
+from torch.nn.functional import embedding_bag, linear, softplus
 
 from experiments.hadron.channels import Channels
-from experiments.hadron.conditions import COLLISION, WITHOUT_BELLS, collision
+from experiments.hadron.conditions import COLLISION, collision
 from experiments.hadron.kinds import NONE
 from experiments.hadron.kinematics import centre_of_mass_energy
 from experiments.hadron.processes import PROCESSES, UNKNOWN, place
 from experiments.hadron.sigma import CrossSections
-from experiments.hadron.species import PI_PLUS
+from experiments.hadron.species import PI_PLUS, Integers
 from lblhep.nn.perceptron import perceptron
 
-LEAST = 1e-9  # of an even number: never an earlier energy's last channel, among millions of energies
-OF_NUMBER = 32  # hidden units of the network of how many products there are
+LEAST = 1e-9  # of 1 - even: 0 would be found at the end of the energy before
 SPREAD, SHARP = 0.25, 1e-6  # of masses below the typical ones; GeV, of those that are fixed
-NEVER, CLOSED = -10.0, -1e4  # logs of weights
+NEVER = -10.0  # log weight at first of what stays elastic among strings
 BLOCK = 256  # collisions: what thousands of probabilities for each of them need stays in the cache
 
 
@@ -29,15 +28,13 @@ class ChannelModel(nn.Module):
     """The probability of each of C channels, given energy and charge of the pion.
 
     A process has its cross-section, which is known at every energy, and leaves a channel by a branching
-    ratio, which is learned.  Non-relativistic phase space, (1 - M / sqrt(s))^((3 n - 5) / 2) for n products
-    of mass M in all, typical ones of resonances, times a strength of each channel says how many products a
-    process leaves and which, but for what two networks add: one of how many there are, which is free, and one
-    of which, that may depend on the energy only gently (``steepness``).  The latter cannot change how many:
-    most channels of strings are seen once, it would raise each where it was seen, and there were too few of
-    them between.  The branching ratios of a process and the share
-    in which pion and proton stay what they were, which is no event of the samples, add up to 1.  Without
-    ``cross_sections`` the networks have to learn the processes' shares too.  Raises ValueError if there are
-    channels of an unknown process beside cross-sections.
+    ratio, which is learned: non-relativistic phase space, (1 - M / sqrt(s))^((3 n - 5) / 2) for n products
+    of mass M in all, typical ones of resonances; times a strength, a number; times a fugacity of each product
+    and one of how many there are, which depend on process and energy.  Most channels of strings are seen
+    once: what they do with the energy is learned from all that have the same products.  The branching ratios
+    of a process and the share in which pion and proton stay what they were, which is no event of the samples,
+    add up to 1.  Without ``cross_sections`` fugacities have to say the processes' shares too.  Raises
+    ValueError if there are channels of an unknown process beside cross-sections.
     """
 
     def __init__(
@@ -46,7 +43,6 @@ class ChannelModel(nn.Module):
         super().__init__()
         if cross_sections is not None and (channels.process == place(np.array(UNKNOWN))).any():
             raise ValueError("events that do not state their process have no cross-section: give none")
-        self.network = perceptron([WITHOUT_BELLS, *hidden, len(channels) + len(PROCESSES)])
         self.channels = len(channels)
         self.cross_sections = cross_sections
         self.register_buffer("lowest", torch.tensor(channels.lowest))
@@ -54,22 +50,25 @@ class ChannelModel(nn.Module):
         self.register_buffer("beam", torch.tensor(channels.beam))
         self.register_buffer("process", torch.tensor(channels.process))
         number = (channels.products != NONE).sum(axis=1)
-        most = int(number.max())
-        self.register_buffer("process_and_number", torch.tensor(channels.process * most + number - 1))
-        self.of_number = perceptron([COLLISION, OF_NUMBER, len(PROCESSES) * most])
         self.register_buffer("power", torch.tensor((3 * number - 5) / 2, dtype=torch.float32))
+        factors, self.no_factor = _factors(channels, number)
+        self.register_buffer("factors", torch.tensor(factors))
+        self.network = nn.Sequential(perceptron([COLLISION, *hidden]), nn.GELU())
+        self.log_fugacity = nn.Parameter(torch.zeros(self.no_factor + 1, hidden[-1]))
+        self.elastic = nn.Linear(hidden[-1], len(PROCESSES))
+        self.log_strength = nn.Parameter(torch.zeros(len(channels)))
         self._begin(channels)
 
     def _begin(self, channels: Channels) -> None:
-        """Channels of resonances begin as strong as each other; those of strings, thousands, as often as they
-        are seen, and never elastic."""
+        """Channels of resonances begin alike; those of strings, thousands, in proportion to how often
+        they are seen, and as if none stayed elastic."""
         of_strings = ~np.array([process.is_resonant for process in PROCESSES])
         seen = np.bincount(channels.process, channels.times, minlength=len(PROCESSES))[channels.process]
         strength = np.where(of_strings[channels.process], np.log(channels.times / seen), 0)
+        nn.init.zeros_(self.elastic.weight)
         with torch.no_grad():
-            for parameter in (*self.network[-1].parameters(), *self.of_number[-1].parameters()):
-                parameter.zero_()
-            self.network[-1].bias[:] = torch.tensor([*strength, *np.where(of_strings, NEVER, 0)])
+            self.log_strength[:] = torch.tensor(strength)
+            self.elastic.bias[:] = torch.tensor(np.where(of_strings, NEVER, 0))
 
     def forward(self, kinetic_energy: Tensor, pion: int) -> tuple[Tensor, Tensor]:
         """The n channels of a pion (its PDG code) that have room at the highest of these energies (N,), and
@@ -77,24 +76,25 @@ class ChannelModel(nn.Module):
         sqrt_s = centre_of_mass_energy(kinetic_energy)[:, None]
         highest = torch.cat([sqrt_s, sqrt_s.new_zeros(1, 1)]).max()
         own = ((self.beam == pion) & (self.lowest < highest)).nonzero()[:, 0]
-        lowest, typical, group = self.lowest[own], self.typical[own], self.process_and_number[own]
+        process, lowest, typical = self.process[own], self.lowest[own], self.typical[own]
         # The masses of resonances are spread, and so is the threshold.
         spread = (SPREAD * (typical - lowest)).clamp_min(SHARP).float()
         room = spread * softplus((sqrt_s - typical).float() / spread)
         phase_space = self.power[own] * (room / sqrt_s.float()).clamp_min(1e-9).log()
-        phase_space = phase_space.masked_fill(lowest >= sqrt_s, -torch.inf)
-        known = collision(kinetic_energy, torch.full_like(kinetic_energy, pion)).float()
-        last, hidden = self.network[-1], self.network[:-1](known[:, :WITHOUT_BELLS])
-        ways = self.of_number(known)
-        ways = ways + log_sums(last.bias[own] + phase_space, group, ways.shape[1])
+        beam = torch.full_like(kinetic_energy, pion)
+        known = self.network(collision(kinetic_energy, beam).float())
+        # Of a channel the product of all its fugacities: of its logs the sum.
+        product = embedding_bag(self.factors[own], self.log_fugacity, mode="sum", padding_idx=self.no_factor)
+        weight = linear(known, product, self.log_strength[own]) + phase_space
+        weight = weight.masked_fill(lowest >= sqrt_s, -torch.inf)
         if self.cross_sections is not None:
-            elastic = linear(hidden, last.weight[self.channels :], last.bias[self.channels :])[:, :, None]
-            sigma = self.cross_sections(kinetic_energy, torch.full_like(kinetic_energy, pion)).float()
-            every = torch.cat([elastic, ways.unflatten(1, (len(PROCESSES), -1))], dim=2).log_softmax(dim=2)
-            ways = (every[:, :, 1:] + sigma[:, :, None]).flatten(1)
-        weight = linear(hidden, last.weight[own], last.bias[own]) + phase_space
-        share = ways.log_softmax(dim=1) - log_sums(weight, group, ways.shape[1])
-        return own, weight + share[:, group]
+            elastic = self.elastic(known)
+            largest = torch.cat([weight, elastic], dim=1).amax(dim=1, keepdim=True).detach()
+            ways = (elastic - largest).exp().index_add(1, process, (weight - largest).exp())
+            sigma = self.cross_sections(kinetic_energy, beam).float()
+            share = sigma - largest - ways.clamp_min(1e-30).log()
+            weight = weight + share[:, process]
+        return own, weight.log_softmax(dim=1)
 
     def log_prob(self, kinetic_energy: Tensor, pion: int, number: Tensor) -> Tensor:
         """Of the channels (N, G) that collisions of a pion at these energies (N,) led to."""
@@ -126,15 +126,16 @@ class ChannelModel(nn.Module):
         return torch.cat([self.draw(*block) for block in blocks])[order.argsort()]
 
     def steepness(self) -> Tensor:
-        """How strongly branching ratios among as many particles may depend on the energy: the last layer's
-        weights, squared."""
-        return self.network[-1].weight.square().sum()
+        """How strongly fugacities may depend on the energy: all that the network's answers are multiplied by,
+        squared."""
+        return self.log_fugacity.square().sum()
 
 
-def log_sums(values: Tensor, group: Tensor, groups: int) -> Tensor:
-    """Logs of sums of exponentials of ``values`` (N, n) by the ``group`` (n,) of each, (N, groups): far below
-    all others where there are none."""
-    empty = values.new_full((values.shape[0], groups), CLOSED)
-    largest = empty.scatter_reduce(1, group.expand_as(values), values.detach(), "amax")
-    sums = torch.zeros_like(largest).index_add(1, group, (values - largest[:, group]).exp())
-    return largest + sums.clamp_min(1e-30).log()
+def _factors(channels: Channels, number: Integers) -> tuple[Integers, int]:
+    """Which fugacities the weight of each channel has, (C, n + 1): those of its products, places that are
+    empty filled with the number of all fugacities, which follows; and that of their ``number`` (C,)."""
+    kinds, most = int(channels.products.max()) + 1, int(number.max())
+    of_process = channels.process[:, None] * (kinds + most)
+    every = len(PROCESSES) * (kinds + most)
+    of_products = np.where(channels.products == NONE, every, of_process + channels.products)
+    return np.column_stack([of_products, of_process + kinds + number[:, None] - 1]), every

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 BELLS, BELL_WIDTH = torch.linspace(-1.1, 3.3, 9, dtype=torch.float64), 0.6  # in ln (T / GeV)
-WITHOUT_BELLS = 2  # numbers
-COLLISION = WITHOUT_BELLS + len(BELLS)
+COLLISION = 2 + len(BELLS)  # numbers
 
 
 def collision(kinetic_energy: Tensor, beam: Tensor) -> Tensor:

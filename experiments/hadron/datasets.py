@@ -53,6 +53,8 @@ class PionProton:
         validation_half_width: float = 0.1,
         batch_size: int = 1024,
     ) -> None:
+        if not half_width > 0:
+            raise ValueError(f"half_width: {half_width} in ln T holds nothing out")
         table = data.table(COLUMNS)
         every = interactions(read_events(table), rng)
         test = near(every.kinetic_energy, held_out, half_width)

@@ -18,7 +18,7 @@ from lightning import LightningModule
 from lightning.fabric.utilities import move_data_to_device
 from torch import Tensor, nn
 
-from experiments.hadron.batches import OFTENER, ChannelsMade, parts_of
+from experiments.hadron.batches import CHANNEL_STEPS, ChannelsMade, parts_of
 from experiments.hadron.channels import Channels, ResonanceDecays
 from experiments.hadron.datasets import Validation
 from experiments.hadron.distances import wasserstein
@@ -95,7 +95,7 @@ class WholeEventFlow(CollisionModel):
         energies: tuple[float, float],
         cross_sections: CrossSections | None = None,
         rate: float = 2.5e-3,
-        flatten: float = 3e-5,
+        flatten: float = 1e-4,
         **flow: Any,
     ) -> None:
         super().__init__()
@@ -109,7 +109,8 @@ class WholeEventFlow(CollisionModel):
         if not isinstance(batch, ChannelsMade):
             return -self.flow.breakup.log_prob(batch).sum() / self.batch_size
         made = self.flow.channel.log_prob(batch.kinetic_energy, int(batch.beam[0]), batch.number)
-        return self.flatten * self.flow.channel.steepness() - OFTENER * made.sum() / self.batch_size
+        # Of a full batch of channels the mean.  Nothing else learns from them: they need no balance.
+        return self.flatten * self.flow.channel.steepness() - made.sum() * CHANNEL_STEPS / self.batch_size
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Steep densities have steep gradients now and then."""
@@ -122,7 +123,11 @@ class WholeEventFlow(CollisionModel):
         return -float(sum(self.flow.breakup.log_prob(part).sum() for part in there)) / len(batch.events)
 
     def generate(self, kinetic_energy: Floats, beam: Integers, *, seed: int) -> Interactions:
-        """Events at these energies (N,), GeV, of these pions (N,)."""
+        """Events at these energies (N,), GeV, of these pions (N,).  Raises ValueError for energies that are
+        beyond those of the training."""
+        lowest, highest = self.energies
+        if not ((kinetic_energy >= lowest) & (kinetic_energy <= highest)).all():
+            raise ValueError(f"kinetic energies must be between {lowest:g} and {highest:g} GeV")
         random = torch.Generator().manual_seed(seed)
         made = []
         energies, pions = torch.tensor(kinetic_energy, dtype=torch.float64), torch.tensor(beam)

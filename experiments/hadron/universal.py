@@ -23,7 +23,7 @@ NODES = 128  # of each table, denser at its beginning
 HIGHEST_MOMENTUM = 2.0  # GeV, transverse; weights are constant beyond
 FARTHEST = 6.0  # in rapidity
 FASTEST = 0.99999  # of the speed of light: what is along the beam has a rapidity all the same
-# Of a coordinate, in which its density is constant: of polar angles more, since what is fast flies in few.
+# Of a coordinate, in which its density is constant.  The polar angle has more: fast particles lie within few.
 POLAR_CELLS, CELLS = 128, 48
 RESONANT = torch.tensor([process.is_resonant for process in PROCESSES])
 

@@ -10,6 +10,7 @@ import torch
 
 from experiments.hadron.branching import ChannelModel
 from experiments.hadron.channels import Channels
+from experiments.hadron.conditions import collision
 from experiments.hadron.kinds import NONE
 from experiments.hadron.kinematics import centre_of_mass_energy
 from experiments.hadron.processes import UNKNOWN, place
@@ -18,7 +19,7 @@ from experiments.hadron.species import MASSES, index
 ENERGY = torch.tensor([1.2], dtype=torch.float64)
 NONDIFFRACTIVE = 151
 DELTA_1232, DELTA_1950 = place(np.array([2224, 202228]))
-BIASES, ELASTIC = (0.3, -0.5, 0.8, 0.1), 1.1
+STRENGTHS, ELASTIC = (0.3, -0.5, 0.8, 0.1), 1.1
 
 
 @pytest.fixture
@@ -33,20 +34,19 @@ def channels() -> Channels:
 
 
 def model_of(channels, cross_sections) -> ChannelModel:
-    """A network that gives each channel its bias at every energy, and Delta(1950) -> p pi+ ``ELASTIC``."""
+    """Each channel has its strength at every energy, and so has Delta(1950) -> p pi+, ``ELASTIC``."""
     model = ChannelModel(channels, (4,), cross_sections)
     with torch.no_grad():
-        model.network[-1].bias.zero_()
-        model.network[-1].bias[: len(BIASES)] = torch.tensor(BIASES)
-        model.network[-1].bias[len(BIASES) + DELTA_1950] = ELASTIC
+        model.log_strength[:] = torch.tensor(STRENGTHS)
+        model.elastic.bias[DELTA_1950] = ELASTIC
     return model
 
 
 def weights(channels) -> np.ndarray:
-    """What the network says times three-body phase space, by hand; 0 of the channel that is closed."""
+    """Strengths times three-body phase space, by hand; 0 of the channel that is closed."""
     sqrt_s = float(centre_of_mass_energy(ENERGY))
     is_open = channels.lowest < sqrt_s
-    return np.where(is_open, np.exp(BIASES) * np.maximum(1 - channels.typical / sqrt_s, 0) ** 2, 0)
+    return np.where(is_open, np.exp(STRENGTHS) * np.maximum(1 - channels.typical / sqrt_s, 0) ** 2, 0)
 
 
 def shares(model, pion=211) -> np.ndarray:
@@ -66,13 +66,20 @@ def test_a_process_has_its_cross_section_less_what_stays_elastic(channels, cross
     np.testing.assert_allclose(share, expected / expected.sum(), rtol=1e-5)
 
 
+def fugacity_times(model, factors, *, by: float) -> None:
+    """Of these ``factors`` the fugacity, at 1.2 GeV."""
+    with torch.no_grad():
+        known = model.network(collision(ENERGY, torch.tensor([211])).float())[0]
+        for factor in factors:
+            model.log_fugacity[factor] += np.log(by) * known / known.square().sum()
+
+
 def test_how_many_particles_there_are_counts_for_one_process_alone(channels, cross_sections):
     """Events of Delta(1950) with three particles, made three times as likely against the elastic ones."""
     model = model_of(channels, cross_sections)
     before = shares(model)
-    most = 4  # particles, of the fourth channel
-    with torch.no_grad():
-        model.of_number[-1].bias[DELTA_1950 * most + 3 - 1] = np.log(3)
+    assert model.factors[1, -1] == model.factors[2, -1] != model.factors[0, -1]
+    fugacity_times(model, [model.factors[1, -1]], by=3)
     after = shares(model)
     weight = weights(channels)[1:3].sum()
     factor = 3 * (np.exp(ELASTIC) + weight) / (np.exp(ELASTIC) + 3 * weight)
@@ -80,27 +87,32 @@ def test_how_many_particles_there_are_counts_for_one_process_alone(channels, cro
     assert after[2] / after[1] == pytest.approx(before[2] / before[1], rel=1e-5)
 
 
-def test_which_products_there_are_says_nothing_of_how_many(channels, cross_sections):
-    """A network steep in the energy shares out three particles of Delta(1950) anew, as many as before."""
-    model = model_of(channels, cross_sections)
-    before = shares(model)
-    torch.nn.init.normal_(model.network[-1].weight[1:4], std=3, generator=torch.Generator().manual_seed(1))
+def test_a_channel_has_the_fugacity_of_a_product_as_often_as_the_product(channels):
+    """n pi+ pi+ beside p pi+ pi0 of the same process, without cross-sections and so without elastic ones."""
+    model = model_of(channels, None)
+    before, pi_plus = shares(model), index(np.array([211]))[0]
+    (of_pion,) = set(model.factors[2, :-1][channels.products[2] == pi_plus].tolist())
+    fugacity_times(model, [of_pion], by=2)
     after = shares(model)
-    assert abs(after[1] / before[1] - 1) > 0.01
-    assert after[1:3].sum() == pytest.approx(before[1:3].sum(), rel=1e-5)
+    assert after[1] / after[0] == pytest.approx(2 * before[1] / before[0], rel=1e-5)
+    assert after[2] / after[0] == pytest.approx(4 * before[2] / before[0], rel=1e-5)
 
 
-def test_channels_of_strings_begin_as_often_as_they_are_seen(channels):
+def test_channels_of_strings_begin_in_proportion_to_how_often_they_are_seen(channels):
+    """But for phase space, which comes to it; those of resonances begin alike.  Strings begin inelastic."""
     strings = dataclasses.replace(channels, process=np.full(4, place(np.array([NONDIFFRACTIVE]))[0]))
-    phase_space = weights(channels) / np.exp(BIASES)
+    phase_space = weights(channels) / np.exp(STRENGTHS)
     for sample, strength in ((strings, channels.times), (channels, [1, 1, 1, 1])):
         expected = strength * phase_space
         np.testing.assert_allclose(
             shares(ChannelModel(sample, (4,), None)), expected / expected.sum(), rtol=1e-5
         )
+    elastic = ChannelModel(strings, (4,), None).elastic.bias
+    assert elastic[place(np.array([NONDIFFRACTIVE]))[0]] < -9
+    assert elastic[DELTA_1950] == 0
 
 
-def test_without_cross_sections_the_network_alone_decides(channels):
+def test_without_cross_sections_strengths_alone_decide(channels):
     share = shares(model_of(channels, None))
     np.testing.assert_allclose(share, weights(channels) / weights(channels).sum(), rtol=1e-5)
 
@@ -108,8 +120,21 @@ def test_without_cross_sections_the_network_alone_decides(channels):
 def test_gradients_are_finite_where_channels_are_closed(channels, cross_sections):
     model, energy = model_of(channels, cross_sections), ENERGY.clone().requires_grad_()
     model(energy, 211)[1][0, 1].backward()
-    assert all(p.grad.isfinite().all() for p in (energy, *model.network.parameters()))
+    assert all(p.grad.isfinite().all() for p in (energy, *model.parameters()))
     assert energy.grad.abs() > 0
+
+
+def test_energies_know_nothing_of_each_other(channels, cross_sections):
+    """Four particles are closed at all but the last."""
+    model = model_of(channels, cross_sections)
+    energies = torch.tensor([0.25, 1.2, 2.5], dtype=torch.float64)
+    own, together = model(energies, 211)
+    assert together.isinf().sum(dim=1).tolist() == [1, 1, 0]
+    for energy, row in zip(energies.split(1), together, strict=True):
+        open_channels, alone = model(energy, 211)
+        there = torch.isin(own, open_channels)
+        assert row[~there].isinf().all()
+        torch.testing.assert_close(row[there], alone[0], rtol=1e-5, atol=1e-5)
 
 
 def test_an_unknown_process_has_no_cross_section(channels, cross_sections):
@@ -126,7 +151,7 @@ def test_the_threshold_of_a_resonance_is_as_wide_as_its_masses(channels):
         typical = np.full(4, sqrt_s - below)
         wide = dataclasses.replace(channels, typical=typical, lowest=typical - spread)
         room = 0.1 * np.log1p(np.exp(below / 0.1))
-        weight = np.exp(BIASES) * (room / sqrt_s) ** np.array([2, 2, 2, 3.5])
+        weight = np.exp(STRENGTHS) * (room / sqrt_s) ** np.array([2, 2, 2, 3.5])
         np.testing.assert_allclose(shares(model_of(wide, None)), weight / weight.sum(), rtol=1e-4)
 
 
@@ -145,7 +170,7 @@ def test_channels_are_drawn_by_the_probabilities_of_each_collision(channels, cro
     """Among others, of the same and of other energies and pions, as if each were alone; at both ends of the
     even numbers too."""
     model = ChannelModel(both_pions(channels), (4,), cross_sections)
-    torch.nn.init.normal_(model.network[-1].weight, std=2, generator=torch.Generator().manual_seed(1))
+    torch.nn.init.normal_(model.log_fugacity, std=2, generator=torch.Generator().manual_seed(1))
     random = torch.Generator().manual_seed(2)
     energy = torch.tensor([0.6, 1.2, 3.0, 1.2, 20.0]).double().repeat(400)
     energy[::7] += torch.rand(len(energy[::7]), generator=random)

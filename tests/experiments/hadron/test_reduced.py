@@ -97,6 +97,11 @@ def test_windows_that_overlap_are_refused(sample):
         LeadingHadrons(sample, np.random.default_rng(1), **{**WINDOWS, "validation": [4.0]})
 
 
+def test_a_window_of_no_width_is_refused(sample):
+    with pytest.raises(ValueError, match="holds nothing out"):
+        LeadingHadrons(sample, np.random.default_rng(1), **{**WINDOWS, "half_width": 0})
+
+
 def trained(model, data, epochs):
     """The validation distance before and after some epochs."""
     trainer = Trainer(
