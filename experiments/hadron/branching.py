@@ -43,7 +43,6 @@ class ChannelModel(nn.Module):
         super().__init__()
         if cross_sections is not None and (channels.process == place(np.array(UNKNOWN))).any():
             raise ValueError("events that do not state their process have no cross-section: give none")
-        self.channels = len(channels)
         self.cross_sections = cross_sections
         self.register_buffer("lowest", torch.tensor(channels.lowest))
         self.register_buffer("typical", torch.tensor(channels.typical))

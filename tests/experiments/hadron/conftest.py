@@ -66,7 +66,8 @@ def random_flow(inventory, cross_sections) -> Callable[[float], InteractionFlow]
         decay, mass = flow.breakup.decay, flow.breakup.mass
         for network in (*decay.cube.conditioners, *mass.density.conditioners):
             torch.nn.init.normal_(network[-1].weight, std=0.3)
-        torch.nn.init.normal_(flow.channel.log_fugacity, std=0.3)
+        for weight in (flow.channel.log_fugacity, flow.channel.elastic.weight):
+            torch.nn.init.normal_(weight, std=0.3)
         for table in (decay.universal.transverse, decay.universal.recoil, mass.spectra):
             torch.nn.init.normal_(table, std=std)
         torch.nn.init.uniform_(mass.power, 0, 2)

@@ -52,7 +52,7 @@ def weights(channels) -> np.ndarray:
 def shares(model, pion=211) -> np.ndarray:
     """Of all channels, of a pion of 1.2 GeV."""
     own, log_prob = model(ENERGY, pion)
-    found = np.zeros(model.channels)
+    found = np.zeros(len(model.process))
     found[own.numpy()] = log_prob[0].exp().detach().numpy()
     return found
 
@@ -66,12 +66,11 @@ def test_a_process_has_its_cross_section_less_what_stays_elastic(channels, cross
     np.testing.assert_allclose(share, expected / expected.sum(), rtol=1e-5)
 
 
-def fugacity_times(model, factors, *, by: float) -> None:
-    """Of these ``factors`` the fugacity, at 1.2 GeV."""
+def raise_fugacity(model, factor, *, by: float) -> None:
+    """That of one of the ``factors``, to so many times what it is, at 1.2 GeV."""
     with torch.no_grad():
         known = model.network(collision(ENERGY, torch.tensor([211])).float())[0]
-        for factor in factors:
-            model.log_fugacity[factor] += np.log(by) * known / known.square().sum()
+        model.log_fugacity[factor] += np.log(by) * known / known.square().sum()
 
 
 def test_how_many_particles_there_are_counts_for_one_process_alone(channels, cross_sections):
@@ -79,7 +78,7 @@ def test_how_many_particles_there_are_counts_for_one_process_alone(channels, cro
     model = model_of(channels, cross_sections)
     before = shares(model)
     assert model.factors[1, -1] == model.factors[2, -1] != model.factors[0, -1]
-    fugacity_times(model, [model.factors[1, -1]], by=3)
+    raise_fugacity(model, model.factors[1, -1], by=3)
     after = shares(model)
     weight = weights(channels)[1:3].sum()
     factor = 3 * (np.exp(ELASTIC) + weight) / (np.exp(ELASTIC) + 3 * weight)
@@ -92,7 +91,7 @@ def test_a_channel_has_the_fugacity_of_a_product_as_often_as_the_product(channel
     model = model_of(channels, None)
     before, pi_plus = shares(model), index(np.array([211]))[0]
     (of_pion,) = set(model.factors[2, :-1][channels.products[2] == pi_plus].tolist())
-    fugacity_times(model, [of_pion], by=2)
+    raise_fugacity(model, of_pion, by=2)
     after = shares(model)
     assert after[1] / after[0] == pytest.approx(2 * before[1] / before[0], rel=1e-5)
     assert after[2] / after[0] == pytest.approx(4 * before[2] / before[0], rel=1e-5)
