@@ -33,7 +33,8 @@ def test_it_is_valid_with_every_profile(recipe: Path) -> None:
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
 def test_its_smoke_profile_runs(recipe: Path, workspace: Path, ray_session: Any) -> None:
     outcome = launch(Recipe.read(workspace / "recipes" / recipe.name, profile="smoke"))
-    assert outcome.exit_code == 0, (outcome.problems, outcome.message)
+    failures = [path.read_text() for path in outcome.directory.glob("packs/*/failures.json")]
+    assert outcome.exit_code == 0, (outcome.problems, failures)
     view = LaunchView(outcome.directory)
     assert set(view.rows["status"]) == {"finished"}
     assert len(view.rows) == view.recipe.trials.total <= 20

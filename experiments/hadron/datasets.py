@@ -77,10 +77,17 @@ class PionProton:
         return None
 
     def refuse(self, energies: Sequence[float], name: str) -> None:
-        """Raises ValueError if this data set, ``name``, trains within ``half_width`` of an energy."""
+        """Raises ValueError if this data set, ``name``, trains within ``half_width`` of an energy, or only
+        on lower or on higher ones: there is nothing to interpolate between."""
+        trained = self.training.kinetic_energy
         for energy in energies:
-            if near(self.training.kinetic_energy, [energy], self.half_width).any():
+            if near(trained, [energy], self.half_width).any():
                 raise ValueError(f"{energy:g} GeV is tested, but not held_out from the data set {name}")
+            if not trained.min() < energy < trained.max():
+                raise ValueError(
+                    f"{energy:g} GeV is tested, but the data set {name} trains from {trained.min():.3g} to "
+                    f"{trained.max():.3g} GeV: test another energy, or take a card with energies beyond it"
+                )
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Each window on its own: errors of two energies must not cancel."""

@@ -156,6 +156,13 @@ def test_an_energy_that_was_trained_on_tests_nothing(tests, bench):
         Fit(model="flow", dataset="other", max_epochs=1)(bench, None, None)
 
 
+@pytest.mark.parametrize("trained", [[1.0, 3.0], [0.4, 0.49]])
+def test_an_energy_beyond_all_that_were_trained_on_is_refused_before_the_training(tests, bench, trained):
+    bench.sets["other"] = Training(generated(50, 9, energy=trained))
+    with pytest.raises(ValueError, match=r"0\.7 GeV is tested, but the data set other trains from"):
+        Fit(model="flow", dataset="other", max_epochs=1)(bench, None, None)
+
+
 def test_momenta_that_are_no_numbers_break_the_law(tests):
     some = tests.of(np.arange(50))
     momenta = some.states.momenta.copy()
