@@ -14,6 +14,7 @@ GENERATORS = (
     "pion-proton-pythia8",
     "pion-proton-pythia8-large",
     "pion-proton-pythia8-test",
+    "pion-proton-pythia8-confirm",
     "pion-proton-urqmd",
     "pion-proton-urqmd-test",
 )
@@ -31,13 +32,14 @@ def test_no_two_samples_share_a_seed():
         for source in read_card(REPOSITORY, name).sources.produce
         for events in source.ranges()
     ]
-    assert len(seeds) == len(set(seeds)) == 30 + 60 + 3 * 40 + 4 + 2 * 20
+    assert len(seeds) == len(set(seeds)) == 30 + 60 + 3 * 40 + 2 * 40 + 4 + 2 * 20
 
 
-def test_the_test_card_has_forty_samples_of_ten_thousand_at_each_energy():
-    sources = read_card(REPOSITORY, "pion-proton-pythia8-test").sources.produce
-    assert [source.arguments for source in sources] == [{"energy": 0.7}, {"energy": 3.0}, {"energy": 12.0}]
-    for source, first in zip(sources, (0, 1_000_000, 2_000_000), strict=True):
+@pytest.mark.parametrize(("name", "energies"), [("test", [0.7, 3.0, 12.0]), ("confirm", [1.0, 10.0])])
+def test_cards_for_tests_have_forty_samples_of_ten_thousand_at_each_energy(name, energies):
+    sources = read_card(REPOSITORY, f"pion-proton-pythia8-{name}").sources.produce
+    assert [source.arguments for source in sources] == [{"energy": energy} for energy in energies]
+    for number, source in enumerate(sources):
         ranges = list(source.ranges())
         assert [len(events) for events in ranges] == [10_000] * 40
-        assert ranges[0].start == first
+        assert ranges[0].start == 1_000_000 * number
