@@ -18,7 +18,7 @@ from experiments.hadron.sigma import CrossSections
 from experiments.hadron.species import PI_PLUS, Integers
 from lblhep.nn.perceptron import perceptron
 
-LEAST = 1e-9  # of 1 - even: 0 would be found at the end of the energy before
+LEAST = 1e-9  # of 1 - uniform: 0 would be found at the end of the energy before
 SPREAD, SHARP = 0.25, 1e-6  # of masses below the typical ones; GeV, of those that are fixed
 NEVER = -10.0  # log weight at first of what stays elastic among strings
 BLOCK = 256  # collisions: what thousands of probabilities for each of them need stays in the cache
@@ -100,28 +100,28 @@ class ChannelModel(nn.Module):
         own, log_prob = self(kinetic_energy, pion)
         return log_prob.gather(1, torch.searchsorted(own, number))
 
-    def draw(self, kinetic_energy: Tensor, beam: Tensor, even: Tensor) -> Tensor:
-        """Channels (N,) of collisions, by their probabilities: functions of even numbers (N,) in [0, 1)."""
+    def draw(self, kinetic_energy: Tensor, beam: Tensor, uniform: Tensor) -> Tensor:
+        """Channels (N,) of collisions, by their probabilities: functions of uniform numbers (N,)."""
         drawn = torch.zeros_like(beam)
         for pion in (PI_PLUS, -PI_PLUS):
             rows = (beam == pion).nonzero()[:, 0]
-            drawn = drawn.index_put((rows,), self._drawn(kinetic_energy[rows], pion, even[rows]))
+            drawn = drawn.index_put((rows,), self._drawn(kinetic_energy[rows], pion, uniform[rows]))
         return drawn
 
-    def _drawn(self, kinetic_energy: Tensor, pion: int, even: Tensor) -> Tensor:
+    def _drawn(self, kinetic_energy: Tensor, pion: int, uniform: Tensor) -> Tensor:
         # Probabilities are found once for each energy, and one search serves all collisions.
         different, row = kinetic_energy.detach().unique(return_inverse=True)
         own, log_prob = self(different, pion)
         reached = log_prob.exp().cumsum(dim=1, dtype=torch.float64)  # float64: there are thousands
         reached = reached / reached[:, -1:]
         ends = torch.arange(different.shape[0], device=row.device)[:, None] + reached
-        found = torch.searchsorted(ends.flatten(), row + (1 - even).clamp_min(LEAST))
+        found = torch.searchsorted(ends.flatten(), row + (1 - uniform).clamp_min(LEAST))
         return own[found - row * reached.shape[1]]
 
-    def draw_in_blocks(self, kinetic_energy: Tensor, beam: Tensor, even: Tensor) -> Tensor:
+    def draw_in_blocks(self, kinetic_energy: Tensor, beam: Tensor, uniform: Tensor) -> Tensor:
         """The same, faster where energies differ: neighbours in energy have the same channels open."""
         order = (kinetic_energy * torch.sign(beam)).argsort()
-        blocks = zip(*(x[order].split(BLOCK) for x in (kinetic_energy, beam, even)), strict=True)
+        blocks = zip(*(x[order].split(BLOCK) for x in (kinetic_energy, beam, uniform)), strict=True)
         return torch.cat([self.draw(*block) for block in blocks])[order.argsort()]
 
     def steepness(self) -> Tensor:

@@ -19,7 +19,7 @@ class Cascade(nn.Module):
     """Break-ups by way of resonances, for TorchScript to read.
 
     ``collision`` and ``resonance`` give the momenta of products, each where its origin is at rest, from
-    charge, origin, energy, products and even numbers: both are a ``BreakupFlow``, or traces of it.  A
+    charge, origin, energy, products and uniform numbers: both are a ``BreakupFlow``, or traces of it.  A
     resonance decays as one of the ``NEIGHBOURS`` of training that are next to it in mass, and not heavier: it
     has room for what they have decayed to.
     """
@@ -44,36 +44,36 @@ class Cascade(nn.Module):
         self.places, self.depth = _ends(channels.products, decays)
         self.most = channels.products.shape[1]
         self.few = max(decays.products.shape[1], 1)
-        self.of_collision, self.of_resonance = even_numbers(self.most), 1 + even_numbers(self.few)
+        self.of_collision, self.of_resonance = uniform_numbers(self.most), 1 + uniform_numbers(self.few)
         # TorchScript knows no globals.
         self.stable, self.from_resonances, self.none = STABLE, FROM_RESONANCES, NONE
         self.apart, self.neighbours = APART, NEIGHBOURS
 
     def numbers(self) -> int:
-        """How many even numbers make an event of a channel."""
+        """How many uniform numbers make an event of a channel."""
         return self.of_collision + self.depth * self.places * self.of_resonance
 
     def forward(
-        self, charge: Tensor, process: Tensor, energy: Tensor, products: Tensor, even: Tensor
+        self, charge: Tensor, process: Tensor, energy: Tensor, products: Tensor, uniform: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Kinds (N, places), all of them stable, and momenta (N, places, 4), GeV, where the collision is at
         rest."""
-        first, later = even[:, : self.of_collision], even[:, self.of_collision :]
+        first, later = uniform[:, : self.of_collision], uniform[:, self.of_collision :]
         momenta = self.collision(charge, process, energy, products, first)
         kinds, momenta = self.in_order(products, momenta)
-        blocks = later.reshape(len(even), self.depth, self.places, self.of_resonance)
+        blocks = later.reshape(len(uniform), self.depth, self.places, self.of_resonance)
         for level in range(self.depth):
             kinds, momenta = self.decayed(kinds, momenta, blocks[:, level])
         return kinds, momenta
 
-    def decayed(self, kinds: Tensor, momenta: Tensor, even: Tensor) -> tuple[Tensor, Tensor]:
+    def decayed(self, kinds: Tensor, momenta: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
         """All resonances replaced by what they decay to."""
         node = kinds >= self.stable
         system, kind = momenta[node], kinds[node] - self.stable
         mass = invariant_mass(system)
-        products = self.drawn(kind, mass, even[node][:, 0])
+        products = self.drawn(kind, mass, uniform[node][:, 0])
         origin = kind + self.from_resonances
-        made = self.resonance(torch.zeros_like(kind), origin, mass, products, even[node][:, 1:])
+        made = self.resonance(torch.zeros_like(kind), origin, mass, products, uniform[node][:, 1:])
         made = boosted(made, system)
         each = torch.full([kinds.size(0), kinds.size(1), self.few], self.none, dtype=kinds.dtype)
         each = each.to(kinds.device)
@@ -84,12 +84,12 @@ class Cascade(nn.Module):
         every = torch.cat([first, rest], dim=2).index_put([node], made)
         return self.in_order(each.flatten(1), every.flatten(1, 2))
 
-    def drawn(self, kind: Tensor, mass: Tensor, even: Tensor) -> Tensor:
-        """What resonances (M,) of these masses decay to, (M, few), by even numbers (M,)."""
+    def drawn(self, kind: Tensor, mass: Tensor, uniform: Tensor) -> Tensor:
+        """What resonances (M,) of these masses decay to, (M, few), by uniform numbers (M,)."""
         lighter = torch.searchsorted(self.masses, self.apart * kind + mass, right=True)
         first = torch.maximum(self.first[kind], lighter - self.neighbours)
         among = (lighter - first).clamp_min(1)  # the lightest, where rounding has left none
-        return self.products[first + (even * among).long()]
+        return self.products[first + (uniform * among).long()]
 
     def in_order(self, kinds: Tensor, momenta: Tensor) -> tuple[Tensor, Tensor]:
         """Baryons first, and what is none at the end, of which ``places`` are kept."""
@@ -101,8 +101,8 @@ class Cascade(nn.Module):
         return kinds.gather(1, order), momenta.gather(1, order[:, :, None].expand(-1, -1, 4))
 
 
-def even_numbers(products: int) -> int:
-    """That make masses and momenta of so many."""
+def uniform_numbers(products: int) -> int:
+    """How many of them make masses and momenta of so many products."""
     return products + 3 * (products - 1)
 
 
@@ -113,13 +113,19 @@ def boosted(momenta: Tensor, system: Tensor) -> Tensor:
 
 
 def _ends(products: Integers, decays: ResonanceDecays) -> tuple[int, int]:
-    """How many particles the channels (C, n) can leave at most, and in how many generations of resonances."""
+    """How many particles the channels (C, n) can leave at most, and in how many generations of resonances.
+
+    What a resonance leaves follows from what its products do: the answers are found again until they stay."""
     left, depth = np.ones(STABLE + len(decays.first), dtype=np.int64), np.zeros(STABLE + len(decays.first))
     left[NONE] = 0
-    # Lighter resonances first: none decays to a heavier one.
-    lightest = decays.mass[np.minimum(decays.first[:-1], len(decays.mass) - 1)] if len(decays.mass) else []
-    for resonance in np.argsort(lightest):
-        own = decays.products[decays.first[resonance] : decays.first[resonance + 1]]
-        left[STABLE + resonance] = left[own].sum(axis=1).max(initial=1)
-        depth[STABLE + resonance] = 1 + depth[own].max(initial=0)
+    for _ in range(len(left)):
+        before = left.copy(), depth.copy()
+        for resonance in range(len(decays.first) - 1):
+            own = decays.products[decays.first[resonance] : decays.first[resonance + 1]]
+            left[STABLE + resonance] = left[own].sum(axis=1).max(initial=1)
+            depth[STABLE + resonance] = 1 + depth[own].max(initial=0)
+        if np.array_equal(left, before[0]) and np.array_equal(depth, before[1]):
+            break
+    else:
+        raise ValueError("resonances decay to one another in a circle: no number of generations is enough")
     return int(left[products].sum(axis=1).max()), int(depth[products].max())

@@ -17,9 +17,11 @@ from experiments.hadron.events import Floats
 def wasserstein(
     sample: Mapping[str, NDArray[Any]], reference: Mapping[str, NDArray[Any]]
 ) -> dict[str, float]:
-    """W1 of each variable in units of the reference's standard deviation."""
+    """W1 of each variable in units of the reference's standard deviation; infinite of an empty sample."""
     return {
         name: float(wasserstein_distance(sample[name], values) / values.std())
+        if len(sample[name])
+        else np.inf
         for name, values in reference.items()
     }
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from experiments.hadron.branching import ChannelModel
-from experiments.hadron.cascade import Cascade, boosted, even_numbers
+from experiments.hadron.cascade import Cascade, boosted, uniform_numbers
 from experiments.hadron.flow import InteractionFlow
 from experiments.hadron.kinds import STABLE
 from experiments.hadron.kinematics import PION_MASS, PROTON_MASS, beam_momentum, centre_of_mass_energy
@@ -42,11 +42,11 @@ class LaboratoryEvents(nn.Module):
         self.register_buffer("products", flow.products)
         self.register_buffer("codes", torch.tensor([*CODES, 0]))  # of NONE, the last
 
-    def forward(self, kinetic_energy: Tensor, beam: Tensor, even: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, kinetic_energy: Tensor, beam: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
         """See the module's text."""
-        chosen, energy, system = self.draw(kinetic_energy, beam, even[:, 0])
+        chosen, energy, system = self.draw(kinetic_energy, beam, uniform[:, 0])
         process, products = self.process[chosen], self.products[chosen]
-        species, momenta = self.cascade(torch.sign(beam), process, energy, products, even[:, 1:])
+        species, momenta = self.cascade(torch.sign(beam), process, energy, products, uniform[:, 1:])
         return self.codes[species], boosted(momenta, system)
 
 
@@ -57,10 +57,10 @@ class Draw(nn.Module):
         super().__init__()
         self.channel = channel
 
-    def forward(self, kinetic_energy: Tensor, beam: Tensor, even: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, kinetic_energy: Tensor, beam: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         zero, total = torch.zeros_like(kinetic_energy), kinetic_energy + PION_MASS + PROTON_MASS
         system = torch.stack([zero, zero, beam_momentum(kinetic_energy), total], dim=1)
-        return self.channel.draw(kinetic_energy, beam, even), centre_of_mass_energy(kinetic_energy), system
+        return self.channel.draw(kinetic_energy, beam, uniform), centre_of_mass_energy(kinetic_energy), system
 
 
 class Sampler(nn.Module):
@@ -73,22 +73,22 @@ class Sampler(nn.Module):
         self.range = f"kinetic energies must be between {energies[0]:g} and {energies[1]:g} GeV"
         self.pion = PI_PLUS  # TorchScript knows no globals
 
-    def forward(self, kinetic_energy: Tensor, beam: Tensor, even: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, kinetic_energy: Tensor, beam: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
         kinetic_energy = kinetic_energy.double()
         if not bool(((kinetic_energy >= self.lowest) & (kinetic_energy <= self.highest)).all()):
             raise ValueError(self.range)
         if not bool((beam.abs() == self.pion).all()):
             raise ValueError("beams must be 211 or -211, the PDG codes of charged pions")
-        pdg, momenta = self.events(kinetic_energy, beam, even.double())
+        pdg, momenta = self.events(kinetic_energy, beam, uniform.double())
         return pdg, momenta
 
     @torch.jit.export
     def sample(self, kinetic_energy: float, n: int, beam: int = PI_PLUS) -> tuple[Tensor, Tensor]:
         """``n`` events at one energy; seeded by torch.manual_seed."""
-        even = torch.rand(n, self.numbers, dtype=torch.float64)
+        uniform = torch.rand(n, self.numbers, dtype=torch.float64)
         energy = torch.full([n], kinetic_energy, dtype=torch.float64)
         with torch.no_grad():
-            return self.forward(energy, torch.full([n], beam, dtype=torch.int64), even)
+            return self.forward(energy, torch.full([n], beam, dtype=torch.int64), uniform)
 
 
 def exported(flow: InteractionFlow, energies: tuple[float, float]) -> bytes:
@@ -128,8 +128,8 @@ def _traced(flow: InteractionFlow) -> LaboratoryEvents:
 
     def of(products: int) -> nn.Module:
         kinds = torch.full((1, products), min(STABLE, len(cascade.rank) - 2))
-        even = torch.full((1, even_numbers(products)), 0.5, dtype=torch.float64)
-        given = torch.ones_like(collision), collision, torch.full((1,), 1e3).double(), kinds, even
+        uniform = torch.full((1, uniform_numbers(products)), 0.5, dtype=torch.float64)
+        given = torch.ones_like(collision), collision, torch.full((1,), 1e3).double(), kinds, uniform
         return torch.jit.trace(flow.breakup, given, check_trace=False)
 
     half = torch.full((1,), 0.5, dtype=torch.float64)
@@ -142,13 +142,13 @@ def _check(
     flow: LaboratoryEvents, read: torch.jit.ScriptModule, energies: tuple[float, float], n: int = 1000
 ) -> None:
     random = torch.Generator().manual_seed(1)
-    even = torch.rand(n, read.numbers, generator=random, dtype=torch.float64)
+    uniform = torch.rand(n, read.numbers, generator=random, dtype=torch.float64)
     lowest, highest = energies
     energy = lowest * (highest / lowest) ** torch.linspace(0, 1, n, dtype=torch.float64)
     energy = energy.clamp(lowest, highest)
     beam = torch.tensor([PI_PLUS, -PI_PLUS]).repeat(-(-n // 2))[:n]
     with torch.no_grad():
-        (ours, momenta), (theirs, others) = flow(energy, beam, even), read(energy, beam, even)
+        (ours, momenta), (theirs, others) = flow(energy, beam, uniform), read(energy, beam, uniform)
     apart = (momenta - others).abs().amax(dim=(1, 2))
     if not torch.equal(ours, theirs) or not apart.quantile(0.99) <= SAME:
         raise RuntimeError("the exported model gives other events than the one it was made from")

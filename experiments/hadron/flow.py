@@ -64,15 +64,15 @@ class DecayFlow(nn.Module):
         parts = self.cube.log_prob(decays.coordinates.clamp(0, 1), self.given(decays.given), weights)
         return (parts * decays.meant).sum(dim=1)
 
-    def sample(self, given: Given, even: Tensor, meant: Tensor) -> Tensor:
-        """Coordinates (N, 3) from even numbers (N, 3), which they are where they mean nothing.
+    def sample(self, given: Given, uniform: Tensor, meant: Tensor) -> Tensor:
+        """Coordinates (N, 3) from uniform numbers (N, 3), which they are where they mean nothing.
 
         A mass that means nothing is a half, as ``decay_chain.coordinates`` has it: the angles are learned
         beside that.
         """
-        share = torch.where(meant[:, :1], even[:, :1], 0.5)
-        even = torch.cat([share, even[:, 1:]], dim=1)
-        return self.cube.sample(even, self.given(given), meant, self.universal.weights(given))
+        share = torch.where(meant[:, :1], uniform[:, :1], 0.5)
+        uniform = torch.cat([share, uniform[:, 1:]], dim=1)
+        return self.cube.sample(uniform, self.given(given), meant, self.universal.weights(given))
 
 
 class BreakupFlow(nn.Module):
@@ -87,15 +87,17 @@ class BreakupFlow(nn.Module):
         """Log density (N,) of decays or of masses."""
         return self.decay.log_prob(part) if isinstance(part, Decays) else self.mass.log_prob(part)
 
-    def forward(self, charge: Tensor, kind: Tensor, energy: Tensor, products: Tensor, even: Tensor) -> Tensor:
+    def forward(
+        self, charge: Tensor, kind: Tensor, energy: Tensor, products: Tensor, uniform: Tensor
+    ) -> Tensor:
         """Momenta (N, n, 4) of ``products`` (N, n) where their origin is at rest, GeV; the first three are an
         ``Origin``'s.
 
-        From even numbers (N, n + 3 (n - 1)).
+        From uniform numbers (N, n + 3 (n - 1)).
         """
         origin = Origin(charge, kind, energy)
         n = products.shape[1]
-        mass, even = self.mass.draw(origin, products, even[:, :n]), even[:, n:]
+        mass, uniform = self.mass.draw(origin, products, uniform[:, :n]), uniform[:, n:]
         zero = torch.zeros_like(energy)
         system = torch.stack([zero, zero, zero, energy], dim=1)
         particles: list[Tensor] = []
@@ -108,7 +110,7 @@ class BreakupFlow(nn.Module):
                 staying = (here[:, k + 1 :] != NONE).sum(dim=1)
                 step = step_at(system[decaying], origin.of(decaying), mass[decaying], left, staying)
                 given = before(step, origin.of(decaying), here, left)
-                numbers = even[decaying, COORDINATES * k : COORDINATES * (k + 1)]
+                numbers = uniform[decaying, COORDINATES * k : COORDINATES * (k + 1)]
                 particle, rest = split(step, self.decay.sample(given, numbers, meaningful(step, k)))
                 new = new.index_put((decaying,), particle)
                 system = system.index_put((decaying,), rest)
@@ -145,26 +147,28 @@ class InteractionFlow(nn.Module):
 
     @property
     def numbers(self) -> int:
-        """How many even random numbers make an event."""
+        """How many uniform random numbers make an event."""
         return 1 + self.cascade.numbers()
 
-    def forward(self, kinetic_energy: Tensor, beam: Tensor, even: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, kinetic_energy: Tensor, beam: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Processes (N,), places in ``PROCESSES``; species (N, n) as in ``FinalStates``; and momenta
         (N, n, 4) in the centre of mass, GeV.
 
         Events are functions of ``kinetic_energy`` (N,) in GeV, float64, ``beam`` (N,), the pions' PDG codes,
-        and ``even`` (N, numbers), even random numbers in [0, 1), float64.  Momenta have gradients with
+        and ``uniform`` (N, numbers), uniform random numbers in [0, 1), float64.  Momenta have gradients with
         respect to the energy.
         """
         return self.of_channels(
-            self.channel.draw(kinetic_energy, beam, even[:, 0]), kinetic_energy, beam, even
+            self.channel.draw(kinetic_energy, beam, uniform[:, 0]), kinetic_energy, beam, uniform
         )
 
     def of_channels(
-        self, chosen: Tensor, kinetic_energy: Tensor, beam: Tensor, even: Tensor
+        self, chosen: Tensor, kinetic_energy: Tensor, beam: Tensor, uniform: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The same, of channels (N,) that are drawn already: the first even number has been used."""
+        """The same, of channels (N,) that are drawn already: the first uniform number has been used."""
         energy = centre_of_mass_energy(kinetic_energy)
         process = self.channel.process[chosen]
-        species, momenta = self.cascade(torch.sign(beam), process, energy, self.products[chosen], even[:, 1:])
+        species, momenta = self.cascade(
+            torch.sign(beam), process, energy, self.products[chosen], uniform[:, 1:]
+        )
         return process, species, momenta

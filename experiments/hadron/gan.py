@@ -44,12 +44,12 @@ class Adversarial(ReducedModel):
         self.opponent = perceptron([COLLISION + len(REDUCED), *hidden, 1], LEAKY)
 
     def cube(self, known: Tensor, random: torch.Generator | None = None) -> Tensor:
-        noise = torch.randn(len(known), self.noise, generator=random)
+        noise = torch.randn(len(known), self.noise, generator=random).to(known.device)
         return torch.sigmoid(self.generator(torch.cat([known, noise], dim=1)))
 
-    def judged(self, known: Tensor, even: Tensor) -> Tensor:
+    def judged(self, known: Tensor, uniform: Tensor) -> Tensor:
         """The opponent's verdict (N, 1)."""
-        return self.opponent(torch.cat([known, 2 * even - 1], dim=1))
+        return self.opponent(torch.cat([known, 2 * uniform - 1], dim=1))
 
     @abstractmethod
     def opponent_loss(self, known: Tensor, true: Tensor, made: Tensor) -> Tensor:
@@ -88,7 +88,7 @@ class WassersteinGan(Adversarial):
         self.penalty = penalty
 
     def opponent_loss(self, known: Tensor, true: Tensor, made: Tensor) -> Tensor:
-        between = torch.lerp(true, made, torch.rand(len(true), 1)).requires_grad_()
+        between = torch.lerp(true, made, torch.rand(len(true), 1).to(true.device)).requires_grad_()
         (slope,) = torch.autograd.grad(self.judged(known, between).sum(), between, create_graph=True)
         excess = ((slope.norm(dim=1) - 1) ** 2).mean()
         return self.judged(known, made).mean() - self.judged(known, true).mean() + self.penalty * excess
@@ -101,9 +101,9 @@ class Gan(Adversarial):
     """The opponent tells true from made events."""
 
     def opponent_loss(self, known: Tensor, true: Tensor, made: Tensor) -> Tensor:
-        verdicts = torch.cat([self.judged(known, true), self.judged(known, made)])
-        labels = torch.cat([torch.ones(len(true), 1), torch.zeros(len(made), 1)])
-        return binary_cross_entropy_with_logits(verdicts, labels)
+        of_true, of_made = self.judged(known, true), self.judged(known, made)
+        labels = torch.cat([torch.ones_like(of_true), torch.zeros_like(of_made)])
+        return binary_cross_entropy_with_logits(torch.cat([of_true, of_made]), labels)
 
     def generator_loss(self, known: Tensor, made: Tensor) -> Tensor:
         verdicts = self.judged(known, made)

@@ -70,17 +70,18 @@ def event_distances(
     made: Interactions, reference: Interactions, size: int, *, shift: int = 0
 ) -> dict[str, Floats]:
     """The same of all variables of events with three particles or more; of all events, the total variation of
-    the number of particles, of the leading particle's species, and of channels; and, where both have
-    ``ENOUGH`` of them, W1 / sigma of the angle of events with two particles."""
+    the number of particles, of the leading particle's species, and of channels; and, where the reference has
+    ``ENOUGH`` of them, W1 / sigma of the angle of events with two particles: infinite if none is made."""
     kinematic = leading_distances(variables(many(made)), variables(many(reference)), size, shift=shift)
     one, other = (_composition(sample) for sample in (made, reference))
     rows = list(pairs(len(made), len(reference), size, shift))
     found = kinematic | _gathered(
         {name: total_variation(one[name][a], other[name][b]) for name in one} for a, b in rows
     )
-    if min((x.states.multiplicity == 2).mean() for x in (made, reference)) * size >= ENOUGH:
-        angles = [wasserstein(two_body_angle(made.of(a)), two_body_angle(reference.of(b))) for a, b in rows]
-        found |= _gathered(angles)
+    if (reference.states.multiplicity == 2).mean() * size >= ENOUGH:
+        found |= _gathered(
+            wasserstein(two_body_angle(made.of(a)), two_body_angle(reference.of(b))) for a, b in rows
+        )
     return found
 
 

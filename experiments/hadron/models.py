@@ -9,6 +9,7 @@ to: branching ratios are not validated.
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -40,10 +41,23 @@ class CollisionModel(LightningModule, ABC):
     """What all models have in common: validation, and the optimizer of those with one loss."""
 
     rate: float
+    cpu_seconds = 0.0  # of the training, with what was before it was taken up again
 
     @abstractmethod
     def leading(self, kinetic_energy: Floats, beam: Integers, *, seed: int) -> dict[str, Floats]:
         """``REDUCED`` of new events at these energies (N,), GeV, of these pions (N,)."""
+
+    def on_train_start(self) -> None:
+        self._begin = time.process_time() - self.cpu_seconds
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["cpu_seconds"] = time.process_time() - self._begin
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.cpu_seconds = checkpoint["cpu_seconds"]
+
+    def on_train_end(self) -> None:
+        self.cpu_seconds = time.process_time() - self._begin
 
     def validation_step(self, batch: Validation, index: int) -> None:
         generated = self.leading(batch.events.kinetic_energy, batch.events.beam, seed=0)
@@ -133,8 +147,8 @@ class WholeEventFlow(CollisionModel):
         energies, pions = torch.tensor(kinetic_energy, dtype=torch.float64), torch.tensor(beam)
         with torch.no_grad():
             for energy, pion in zip(energies.split(AT_ONCE), pions.split(AT_ONCE), strict=True):
-                even = torch.rand(len(pion), self.flow.numbers, generator=random, dtype=torch.float64)
-                given = [x.to(self.device) for x in (energy, pion, even)]
+                uniform = torch.rand(len(pion), self.flow.numbers, generator=random, dtype=torch.float64)
+                given = [x.to(self.device) for x in (energy, pion, uniform)]
                 chosen = self.flow.channel.draw_in_blocks(*given[:2], given[2][:, 0])
                 made.append(self.flow.of_channels(chosen, *given))
         process, species, momenta = (torch.cat(parts).cpu().numpy() for parts in zip(*made, strict=True))

@@ -23,7 +23,7 @@ from experiments.hadron.events import COLLISION, Events, Resonances
 from experiments.hadron.processes import UNKNOWN
 from lblhep.cards.formats import read_csv, read_root
 
-MEV = 1e-3  # GeV
+MEV_PER_GEV = 1000  # exact: 700 MeV are 0.7 GeV, and 700 * 1e-3 is not
 MOMENTA = ("px", "py", "pz", "E")
 
 
@@ -58,11 +58,11 @@ def _events(rows: pa.Table, multiplicity: NDArray[Any], flat: dict[str, NDArray[
     return Events(
         number=np.arange(len(rows)),
         beam=rows["beam"].to_numpy().astype(np.int64),
-        kinetic_energy=MEV * rows["T"].to_numpy().astype(np.float64),
+        kinetic_energy=rows["T"].to_numpy().astype(np.float64) / MEV_PER_GEV,
         process=np.full(len(rows), UNKNOWN),
         offsets=np.concatenate([[0], np.cumsum(multiplicity)]),
         pdg=flat["pdg"].astype(np.int64),
-        momenta=MEV * np.stack([flat[name].astype(np.float64) for name in MOMENTA], axis=1),
+        momenta=np.stack([flat[name].astype(np.float64) for name in MOMENTA], axis=1) / MEV_PER_GEV,
         parent=np.full(len(flat["pdg"]), COLLISION),
         resonances=Resonances.none(len(rows)),
     ).table()

@@ -1,7 +1,7 @@
 """The reduced form of an event: five variables of its two leading hadrons, which flow and GANs learn alike.
 
-Each variable is first made even on [0, 1] by the quantiles of the training sample, a monotonic map that can
-be undone: sharp edges and long tails are then the same to all models, and none has to learn a scale.
+Each variable is first made uniform on [0, 1] by the quantiles of the training sample, a monotonic map that
+can be undone: sharp edges and long tails are then the same to all models, and none has to learn a scale.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ KNOTS = 513
 
 
 class LeadingHadrons(PionProton):
-    """Training data in the reduced form: batches of collision (N, COLLISION) and even variables (N, 5)."""
+    """Training data in the reduced form: batches of collision (N, COLLISION) and uniform variables (N, 5)."""
 
     def prepare(self, table: pa.Table, validating: NDArray[np.bool_], rng: np.random.Generator) -> None:
         self.training, self.validation = (
@@ -38,8 +38,8 @@ class LeadingHadrons(PionProton):
         quantiles = torch.tensor(np.quantile(values, np.linspace(0, 1, KNOTS), axis=0).T.copy())
         self.offers = {"quantiles": quantiles}
         known = collision(torch.tensor(self.training.kinetic_energy), torch.tensor(self.training.beam))
-        even = Quantiles(quantiles).to_cube(torch.tensor(values))
-        self._pairs = TensorDataset(known.float(), even.float())
+        uniform = Quantiles(quantiles).to_cube(torch.tensor(values))
+        self._pairs = TensorDataset(known.float(), uniform.float())
 
     def train_dataloader(self) -> DataLoader[Any]:
         return DataLoader(self._pairs, batch_size=self.batch_size, shuffle=True)
@@ -58,8 +58,8 @@ class Quantiles(nn.Module):
         share = ((values.T - low) / (high - low).clamp_min(1e-300)).clamp(0, 1)
         return ((upper - 1 + share) / (self.knots.shape[1] - 1)).T
 
-    def from_cube(self, even: Tensor) -> Tensor:
-        place = (even.T.to(self.knots) * (self.knots.shape[1] - 1)).contiguous()
+    def from_cube(self, uniform: Tensor) -> Tensor:
+        place = (uniform.T.to(self.knots) * (self.knots.shape[1] - 1)).contiguous()
         lower = place.floor().long().clamp(0, self.knots.shape[1] - 2)
         low, high = self.knots.gather(1, lower), self.knots.gather(1, lower + 1)
         return (low + (place - lower) * (high - low)).T
@@ -72,16 +72,21 @@ class ReducedModel(CollisionModel):
         super().__init__()
         self.quantiles = Quantiles(quantiles)
 
+    def known(self, kinetic_energy: Floats, beam: Integers) -> Tensor:
+        """Of collisions (N, COLLISION), where the model is."""
+        known = collision(torch.tensor(kinetic_energy), torch.tensor(beam))
+        return known.float().to(self.device)
+
     @abstractmethod
     def cube(self, known: Tensor, random: torch.Generator) -> Tensor:
         """Points (N, 5) in the unit cube for collisions (N, COLLISION)."""
 
     def leading(self, kinetic_energy: Floats, beam: Integers, *, seed: int) -> dict[str, Floats]:
-        known = collision(torch.tensor(kinetic_energy), torch.tensor(beam)).float()
+        known = self.known(kinetic_energy, beam)
         with torch.no_grad():
-            even = self.cube(known, torch.Generator().manual_seed(seed))
-            values = self.quantiles.from_cube(even)
-        return dict(zip(REDUCED, values.numpy().T, strict=True))
+            uniform = self.cube(known, torch.Generator().manual_seed(seed))
+            values = self.quantiles.from_cube(uniform)
+        return dict(zip(REDUCED, values.cpu().numpy().T, strict=True))
 
 
 class ReducedFlow(ReducedModel):
@@ -99,15 +104,16 @@ class ReducedFlow(ReducedModel):
         self.flow, self.rate = CubeFlow(len(REDUCED), COLLISION, hidden=hidden, bins=bins), rate
 
     def cube(self, known: Tensor, random: torch.Generator) -> Tensor:
-        return self.flow.sample(torch.rand(len(known), len(REDUCED), generator=random), known)
+        uniform = torch.rand(len(known), len(REDUCED), generator=random)
+        return self.flow.sample(uniform.to(known.device), known)
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
-        known, even = batch
-        return -self.flow.log_prob(even, known).sum(dim=1).mean()
+        known, uniform = batch
+        return -self.flow.log_prob(uniform, known).sum(dim=1).mean()
 
     def loss(self, batch: Validation) -> float:
-        """Of the even variables."""
+        """Of the uniform variables."""
         events = batch.events
-        known = collision(torch.tensor(events.kinetic_energy), torch.tensor(events.beam)).float()
-        even = self.quantiles.to_cube(torch.tensor(np.stack([*batch.leading.values()], axis=1))).float()
-        return float(self.training_step((known, even), 0))
+        values = torch.tensor(np.stack([*batch.leading.values()], axis=1)).to(self.device)
+        known = self.known(events.kinetic_energy, events.beam)
+        return float(self.training_step((known, self.quantiles.to_cube(values).float()), 0))

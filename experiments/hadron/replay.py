@@ -14,7 +14,7 @@ from experiments.hadron.events import Floats, Integers
 from experiments.hadron.interactions import Interactions, near
 from experiments.hadron.kinds import NONE
 from experiments.hadron.kinematics import centre_of_mass_energy
-from experiments.hadron.processes import PROCESSES
+from experiments.hadron.processes import PROCESSES, UNKNOWN, place
 from experiments.hadron.sigma import CrossSections
 from experiments.hadron.species import MASSES, PI_MINUS, PI_PLUS
 
@@ -31,8 +31,11 @@ def replay(
 
     With ``cross_sections``, the nearest of each process, as many as ``process_shares`` says; where there are
     not enough, all of them and some again.  Events whose masses exceed the new energy are passed over.
-    Raises ValueError if there are too few, none of a process, or none within ``NEIGHBOURHOOD``.
+    Raises ValueError if there are too few, none of a process, or none within ``NEIGHBOURHOOD``; and if events
+    that do not state their process are to follow ``cross_sections``.
     """
+    if cross_sections is not None and (training.process == place(np.array(UNKNOWN))).any():
+        raise ValueError("events that do not state their process have no cross-section: give none")
     random = np.random.default_rng(0)
     sqrt_s = float(centre_of_mass_energy(np.array(kinetic_energy)))
     mass = np.where(training.states.species == NONE, 0.0, MASSES[training.states.species])

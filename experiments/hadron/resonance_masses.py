@@ -95,8 +95,8 @@ class ResonanceMasses(nn.Module):
         found = self.density.log_prob(masses.share[:, None], self.context_of(masses), self.weights(masses))
         return found[:, 0]
 
-    def draw(self, origin: Origin, products: Tensor, even: Tensor) -> Tensor:
-        """Masses (N, n) of products (N, n), GeV, from even numbers (N, n); 0 of ``NONE``."""
+    def draw(self, origin: Origin, products: Tensor, uniform: Tensor) -> Tensor:
+        """Masses (N, n) of products (N, n), GeV, from uniform numbers (N, n); 0 of ``NONE``."""
         mass = torch.where(products == NONE, 0.0, self.lowest[products])
         limits = self.lowest, self.highest
         for k in range(products.shape[1] if len(self.spectra) else 0):
@@ -104,7 +104,7 @@ class ResonanceMasses(nn.Module):
             if torch.jit.is_tracing() or here.any():
                 given = room_of(limits, origin.of(here), products[here], mass[here], k)
                 context, weights = self.context_of(given), self.weights(given)
-                share = self.density.sample(even[here, k : k + 1], context, None, weights)[:, 0]
+                share = self.density.sample(uniform[here, k : k + 1], context, None, weights)[:, 0]
                 lower, upper = given.room[:, 0], given.room[:, 1]
                 place = torch.full_like(share, k, dtype=torch.int64)
                 mass = mass.index_put((here.nonzero()[:, 0], place), lower + share * (upper - lower))

@@ -39,7 +39,7 @@ class Universal(nn.Module):
         self.recoil = nn.Parameter(torch.zeros(kinds**2 * NODES))
         self.register_buffer("polar", torch.pi * (torch.arange(POLAR_CELLS) + 0.5) / POLAR_CELLS)
         self.register_buffer("azimuth", 2 * torch.pi * (torch.arange(CELLS) + 0.5) / CELLS)
-        # Equal steps of the polar angle are not equal in its cosine, in which isotropic decays are even.
+        # Equal steps of the polar angle are not equal in its cosine, in which isotropic decays are uniform.
         self.register_buffer("isotropic", self.polar.sin().log())
         self.register_buffer("resonant", RESONANT)
 

@@ -52,8 +52,10 @@ class CubeFlow(nn.Module):
         """
         # All coordinates are known: their splines are one call.
         knots = [self._knots(i, u[:, :i], context) for i in range(self.dimensions)]
-        even, steps = zip(*(self._evened(i, u, weights) for i in range(self.dimensions)), strict=True)
-        _, log_slope = _spline(torch.cat(even), torch.cat(knots), inverse=False)
+        uniform, steps = zip(
+            *(self._made_uniform(i, u, weights) for i in range(self.dimensions)), strict=True
+        )
+        _, log_slope = _spline(torch.cat(uniform), torch.cat(knots), inverse=False)
         return log_slope.reshape(self.dimensions, -1).T + torch.stack(steps, dim=1)
 
     def integral(self, i: int, u: Tensor, context: Tensor, weights: Weights | None = None) -> Tensor:
@@ -61,8 +63,8 @@ class CubeFlow(nn.Module):
 
         Even numbers in [0, 1] where the points are distributed as the flow says.
         """
-        even, _ = self._evened(i, u, weights)
-        integral, _ = _spline(even, self._knots(i, u[:, :i], context), inverse=False)
+        uniform, _ = self._made_uniform(i, u, weights)
+        integral, _ = _spline(uniform, self._knots(i, u[:, :i], context), inverse=False)
         return integral
 
     def sample(
@@ -72,9 +74,9 @@ class CubeFlow(nn.Module):
         meant: Tensor | None = None,
         weights: Weights | None = None,
     ) -> Tensor:
-        """Points (N, dimensions) from even random numbers of the same shape.
+        """Points (N, dimensions) from uniform random numbers of the same shape.
 
-        Where ``meant`` (N, dimensions) is false, a coordinate is the even random number itself.
+        Where ``meant`` (N, dimensions) is false, a coordinate is the uniform random number itself.
         """
         u = uniform[:, :0]
         for i in range(self.dimensions):
@@ -87,8 +89,8 @@ class CubeFlow(nn.Module):
             u = torch.cat([u, new[:, None].clamp(0, 1)], dim=1)
         return u
 
-    def _evened(self, i: int, u: Tensor, weights: Weights | None) -> tuple[Tensor, Tensor]:
-        """Coordinate ``i`` (N,) made even by its weights, and the log of that map's slope."""
+    def _made_uniform(self, i: int, u: Tensor, weights: Weights | None) -> tuple[Tensor, Tensor]:
+        """Coordinate ``i`` (N,) made uniform by its weights, and the log of that map's slope."""
         given = weights(i, u[:, :i]) if weights else None
         return (u[:, i], torch.zeros_like(u[:, i])) if given is None else _even(u[:, i], given)
 

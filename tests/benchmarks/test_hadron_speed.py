@@ -35,13 +35,13 @@ def model() -> ChannelModel:
     return ChannelModel(Channels(process, species, beam, mass, mass, times), (64,), None)
 
 
-def obvious(model: ChannelModel, energy: Tensor, beam: Tensor, even: Tensor) -> Tensor:
+def obvious(model: ChannelModel, energy: Tensor, beam: Tensor, uniform: Tensor) -> Tensor:
     drawn = torch.empty_like(beam)
     for pion in (211, -211):
         rows = beam == pion
         own, log_prob = model(energy[rows], pion)
         reached = log_prob.exp().cumsum(dim=1, dtype=torch.float64)
-        drawn[rows] = own[torch.searchsorted(reached, 1 - even[rows, None])[:, 0]]
+        drawn[rows] = own[torch.searchsorted(reached, 1 - uniform[rows, None])[:, 0]]
     return drawn
 
 

@@ -40,9 +40,9 @@ def test_samples_follow_the_density():
     flow, n = perturbed(), 4000
     generator = torch.Generator().manual_seed(2)
     context = torch.tensor([0.3, -1.0, 0.7], dtype=torch.float64).expand(n, 3)
-    even = torch.rand(n, 2, generator=generator, dtype=torch.float64)
+    uniform = torch.rand(n, 2, generator=generator, dtype=torch.float64)
     with torch.no_grad():
-        u = flow.sample(even, context)
+        u = flow.sample(uniform, context)
         middle = (torch.arange(n, dtype=torch.float64) + 0.5) / n
         grid = torch.stack([middle, torch.zeros_like(middle)], dim=1)
         marginal = flow.log_prob(grid, context)[:, 0].exp().cumsum(0) / n
@@ -102,11 +102,11 @@ def test_with_weights_the_density_integrates_to_one_and_samples_follow_it():
     context = torch.tensor([0.3, -1.0, 0.7], dtype=torch.float64)
     with torch.no_grad():
         density = flow.log_prob(u, context.expand(len(u), 3), given_weights).sum(dim=1).exp()
-        even = torch.rand(4000, 2, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-        made = flow.sample(even, context.expand(4000, 3), weights=given_weights)
+        uniform = torch.rand(4000, 2, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+        made = flow.sample(uniform, context.expand(4000, 3), weights=given_weights)
         integrals = [flow.integral(i, made, context.expand(4000, 3), given_weights) for i in range(2)]
     assert density.mean() == pytest.approx(1, abs=2e-3)
     for i, integral in enumerate(integrals):
-        # Drawn from these even numbers: the integral gives each back.
-        torch.testing.assert_close(integral, even[:, i], atol=1e-6, rtol=0)
+        # Drawn from these uniform numbers: the integral gives each back.
+        torch.testing.assert_close(integral, uniform[:, i], atol=1e-6, rtol=0)
         assert kstest(made[:, i].numpy(), "uniform").pvalue < 1e-6

@@ -77,7 +77,7 @@ def random_flow(inventory, cross_sections) -> Callable[[float], InteractionFlow]
 
 
 @pytest.fixture(scope="session")
-def even_numbers() -> Callable[[InteractionFlow, int, int], torch.Tensor]:
+def uniform_numbers() -> Callable[[InteractionFlow, int, int], torch.Tensor]:
     """Of a flow, for n events, with a seed: (n, numbers)."""
 
     def drawn(flow: InteractionFlow, n: int, seed: int) -> torch.Tensor:

@@ -167,22 +167,22 @@ def both_pions(channels) -> Channels:
 
 def test_channels_are_drawn_by_the_probabilities_of_each_collision(channels, cross_sections):
     """Among others, of the same and of other energies and pions, as if each were alone; at both ends of the
-    even numbers too."""
+    uniform numbers too."""
     model = ChannelModel(both_pions(channels), (4,), cross_sections)
     torch.nn.init.normal_(model.log_fugacity, std=2, generator=torch.Generator().manual_seed(1))
     random = torch.Generator().manual_seed(2)
     energy = torch.tensor([0.6, 1.2, 3.0, 1.2, 20.0]).double().repeat(400)
     energy[::7] += torch.rand(len(energy[::7]), generator=random)
     beam = torch.where(torch.rand(len(energy), generator=random) < 0.4, -211, 211)
-    even = torch.rand(len(energy), generator=random, dtype=torch.float64)
-    even[:4], even[4:8] = 0, 1 - 2**-53
+    uniform = torch.rand(len(energy), generator=random, dtype=torch.float64)
+    uniform[:4], uniform[4:8] = 0, 1 - 2**-53
     with torch.no_grad():
-        drawn = model.draw(energy, beam, even)
-        assert torch.equal(drawn, model.draw_in_blocks(energy, beam, even))
+        drawn = model.draw(energy, beam, uniform)
+        assert torch.equal(drawn, model.draw_in_blocks(energy, beam, uniform))
         for i in range(len(energy)):
             own, log_prob = model(energy[i : i + 1], int(beam[i]))
             reached = log_prob[0].double().exp().cumsum(0)
             (place,) = (own == drawn[i]).nonzero()[:, 0]
             below = reached[place - 1] if place else 0.0
-            assert below - 1e-6 <= 1 - even[i] <= reached[place] + 1e-6
+            assert below - 1e-6 <= 1 - uniform[i] <= reached[place] + 1e-6
             assert reached[place] > below

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
 from experiments.hadron.breakups import PROTON_DISSOCIATION, broken_up
 from experiments.hadron.cascade import Cascade, boosted
+from experiments.hadron.channels import ResonanceDecays
 from experiments.hadron.kinds import NONE, STABLE, as_kind, as_origin
 from experiments.hadron.kinematics import centre_of_mass_energy
 from experiments.hadron.species import CODES
@@ -69,8 +72,8 @@ def test_resonances_decay_as_those_of_the_sample_that_are_as_heavy(inventory, br
     sample = every.of(every.origin == as_origin(delta))
     mass, repeated = np.repeat(sample.energy, 200), len(sample) * 200
     kind = torch.full((repeated,), delta - STABLE)
-    even = torch.rand(repeated, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    drawn = cascade.drawn(kind, torch.tensor(mass), even).numpy()
+    uniform = torch.rand(repeated, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    drawn = cascade.drawn(kind, torch.tensor(mass), uniform).numpy()
     for pair in ((p, pi_0), (n, pi_plus)):
         share = (sample.products[:, :2] == pair).all(axis=1).mean()
         assert 0.1 < share < 0.9
@@ -78,7 +81,7 @@ def test_resonances_decay_as_those_of_the_sample_that_are_as_heavy(inventory, br
         error = 4 * np.sqrt(share * (1 - share) / len(sample))
         assert (drawn[:, :2] == pair).all(axis=1).mean() == pytest.approx(share, abs=error)
     light = np.full(repeated, kinds.lowest[n] + kinds.lowest[pi_plus] - 1e-4)
-    drawn = cascade.drawn(kind, torch.tensor(light), even).numpy()
+    drawn = cascade.drawn(kind, torch.tensor(light), uniform).numpy()
     assert (drawn[:, 0] != NONE).all()
     assert not (drawn[:, :2] == (n, pi_plus)).all(axis=1).any()
 
@@ -92,18 +95,42 @@ def test_a_resonance_that_is_lighter_than_all_decays_as_the_lightest(inventory):
 
 
 def test_all_that_resonances_leave_has_a_place(inventory):
-    """As many as the longest of all channels leaves, every resonance to its longest decay."""
+    """As many as the longest of all channels leaves, every resonance to its longest decay; and the deepest
+    chain of resonances has its generations."""
     _, channels, decays = inventory
     cascade = Cascade(torch.nn.Identity(), torch.nn.Identity(), *inventory)
 
     def leaves(kind: int) -> int:
         if kind < STABLE:
             return int(kind != NONE)
-        ways = decays.products[decays.first[kind - STABLE] : decays.first[kind - STABLE + 1]]
-        return max(sum(leaves(int(k)) for k in row) for row in np.unique(ways, axis=0))
+        return max(sum(leaves(int(k)) for k in row) for row in ways(kind))
+
+    def ways(kind: int) -> np.ndarray:
+        first, last = decays.first[kind - STABLE : kind - STABLE + 2]
+        return np.unique(decays.products[first:last], axis=0)
+
+    def generations(kind: int) -> int:
+        return 0 if kind < STABLE else 1 + max(generations(int(k)) for row in ways(kind) for k in row)
 
     assert cascade.places == max(sum(leaves(int(k)) for k in row) for row in channels.products)
-    assert cascade.depth >= 2
+    assert cascade.depth == max(generations(int(k)) for row in channels.products for k in row) >= 2
+
+
+def test_generations_do_not_depend_on_how_light_resonances_were_seen_to_be(inventory):
+    """The lightest of the first is lighter than any of the second, to which a heavier one decays."""
+    kinds, channels, _ = inventory
+    stable = 1
+    decays = ResonanceDecays(
+        mass=np.array([1.2, 1.5, 1.3]),
+        products=np.array([[stable, stable], [STABLE + 1, stable], [stable, stable]]),
+        first=np.array([0, 2, *[3] * (kinds.resonances - 1)]),
+    )
+    channels = dataclasses.replace(channels, products=np.array([[STABLE, NONE]]))
+    cascade = Cascade(torch.nn.Identity(), torch.nn.Identity(), kinds, channels, decays)
+    assert (cascade.places, cascade.depth) == (3, 2)
+    circle = dataclasses.replace(decays, products=np.array([[1, 1], [STABLE + 1, 1], [STABLE, 1]]))
+    with pytest.raises(ValueError, match="in a circle"):
+        Cascade(torch.nn.Identity(), torch.nn.Identity(), kinds, channels, circle)
 
 
 def test_boosted_is_the_way_back_from_the_rest_frame():

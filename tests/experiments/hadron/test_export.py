@@ -37,10 +37,10 @@ def read(file) -> torch.jit.ScriptModule:
         return torch.jit.load(file)
 
 
-def test_events_are_the_flows_in_the_laboratory(flow, read, even_numbers):
+def test_events_are_the_flows_in_the_laboratory(flow, read, uniform_numbers):
     """Boosted by the numpy code that the sample was made with."""
     energy = torch.full((500,), 5.0, dtype=torch.float64)
-    beam, numbers = torch.full((500,), -211), even_numbers(flow, 500, 1)
+    beam, numbers = torch.full((500,), -211), uniform_numbers(flow, 500, 1)
     with torch.no_grad():
         _, species, momenta = flow(energy, beam, numbers)
         pdg, laboratory = read(energy, beam, numbers)
@@ -73,8 +73,8 @@ def test_the_file_names_no_folder_of_this_machine(file):
     assert not any(folder in entry for entry in entries for folder in folders)
 
 
-def test_energies_may_be_in_single_precision(flow, read, even_numbers):
-    energy, beam, numbers = torch.full((5,), 3.0), torch.full((5,), 211), even_numbers(flow, 5, 1)
+def test_energies_may_be_in_single_precision(flow, read, uniform_numbers):
+    energy, beam, numbers = torch.full((5,), 3.0), torch.full((5,), 211), uniform_numbers(flow, 5, 1)
     assert torch.equal(read(energy, beam, numbers)[1], read(energy.double(), beam, numbers)[1])
 
 
@@ -88,11 +88,11 @@ def test_what_it_was_not_trained_for_is_refused(read):
     assert not read.sample(3.0, 5)[1].requires_grad
 
 
-def test_momenta_have_gradients_with_respect_to_the_energy(flow, even_numbers):
+def test_momenta_have_gradients_with_respect_to_the_energy(flow, uniform_numbers):
     """Against differences, where the channel stays the same and the spline is smooth."""
     events, n, step = LaboratoryEvents(Draw(flow.channel), flow.cascade, flow), 200, 1e-4
     energy = torch.full((n,), 6.0, dtype=torch.float64, requires_grad=True)
-    beam, numbers = torch.full((n,), 211), even_numbers(flow, n, 3)
+    beam, numbers = torch.full((n,), 211), uniform_numbers(flow, n, 3)
     pdg, momenta = events(energy, beam, numbers)
     (slope,) = torch.autograd.grad(momenta[:, 0, 3].sum(), energy)
     with torch.no_grad():

@@ -85,14 +85,14 @@ def test_every_decay_of_every_breakup_is_there_once(broken):
     assert two_body == (number == 2).sum() > 0
 
 
-def test_an_untrained_flow_conserves_everything(flow, even_numbers):
+def test_an_untrained_flow_conserves_everything(flow, uniform_numbers):
     """As no network can: four-momentum, mass shells, charge, baryon number, strangeness."""
     n = 3000
     energy = torch.logspace(np.log10(0.5), np.log10(26), n, dtype=torch.float64)
     beam = torch.tensor(np.resize([211, -211], n))
     sqrt_s = torch.tensor(centre_of_mass_energy(energy.numpy()))
     with torch.no_grad():
-        _, species, momenta = flow(energy, beam, even_numbers(flow, n, seed=1))
+        _, species, momenta = flow(energy, beam, uniform_numbers(flow, n, seed=1))
     there = (species != NONE).numpy()
     place, p = species.numpy(), momenta.numpy()
     total = p.sum(axis=1)
@@ -105,14 +105,14 @@ def test_an_untrained_flow_conserves_everything(flow, even_numbers):
     np.testing.assert_array_equal(sums, conserved(beam.numpy()) + conserved(np.array(PROTON)))
 
 
-def test_a_breakup_gives_back_the_even_numbers_that_it_was_drawn_with(flow, broken, even_numbers):
+def test_a_breakup_gives_back_the_even_numbers_that_it_was_drawn_with(flow, broken, uniform_numbers):
     """What training sees is what sampling was given, in every decay and every mass."""
     kinds, every = broken
     origin, products = origin_of(every), torch.tensor(every.products)
     n = products.shape[1]
-    even = even_numbers(flow, len(every), seed=4)[:, : 4 * n - 3]
+    uniform = uniform_numbers(flow, len(every), seed=4)[:, : 4 * n - 3]
     with torch.no_grad():
-        momenta = flow.breakup(*origin, products, even)
+        momenta = flow.breakup(*origin, products, uniform)
         mass = invariant_mass(momenta)
         kept = torch.arange(len(every))
         for k, decay in enumerate(decays(origin, products, mass, momenta)):
@@ -121,7 +121,7 @@ def test_a_breakup_gives_back_the_even_numbers_that_it_was_drawn_with(flow, brok
             context, weights = model.given(decay.given), model.universal.weights(decay.given)
             for i in range(3):
                 integral = model.cube.integral(i, decay.coordinates, context, weights)
-                away = (integral - even[kept, n + 3 * k + i]).abs()[decay.meant[:, i]]
+                away = (integral - uniform[kept, n + 3 * k + i]).abs()[decay.meant[:, i]]
                 # float32, amplified where a density is steep
                 assert len(away) == 0 or away.quantile(0.99) < 1e-3, (k, i)
         (drawn,) = masses(kinds, origin, products, mass)
@@ -130,13 +130,13 @@ def test_a_breakup_gives_back_the_even_numbers_that_it_was_drawn_with(flow, brok
         integral = model.density.integral(
             0, drawn.share[:, None], model.context_of(drawn), model.weights(drawn)
         )
-        numbers = [even[products[:, k] >= STABLE, k] for k in range(n)]
+        numbers = [uniform[products[:, k] >= STABLE, k] for k in range(n)]
         # Of which the sample has one, has that mass whatever the number.
         some = drawn.room[:, 1] - drawn.room[:, 0] > 1e-3
         assert (integral - torch.cat(numbers)).abs()[some].quantile(0.99) < 1e-3
 
 
-def test_events_of_a_generator_that_tells_nothing_are_trees_of_one_breakup(events, even_numbers):
+def test_events_of_a_generator_that_tells_nothing_are_trees_of_one_breakup(events, uniform_numbers):
     """No process, no cross-section, no resonance: UrQMD's and Geant4's."""
     untold = dataclasses.replace(
         events,
@@ -153,7 +153,7 @@ def test_events_of_a_generator_that_tells_nothing_are_trees_of_one_breakup(event
     assert [type(part) for part in parts_of(kinds, every)].count(Masses) == 0
     energy, beam = torch.full((200,), 5.0).double(), torch.full((200,), -211)
     with torch.no_grad():
-        _, species, momenta = flow(energy, beam, even_numbers(flow, 200, seed=1))
+        _, species, momenta = flow(energy, beam, uniform_numbers(flow, 200, seed=1))
     total = momenta.sum(dim=1)
     assert total[:, :3].abs().max() < 1e-9
     assert (species != NONE).sum(dim=1).max() > 3

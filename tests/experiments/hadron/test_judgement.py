@@ -110,6 +110,8 @@ def test_the_angle_of_two_body_events_is_judged_where_there_are_enough(sample):
     floor = event_distances(slow, slow, 700, shift=1)["two_body"].mean()
     assert event_distances(forwards, slow, 700)["two_body"].mean() > 5 * floor
     assert "two_body" not in event_distances(sample, sample, 200)
+    without = slow.of(slow.states.multiplicity > 2)
+    assert np.isinf(event_distances(without, slow, 700)["two_body"]).all()
 
 
 def test_variables_are_what_their_names_say(sample):

@@ -11,6 +11,7 @@ import torch
 from lightning import Trainer
 
 from experiments.hadron.batches import ChannelsMade, parts_of, taken
+from experiments.hadron.conditions import COLLISION
 from experiments.hadron.datasets import WholeEvents
 from experiments.hadron.gan import Gan, WassersteinGan
 from experiments.hadron.kinematics import kinetic_energy_of
@@ -60,12 +61,12 @@ def whole(sample) -> WholeEvents:
 def test_quantiles_make_the_training_sample_even_and_can_be_undone(leading):
     values = torch.tensor(np.stack([*leading_hadrons(leading.training).values()], axis=1))
     quantiles = Quantiles(leading.offers["quantiles"])
-    even = quantiles.to_cube(values)
-    assert ((even >= 0) & (even <= 1)).all()
+    uniform = quantiles.to_cube(values)
+    assert ((uniform >= 0) & (uniform <= 1)).all()
     torch.testing.assert_close(
-        even.mean(dim=0), torch.full((5,), 0.5, dtype=torch.float64), atol=0.01, rtol=0
+        uniform.mean(dim=0), torch.full((5,), 0.5, dtype=torch.float64), atol=0.01, rtol=0
     )
-    torch.testing.assert_close(quantiles.from_cube(even), values, atol=1e-9, rtol=0)
+    torch.testing.assert_close(quantiles.from_cube(uniform), values, atol=1e-9, rtol=0)
 
 
 def test_nobody_trains_on_a_window_that_is_held_out_or_validates(leading):
@@ -102,6 +103,36 @@ def test_a_window_of_no_width_is_refused(sample):
         LeadingHadrons(sample, np.random.default_rng(1), **{**WINDOWS, "half_width": 0})
 
 
+def test_a_window_in_which_nothing_validates_is_refused(sample):
+    data = LeadingHadrons(sample, np.random.default_rng(1), **{**WINDOWS, "validation": [6.0, 60.0]})
+    with pytest.raises(ValueError, match="no event validates at 60 GeV"):
+        data.val_dataloader()
+
+
+def test_the_wasserstein_gans_opponent_is_penalised_for_its_slope(leading):
+    """Of a linear one, w (2 u - 1), all is known: 2 w times the mean of what is made less that of what is
+    true, and ten times (2 |w| - 1) squared."""
+    model = WassersteinGan(hidden=[8], **leading.offers)
+    known, true, made = torch.randn(50, COLLISION), torch.rand(50, 5), torch.rand(50, 5)
+    w = torch.tensor([0.3, -1.0, 0.2, 0.0, 2.0])
+    model.opponent = torch.nn.Linear(COLLISION + 5, 1)
+    with torch.no_grad():
+        model.opponent.weight[0, COLLISION:] = w
+    expected = 2 * w @ (made.mean(dim=0) - true.mean(dim=0)) + 10 * (2 * w.norm() - 1) ** 2
+    torch.testing.assert_close(model.opponent_loss(known, true, made), expected)
+    judged = known @ model.opponent.weight[0, :COLLISION] + (2 * made - 1) @ w + model.opponent.bias
+    torch.testing.assert_close(model.generator_loss(known, made), -judged.mean())
+
+
+def test_a_training_that_was_taken_up_again_counts_what_it_took_before(leading):
+    model, checkpoint = Gan(hidden=[8], **leading.offers), {}
+    model.on_load_checkpoint({"cpu_seconds": 100.0})
+    model.on_train_start()
+    model.on_save_checkpoint(checkpoint)
+    model.on_train_end()
+    assert 100 <= checkpoint["cpu_seconds"] <= model.cpu_seconds < 110
+
+
 def trained(model, data, epochs):
     """The validation distance before and after some epochs."""
     trainer = Trainer(
@@ -136,15 +167,15 @@ def test_every_model_comes_closer_to_events_that_it_has_not_seen(leading, kind, 
 
 @pytest.mark.filterwarnings(*LIGHTNING)
 def test_a_reduced_flow_learns_what_goes_with_what(leading):
-    """The variables are even one by one; that log p grows beyond 0 is their dependence, and the energy's.
+    """The variables are uniform one by one; that log p grows beyond 0 is their dependence, and the energy's.
 
     Also of events that it has not seen, by which its epoch is chosen.
     """
     torch.manual_seed(1)
     model = ReducedFlow(hidden=[32], bins=8, rate=1e-2, **leading.offers)
     trained(model, leading, 6)
-    known, even = next(iter(leading.train_dataloader()))
-    assert model.flow.log_prob(even, known).sum(dim=1).mean() > 0.5
+    known, uniform = next(iter(leading.train_dataloader()))
+    assert model.flow.log_prob(uniform, known).sum(dim=1).mean() > 0.5
     assert float(model.trainer.callback_metrics["validation_loss"]) < -0.5
 
 
@@ -174,7 +205,7 @@ def test_a_decay_counts_alike_in_a_batch_of_its_own_and_in_a_full_one(whole):
 
 
 def test_the_validation_loss_of_an_untrained_flow_is_that_of_isotropic_decays(whole):
-    """And of masses that are even, if there is no threshold.  Isotropic decays have a density of pi / 2
+    """And of masses that are uniform, if there is no threshold.  Isotropic decays have a density of pi / 2
     sin(theta) in theta / pi: in a cell, its share of the sum of all."""
     (batch,) = whole.val_dataloader()
     parts = parts_of(whole.offers["kinds"], batch.breakups)

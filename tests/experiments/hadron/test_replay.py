@@ -10,7 +10,7 @@ import torch
 
 from experiments.hadron.final_states import FinalStates
 from experiments.hadron.interactions import Interactions
-from experiments.hadron.processes import PROCESSES
+from experiments.hadron.processes import PROCESSES, UNKNOWN, place
 from experiments.hadron.replay import process_shares, replay, rescaled
 from experiments.hadron.species import MASSES, index
 
@@ -151,5 +151,8 @@ def test_where_a_process_has_too_few_events_they_are_there_again_and_with_none_i
     new, share = replay(both, 1.0, 660, known), process_shares(few, 1.0, known)[1]
     assert 330 * share > 45
     assert (new.process == 1).sum() == pytest.approx(660 * share, abs=5 * np.sqrt(660 * share))
+    unknown = dataclasses.replace(both, process=np.full(660, place(np.array(UNKNOWN))))
+    with pytest.raises(ValueError, match="do not state their process"):
+        replay(unknown, 1.0, 400, known)
     with pytest.raises(ValueError, match="no event of pion 211 within"):
         replay(both, 10.0, 400, known)

@@ -26,7 +26,7 @@ def model(broken) -> ResonanceMasses:
     return ResonanceMasses(broken[0], embedding=8)
 
 
-def even(places: int) -> torch.Tensor:
+def uniform(places: int) -> torch.Tensor:
     return torch.rand(N, places, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
 
 
@@ -40,7 +40,7 @@ def test_a_spectrum_is_the_same_at_every_energy(model, broken, energy):
         row = slice((rho - STABLE) * NODES, (rho - STABLE + 1) * NODES)
         model.spectra[row] = -((masses - PEAK) ** 2) / (2 * WIDTH**2)
         products = torch.tensor([[proton, rho, NONE]]).expand(N, 3)
-        mass = model.draw(collisions(energy), products, even(3))
+        mass = model.draw(collisions(energy), products, uniform(3))
     assert torch.equal(mass[:, 0], torch.full((N,), kinds.lowest[proton], dtype=torch.float64))
     assert not mass[:, 2].any()
     # 4 standard deviations, and a third of a cell; the phase space moves it by less.
@@ -51,7 +51,7 @@ def test_a_spectrum_is_the_same_at_every_energy(model, broken, energy):
 
 def test_a_power_of_the_room_is_how_a_threshold_begins(model, broken):
     """Without a spectrum, of proton and rho: the mean share of (1 - share)^power is 1 / (power + 2), to
-    4 standard deviations of the mean of an even share."""
+    4 standard deviations of the mean of an uniform share."""
     kinds, _ = broken
     rho, proton = (int(kinds.place(np.array([code]))[0]) for code in (213, 2212))
     energy = kinds.lowest[proton] + kinds.lowest[rho] + 0.3
@@ -59,7 +59,7 @@ def test_a_power_of_the_room_is_how_a_threshold_begins(model, broken):
     for power in (0.5, 3.5):
         with torch.no_grad():
             model.power[0, rho - STABLE] = power
-            share = (model.draw(collisions(energy), products, even(2))[:, 1] - kinds.lowest[rho]) / 0.3
+            share = (model.draw(collisions(energy), products, uniform(2))[:, 1] - kinds.lowest[rho]) / 0.3
         assert share.mean() == pytest.approx(1 / (power + 2), abs=4 * 0.29 / np.sqrt(N))
 
 
@@ -72,7 +72,7 @@ def test_there_is_always_room_for_what_comes_later(model, broken):
     lowest = sum(kinds.lowest[k] for k in (delta, rho, rho))
     for beyond in (1e-6, 0.1, 1.0, 5.0):
         with torch.no_grad():
-            mass = model.draw(collisions(lowest + beyond), products, even(3)).numpy()
+            mass = model.draw(collisions(lowest + beyond), products, uniform(3)).numpy()
         assert (mass.sum(axis=1) <= lowest + beyond + 1e-12).all()
         for k, kind in enumerate((delta, rho, rho)):
             assert (mass[:, k] >= kinds.lowest[kind] - 1e-12).all()

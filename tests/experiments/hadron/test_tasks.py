@@ -136,7 +136,9 @@ def test_a_fit_offers_the_cross_sections_that_it_names(bench, monkeypatch):
 
     def fit(self, trial, bench, rng, **given):
         offered.update(given)
-        return torch.nn.Linear(1, 1), {}
+        model = torch.nn.Linear(1, 1)
+        model.cpu_seconds = 3.0
+        return model, {}
 
     monkeypatch.setattr(FitLightning, "fit", fit)
     bench.sets["sigma"] = table = object()

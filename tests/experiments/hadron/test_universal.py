@@ -19,7 +19,7 @@ from lblhep.physics.decay_chain import to_rest_frame
 
 @pytest.fixture
 def flow(inventory) -> InteractionFlow:
-    """Untrained, and without weights: decays are even in their coordinates."""
+    """Untrained, and without weights: decays are uniform in their coordinates."""
     return InteractionFlow(*inventory, None, hidden=(16,), context=8, history=8)
 
 
@@ -43,7 +43,7 @@ def test_a_negative_weight_of_recoil_balances_transverse_momenta_of_strings(flow
     come by way of a Delta(1950), it does nothing."""
     n = 4000
     products = torch.tensor([[place(2212), place(211), place(211), place(-211)]]).expand(n, 4)
-    even = torch.rand(n, 13, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    uniform = torch.rand(n, 13, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     table, means = torch.zeros(flow.breakup.decay.universal.kinds**2, NODES), {}
     for code in (151, 202228):
         process = torch.full((n,), place_of(np.array([code]))[0])
@@ -51,7 +51,7 @@ def test_a_negative_weight_of_recoil_balances_transverse_momenta_of_strings(flow
             table[place(211) * (flow.breakup.decay.universal.kinds + 1)] = strength
             with torch.no_grad():
                 flow.breakup.decay.universal.recoil.copy_(table.flatten())
-                made = flow.breakup(torch.ones(n), process, torch.full((n,), 4.8).double(), products, even)
+                made = flow.breakup(torch.ones(n), process, torch.full((n,), 4.8).double(), products, uniform)
             first, second = made[:, 1, :2], made[:, 2, :2]
             cosine = (first * second).sum(dim=1) / (first.norm(dim=1) * second.norm(dim=1))
             means[code, strength] = float(cosine.mean())
