@@ -1,4 +1,4 @@
-"""The reduced form, and that each model of it learns something that can be seen."""
+"""What models of both forms train on, and that each learns something that can be seen."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def whole(sample) -> WholeEvents:
     return WholeEvents(sample, np.random.default_rng(1), batch_size=256, **WINDOWS)
 
 
-def test_quantiles_make_the_training_sample_even_and_can_be_undone(leading):
+def test_quantiles_make_the_training_sample_uniform_and_can_be_undone(leading):
     values = torch.tensor(np.stack([*leading_hadrons(leading.training).values()], axis=1))
     quantiles = Quantiles(leading.offers["quantiles"])
     uniform = quantiles.to_cube(values)
