@@ -54,7 +54,7 @@ class PionProton:
         batch_size: int = 1024,
     ) -> None:
         if not half_width > 0:
-            raise ValueError(f"half_width: {half_width} in ln T holds nothing out")
+            raise ValueError(f"half_width: {half_width} in ln T holds nothing out: 0.35 is a factor of 1.4")
         table = data.table(COLUMNS)
         every = interactions(read_events(table), rng)
         test = near(every.kinetic_energy, held_out, half_width)
@@ -82,7 +82,9 @@ class PionProton:
         trained = self.training.kinetic_energy
         for energy in energies:
             if near(trained, [energy], self.half_width).any():
-                raise ValueError(f"{energy:g} GeV is tested, but not held_out from the data set {name}")
+                raise ValueError(
+                    f"{energy:g} GeV is tested, but not held_out from the data set {name}: add it there"
+                )
             if not trained.min() < energy < trained.max():
                 raise ValueError(
                     f"{energy:g} GeV is tested, but the data set {name} trains from {trained.min():.3g} to "
@@ -123,7 +125,11 @@ class HeldOut:
         """Raises ValueError if there are none."""
         there = self._every.kinetic_energy == energy
         if not there.any():
-            raise ValueError(f"the sample has no events at {energy} GeV")
+            lowest, highest = self._every.kinetic_energy.min(), self._every.kinetic_energy.max()
+            raise ValueError(
+                f"the card of the tests has no events at {energy:g} GeV (its energies: {lowest:g} to "
+                f"{highest:g} GeV): a test needs a card with events at its very energy"
+            )
         return self._every.of(there)
 
 

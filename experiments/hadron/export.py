@@ -7,7 +7,9 @@
 ``pdg`` (N, n) is int64 and 0 beyond the last particle, ``momenta`` (N, n, 4) are (px, py, pz, E) in the
 laboratory, GeV, float64.  The second form is a function of ``kinetic_energy`` (N,), float64, and ``beam``
 (N,), int64: the same numbers give the same events, and momenta have gradients with respect to the energy.
-Either raises torch.jit.Error for energies beyond those of the training and beams that are no pions.
+Either raises torch.jit.Error for energies beyond those of the training, beams that are no pions, and tensors
+of other shapes.  Within ``torch.jit.optimized_execution(False)`` (C++: setGraphExecutorOptimize(false)) calls
+take what they need; otherwise TorchScript spends half a minute on the first few, and is no faster then.
 """
 
 from __future__ import annotations
@@ -72,9 +74,13 @@ class Sampler(nn.Module):
         self.lowest, self.highest = energies
         self.range = f"kinetic energies must be between {energies[0]:g} and {energies[1]:g} GeV"
         self.pion = PI_PLUS  # TorchScript knows no globals
+        self.shapes = f"for n collisions: energies (n,), beams (n,), uniform numbers (n, {numbers})"
 
     def forward(self, kinetic_energy: Tensor, beam: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
-        kinetic_energy = kinetic_energy.double()
+        kinetic_energy, beam = kinetic_energy.double(), beam.long()
+        n = beam.numel()
+        if kinetic_energy.shape != [n] or beam.shape != [n] or uniform.shape != [n, self.numbers]:
+            raise ValueError(self.shapes)
         if not bool(((kinetic_energy >= self.lowest) & (kinetic_energy <= self.highest)).all()):
             raise ValueError(self.range)
         if not bool((beam.abs() == self.pion).all()):

@@ -88,6 +88,18 @@ def test_what_it_was_not_trained_for_is_refused(read):
     assert not read.sample(3.0, 5)[1].requires_grad
 
 
+@pytest.mark.parametrize("wrong", [0, 1, 2])
+def test_other_shapes_are_refused(flow, read, uniform_numbers, wrong):
+    given = [torch.full((5,), 3.0), torch.full((5,), 211), uniform_numbers(flow, 5, 1)]
+    read(*given)
+    given[wrong] = given[wrong][:1]
+    with pytest.raises(torch.jit.Error, match=r"for n collisions: energies \(n,\)"):
+        read(*given)
+    given[wrong] = given[wrong][0]
+    with pytest.raises(torch.jit.Error, match=r"for n collisions"):
+        read(*given)
+
+
 def test_momenta_have_gradients_with_respect_to_the_energy(flow, uniform_numbers):
     """Against differences, where the channel stays the same and the spline is smooth."""
     events, n, step = LaboratoryEvents(Draw(flow.channel), flow.cascade, flow), 200, 1e-4
