@@ -12,6 +12,7 @@ from experiments.hadron.results import (
     again,
     against,
     broken,
+    judged,
     knows_cross_sections,
     of_leading_hadrons,
     of_whole_events,
@@ -43,6 +44,9 @@ TREES = (
 )
 
 
+FEWEST_JUDGED = 10_000  # events of a model at an energy, that its distances mean something
+
+
 class HadronReport:
     """Flow and replay of whole events; flow and GANs of the leading hadrons; distributions, laws, speed."""
 
@@ -52,6 +56,8 @@ class HadronReport:
         results = Results(launch)
         page = Page(launch.recipe.title or "Hadronic interactions", sizes(results))
         page.text(f"{MEANING} {INFORMED if knows_cross_sections(results) else BLIND}. {TREES}")
+        if judged(results) < FEWEST_JUDGED:
+            page.text("Of so few events numbers say that all runs, not how good a model is.")
         headline: dict[str, str | float] = {}
         if WHOLE in results.models:
             headline = self._whole(page, results, out)

@@ -49,11 +49,15 @@ class Results:
 
 def sizes(results: Results) -> str:
     """What the launch was made of, in a line."""
-    recipe = results.launch.recipe
-    cards = dict.fromkeys(recipe.datasets[name].card for name in results.rows["dataset"])
-    events = recipe.task.arguments["stages"]["judged"].arguments["events"]
-    learned = " and ".join(str(card) for card in cards)
+    datasets = results.launch.recipe.datasets
+    cards = dict.fromkeys(datasets[name].card for name in results.rows["dataset"])
+    learned, events = " and ".join(str(card) for card in cards), judged(results)
     return f"{counts(results.launch)}, trained on {learned}; {events:,} events of each judged at each energy"
+
+
+def judged(results: Results) -> int:
+    """How many events of each model, at each energy."""
+    return int(results.launch.recipe.task.arguments["stages"]["judged"].arguments["events"])
 
 
 def knows_cross_sections(results: Results) -> bool:
@@ -133,11 +137,10 @@ def against(results: Results, model: str, other: str) -> pd.DataFrame:
 def broken(results: Results) -> pd.DataFrame:
     """Events of the whole-event flow that break a law, summed over initialisations, by energy."""
     laws = ("charge", "baryon_number", "strangeness", "momentum", "mass_shell")
-    events = results.launch.recipe.task.arguments["stages"]["judged"].arguments["events"]
     return pd.DataFrame(
         {
             "T [GeV]": f"{energy:g}",
-            "events": events * len(results.values(WHOLE, "parameters")),
+            "events": judged(results) * len(results.values(WHOLE, "parameters")),
             **{law: int(results.values(WHOLE, f"{law}_violations_{energy:g}").sum()) for law in laws},
         }
         for energy in results.energies
