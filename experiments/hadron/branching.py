@@ -13,8 +13,8 @@ from experiments.hadron.channels import Channels
 from experiments.hadron.conditions import COLLISION, collision
 from experiments.hadron.kinds import NONE
 from experiments.hadron.kinematics import centre_of_mass_energy
-from experiments.hadron.processes import PROCESSES, UNKNOWN, place
-from experiments.hadron.sigma import CrossSections
+from experiments.hadron.processes import PROCESSES
+from experiments.hadron.sigma import CrossSections, refuse_unknown
 from experiments.hadron.species import PI_PLUS, Integers
 from lblhep.nn.perceptron import perceptron
 
@@ -41,8 +41,8 @@ class ChannelModel(nn.Module):
         self, channels: Channels, hidden: Sequence[int], cross_sections: CrossSections | None
     ) -> None:
         super().__init__()
-        if cross_sections is not None and (channels.process == place(np.array(UNKNOWN))).any():
-            raise ValueError("events that do not state their process have no cross-section: give none")
+        if cross_sections is not None:
+            refuse_unknown(channels.process)
         self.cross_sections = cross_sections
         self.register_buffer("lowest", torch.tensor(channels.lowest))
         self.register_buffer("typical", torch.tensor(channels.typical))

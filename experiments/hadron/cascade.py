@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -116,16 +118,15 @@ def _ends(products: Integers, decays: ResonanceDecays) -> tuple[int, int]:
     """How many particles the channels (C, n) can leave at most, and in how many generations of resonances.
 
     What a resonance leaves follows from what its products do: the answers are found again until they stay."""
-    left, depth = np.ones(STABLE + len(decays.first), dtype=np.int64), np.zeros(STABLE + len(decays.first))
-    left[NONE] = 0
-    for _ in range(len(left)):
-        before = left.copy(), depth.copy()
-        for resonance in range(len(decays.first) - 1):
-            own = decays.products[decays.first[resonance] : decays.first[resonance + 1]]
-            left[STABLE + resonance] = left[own].sum(axis=1).max(initial=1)
-            depth[STABLE + resonance] = 1 + depth[own].max(initial=0)
-        if np.array_equal(left, before[0]) and np.array_equal(depth, before[1]):
-            break
-    else:
-        raise ValueError("resonances decay to one another in a circle: no number of generations is enough")
-    return int(left[products].sum(axis=1).max()), int(depth[products].max())
+    ways = [np.unique(decays.products[a:b], axis=0) for a, b in pairwise(decays.first)]
+    left = np.ones(STABLE + len(ways) + 1, dtype=np.int64)
+    left[NONE] = 0  # the last
+    depth = np.zeros_like(left)
+    for _ in range(len(ways) + 1):
+        before = np.stack([left, depth])
+        for resonance, own in enumerate(ways, STABLE):
+            left[resonance] = left[own].sum(axis=1).max(initial=1)
+            depth[resonance] = 1 + depth[own].max(initial=0)
+        if np.array_equal(before, [left, depth]):
+            return int(left[products].sum(axis=1).max()), int(depth[products].max())
+    raise ValueError("resonances decay to one another in a circle: no number of generations is enough")

@@ -95,14 +95,14 @@ class PionProton:
         """Each window on its own: errors of two energies must not cancel.  Raises ValueError if one is
         empty."""
         energy = self.validation.kinetic_energy
-        windows = [near(energy, [centre], self.validation_half_width) for centre in self.centres]
-        for centre, window in zip(self.centres, windows, strict=True):
-            if not window.any():
+        parts = []
+        for centre in self.centres:
+            parts.append(np.flatnonzero(near(energy, [centre], self.validation_half_width))[:VALIDATING])
+            if not len(parts[-1]):
                 raise ValueError(
                     f"no event validates at {centre:g} GeV: the card's energies do not reach there, or "
                     "validation_half_width is too small"
                 )
-        parts = [np.flatnonzero(window)[:VALIDATING] for window in windows]
         events = [self.validation.of(rows) for rows in parts]
         return DataLoader(
             [

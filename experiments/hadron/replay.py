@@ -14,8 +14,8 @@ from experiments.hadron.events import Floats, Integers
 from experiments.hadron.interactions import Interactions, near
 from experiments.hadron.kinds import NONE
 from experiments.hadron.kinematics import centre_of_mass_energy
-from experiments.hadron.processes import PROCESSES, UNKNOWN, place
-from experiments.hadron.sigma import CrossSections
+from experiments.hadron.processes import PROCESSES
+from experiments.hadron.sigma import CrossSections, refuse_unknown
 from experiments.hadron.species import MASSES, PI_MINUS, PI_PLUS
 
 NEIGHBOURHOOD = 0.6  # in ln T, in which a process's inelastic share is taken for constant
@@ -34,8 +34,8 @@ def replay(
     Raises ValueError if there are too few, none of a process, or none within ``NEIGHBOURHOOD``; and if events
     that do not state their process are to follow ``cross_sections``.
     """
-    if cross_sections is not None and (training.process == place(np.array(UNKNOWN))).any():
-        raise ValueError("events that do not state their process have no cross-section: give none")
+    if cross_sections is not None:
+        refuse_unknown(training.process)
     random = np.random.default_rng(0)
     sqrt_s = float(centre_of_mass_energy(np.array(kinetic_energy)))
     mass = np.where(training.states.species == NONE, 0.0, MASSES[training.states.species])

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from experiments.hadron.processes import PROCESSES, STATED
-from experiments.hadron.species import PI_PLUS
+from experiments.hadron.processes import PROCESSES, STATED, UNKNOWN, place
+from experiments.hadron.species import PI_PLUS, Integers
 
 CLOSED = 1e-6  # mb: a process that does not happen
 
@@ -43,3 +43,9 @@ class CrossSections(nn.Module):
         share, pion = ((log - low) / (high - low))[:, None], (beam != PI_PLUS).long()
         sigma = torch.lerp(self.points[pion, upper - 1], self.points[pion, upper], share)
         return sigma.clamp_min(CLOSED).log()
+
+
+def refuse_unknown(process: Integers) -> None:
+    """Raises ValueError if one of these places in ``PROCESSES`` is of events that do not state theirs."""
+    if (process == place(np.array(UNKNOWN))).any():
+        raise ValueError("events that do not state their process have no cross-section: give none")

@@ -105,7 +105,7 @@ def test_an_untrained_flow_conserves_everything(flow, uniform_numbers):
     np.testing.assert_array_equal(sums, conserved(beam.numpy()) + conserved(np.array(PROTON)))
 
 
-def test_a_breakup_gives_back_the_even_numbers_that_it_was_drawn_with(flow, broken, uniform_numbers):
+def test_a_breakup_gives_back_the_uniform_numbers_that_it_was_drawn_with(flow, broken, uniform_numbers):
     """What training sees is what sampling was given, in every decay and every mass."""
     kinds, every = broken
     origin, products = origin_of(every), torch.tensor(every.products)
