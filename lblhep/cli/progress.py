@@ -83,7 +83,11 @@ class PlainLines:
     def _show(self, progress: Progress) -> None:
         self._written_at, self._written = self._clock(), progress
         parts = [f"[{duration(progress.seconds)}] {progress.done}/{progress.total} trials"]
-        counts = {"running": progress.running, "failed": progress.failed, "pruned": progress.pruned}
+        counts = {
+            f"running{at_steps(progress)}": progress.running,
+            "failed": progress.failed,
+            "pruned": progress.pruned,
+        }
         parts += [f"{number} {what}" for what, number in counts.items() if number]
         parts += [text for text in (best(progress), pace(progress), self._message) if text]
         self._message = ""
@@ -120,7 +124,7 @@ class LiveTable:
         if progress is None:
             return grid
         passed = self._clock() - self._received
-        counts = f"{progress.done} of {progress.total} done · {progress.running} running"
+        counts = f"{progress.done} of {progress.total} done · {progress.running} running{at_steps(progress)}"
         failed = Text(f" · {progress.failed} failed", style="red" if progress.failed else "")
         pruned = f" · {progress.pruned} pruned" if progress.pruned else ""
         times = f"{duration(progress.seconds + passed)} so far"
@@ -150,6 +154,14 @@ def pace(progress: Progress, passed: float = 0.0) -> str:
     rate = left / progress.remaining_seconds
     shown = f"{rate:.2g} trials/s" if rate >= 0.1 else f"{60 * rate:.2g} trials/min"
     return f"{shown}, {duration(max(progress.remaining_seconds - passed, 0))} left"
+
+
+def at_steps(progress: Progress) -> str:
+    """`` at step 7``, `` at steps 3, 7``, of many `` at steps 3 to 41``, or nothing yet."""
+    steps = sorted(set(progress.steps))
+    if len(steps) > 3:
+        return f" at steps {steps[0]} to {steps[-1]}"
+    return f" at step{'s' if len(steps) > 1 else ''} {', '.join(map(str, steps))}" if steps else ""
 
 
 def best(progress: Progress) -> str:

@@ -40,7 +40,7 @@ class Books:
         ledger: Ledger,
     ) -> None:
         self._recipe, self._path, self.tally, self.ledger = recipe, path, tally, ledger
-        self.spectator = Spectator(path, ledger)
+        self.spectator = Spectator(path, ledger, tally)
         self._packs = cut
         self._pack_of = {trial.id: pack.id for pack in cut.values() for trial in pack.trials}
         self._groups = {group.id: group for group in groups}

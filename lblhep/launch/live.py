@@ -17,6 +17,7 @@ from lblhep.tracking import CurvePoint
 
 if TYPE_CHECKING:
     from lblhep.launch.ledger import Ledger
+    from lblhep.launch.tally import Tally
     from lblhep.trials import Group, Pack
 
 EVERY = 5.0
@@ -88,10 +89,10 @@ class LiveReader:
 
 
 class Spectator:
-    """The driver's look at the packs that run: what is new in their files is logged."""
+    """The driver's look at the packs that run: what is new in their files is logged and counted."""
 
-    def __init__(self, launch: Path, ledger: Ledger) -> None:
-        self._launch, self._ledger = launch, ledger
+    def __init__(self, launch: Path, ledger: Ledger, tally: Tally) -> None:
+        self._launch, self._ledger, self._tally = launch, ledger, tally
         self._running: dict[str, tuple[Pack, Mapping[str, Group], LiveReader]] = {}
         self._last = time.monotonic()
 
@@ -122,3 +123,4 @@ class Spectator:
         pack, group_of, reader = self._running[pack_id]
         if new := reader.new():
             self._ledger.curves(pack, new, group_of)
+            self._tally.reached(pack, max(points[-1].step for points in new.values()))

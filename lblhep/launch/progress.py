@@ -15,6 +15,8 @@ class Progress:
     total: int
     done: int = 0
     running: int = 0
+    steps: tuple[int, ...] = ()
+    """The last step, mostly an epoch, that each running pack has told of; quick packs tell none."""
     failed: int = 0
     pruned: int = 0
     best: tuple[str, float, str] | None = None

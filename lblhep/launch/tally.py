@@ -24,6 +24,7 @@ class Tally:
         self._first_start: float | None = None
         self._done_here, self._packs_here = 0, 0
         self._running: dict[str, int] = {}
+        self._steps: dict[str, int] = {}
         self._counts = {"finished": 0, "failed": 0, "pruned": 0}
         self._best: tuple[str, float, str] | None = None
 
@@ -31,10 +32,16 @@ class Tally:
         """A pack began to run (again, perhaps, after its worker died)."""
         self._first_start = self._first_start or time.monotonic()
         self._running[pack.id] = len(pack.trials)
+        self._steps.pop(pack.id, None)
+
+    def reached(self, pack: Pack, step: int) -> None:
+        """A pack that runs has logged this step (an epoch, mostly)."""
+        self._steps[pack.id] = step
 
     def committed(self, pack: Pack, rows: pd.DataFrame, about: Mapping[str, Any], here: bool) -> None:
         """A pack's rows are there; `here`: run by this driver, not found on resuming."""
         self._running.pop(pack.id, None)
+        self._steps.pop(pack.id, None)
         for status, count in rows["status"].value_counts().items():
             self._counts[str(status)] += int(count)
         self._done_here += len(rows) if here else 0
@@ -80,6 +87,7 @@ class Tally:
             total=self._total,
             done=done,
             running=sum(self._running.values()),
+            steps=tuple(sorted(self._steps.values())),
             failed=self._counts["failed"],
             pruned=self._counts["pruned"],
             best=self._best,

@@ -7,7 +7,7 @@ from io import StringIO
 from rich.console import Console
 
 from lblhep.cli.console import duration
-from lblhep.cli.progress import PAUSE, LiveTable, PlainLines, pace
+from lblhep.cli.progress import PAUSE, LiveTable, PlainLines, at_steps, pace
 from lblhep.launch import Progress
 
 
@@ -49,6 +49,18 @@ def test_failures_and_the_best_are_shown() -> None:
         Progress(total=10, done=5, failed=1, pruned=2, best=("auc", 0.81234, "window=3"), seconds=1.0)
     )
     assert said == ["[1 s] 5/10 trials, 1 failed, 2 pruned, auc 0.8123 at window=3"]
+
+
+def test_the_steps_of_running_packs_are_shown() -> None:
+    """A long training says nothing else for minutes; of many packs, the first and the last step will do."""
+    shown = [
+        at_steps(Progress(total=9, running=9, steps=steps))
+        for steps in ((), (7,), (7, 7), (3, 7), (1, 2, 3, 4))
+    ]
+    assert shown == ["", " at step 7", " at step 7", " at steps 3, 7", " at steps 1 to 4"]
+    said: list[str] = []
+    PlainLines(said.append, Clock())(Progress(total=4, running=2, steps=(3, 7), seconds=60))
+    assert said == ["[1:00 min] 0/4 trials, 2 running at steps 3, 7"]
 
 
 def test_the_rate_and_the_time_left_agree() -> None:

@@ -71,16 +71,19 @@ def test_half_a_line_is_left_out(tmp_path: Path, clock: list[float]) -> None:
 
 @pytest.mark.ray
 def test_a_curve_is_seen_within_ten_seconds(toy: Callable[..., Recipe], ray_session: None) -> None:
-    """While the trial trains, and again each step once after its worker's death."""
+    """While the trial trains, and again each step once after its worker's death; progress names the step."""
     size = ["trials.axes.window.range=[0, 1]", "trials.axes.fold.range=[0, 1]", "trials.expect=1"]
     recipe = toy("scan", *size, "task.use=experiments.toy.tasks:Long", "task.epochs=12", "groups=null")
     tasks = recipe.workspace / "experiments" / "toy" / "tasks.py"
     tasks.write_text(tasks.read_text() + LONG)
     client = connect(recipe.workspace)
     seen: dict[str, list[tuple[float, int]]] = {}
+    told: set[tuple[int, ...]] = set()
 
     def look(progress: Progress) -> None:
         """Of each run of the trial: when a step was first seen."""
+        told.add(progress.steps)
+        assert len(progress.steps) <= progress.running
         experiment = client.get_experiment_by_name("toy")
         if experiment is None or progress.done:
             return
@@ -93,6 +96,8 @@ def test_a_curve_is_seen_within_ten_seconds(toy: Callable[..., Recipe], ray_sess
     assert outcome.state == "finished"
     ((run_id, found),) = seen.items()
     assert len(found) >= 9
+    assert () in told
+    assert any(steps >= (9,) for steps in told)
     assert max(delay for delay, _ in found) < 10
     steps = [(point.step, point.value) for point in client.get_metric_history(run_id, "curve/score")]
     table = LaunchView(outcome.directory).curves
