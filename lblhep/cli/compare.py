@@ -14,6 +14,8 @@ from lblhep.cli.workspace import NEWEST, find_launch, workspace_here
 if TYPE_CHECKING:
     import pandas as pd
 
+NAMED = 6  # of the columns that do not fit
+
 
 def compare(
     launches: Annotated[
@@ -31,7 +33,11 @@ def compare(
             help="One row for each value of this axis (repeat for more); `launch`: one row each.",
         ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only this metric (repeat for more); 'w1_*' names several."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="As JSON, nothing left out.")] = False,
     rows: Annotated[int, typer.Option(help="Most rows to print.", min=1)] = 40,
 ) -> None:
     """Print metrics of launches, the best first.
@@ -39,13 +45,15 @@ def compare(
     Where several trials (or groups) share a row, it is mean ± standard deviation of their values: how much
     single ones differ, not how well the mean is known.
     """
-    from lblhep.report.comparison import as_json, comparison, counts, is_complete, spreads, with_errors
+    from lblhep.report.comparison import as_json, comparison, counts, is_complete, only, spreads, with_errors
 
     if not launches:
         _offer(json)
         return
     found = [find_launch(name) for name in dict.fromkeys(launches)]
     table = comparison(found, by)
+    if metric:
+        table = only(table, metric)
     if json:
         say(as_json(table))
         return
@@ -79,9 +87,9 @@ def _print(shown: pd.DataFrame, rows: int) -> None:
 
     cells = {str(name): [formatted(value) for value in shown[name].head(rows)] for name in shown.columns}
     fitting: list[str] = []
-    width = 0
+    width = -3
     for name, values in cells.items():
-        width += 2 + max(map(len, [name, *values]))
+        width += 3 + max(map(len, [name, *values]))
         if fitting and width > WIDEST:
             break
         fitting.append(name)
@@ -91,6 +99,7 @@ def _print(shown: pd.DataFrame, rows: int) -> None:
     console().print(table)
     hidden = [name for name in cells if name not in fitting]
     if hidden:
-        say(f"{len(hidden)} more columns ({', '.join(hidden)}): --json")
+        some = ", ".join([*hidden[:NAMED], *(["..."] if len(hidden) > NAMED else [])])
+        say(f"{len(hidden)} more columns ({some}): --metric NAME, or --json for all")
     if len(shown) > rows:
         say(f"{len(shown) - rows} more rows: --rows {len(shown)} or --json")

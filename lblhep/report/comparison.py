@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from lblhep.errors import LblhepError
 from lblhep.recipe import cells
+from lblhep.recipe.hints import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +52,23 @@ def comparison(launches: Iterable[Launched], by: Sequence[str] | None = None) ->
     front += [name for name in (metric, metric + SPREAD) if name in table]
     ordered = table.sort_values(metric, ascending=direction == "minimize", kind="stable")
     return ordered[[*front, *(name for name in table if name not in front)]].reset_index(drop=True)
+
+
+def only(table: pd.DataFrame, patterns: Sequence[str]) -> pd.DataFrame:
+    """The table with those metrics alone that patterns name (``auc``, ``w1_*``), in the patterns' order.
+
+    Raises LblhepError for a pattern that names none.
+    """
+    columns = [str(name) for name in table.columns]
+    before = columns.index("trials") + 1
+    metrics = [name for name in columns[before:] if not name.endswith(SPREAD)]
+    named = {pattern: [name for name in metrics if fnmatchcase(name, pattern)] for pattern in patterns}
+    for pattern, names in named.items():
+        if not names:
+            raise LblhepError(f"no metric {pattern!r}; {did_you_mean(pattern, metrics) or '--json has all'}")
+    wanted = dict.fromkeys(name for names in named.values() for name in names)
+    kept = [column for name in wanted for column in (name, name + SPREAD) if column in columns]
+    return table[[*columns[:before], *kept]]
 
 
 def counts(launch: Launched) -> str:

@@ -183,12 +183,25 @@ def test_compare_prints_what_fits_and_says_what_does_not(call: Any, stored: Path
     import pandas as pd
 
     rows = pd.read_parquet(stored / "rows.parquet")
-    many = {f"a_metric_with_a_long_name_{n}": 0.123456 for n in range(12)}
+    many = {f"a_metric_{n}": 0.123456 for n in range(12)}
     rows.assign(**many).to_parquet(stored / "rows.parquet")
     result = call("compare", "newest", "--rows", "1")
     assert max(len(line) for line in result.stdout.splitlines() if "--json" not in line) <= 100
-    assert "more columns" in result.stdout
+    columns = set(result.stdout.splitlines()[2].split())
+    shown = {name for name in many if name in columns}
+    assert 4 <= len(shown) < 12, "as many as fit, and their names whole"
+    assert f"{12 - len(shown)} more columns (a_metric_{len(shown)}, " in result.stdout
     assert "1 more rows: --rows 2" in result.stdout
+
+
+def test_compare_prints_the_metrics_that_are_asked_for(call: Any, stored: Path) -> None:
+    asked = call("compare", "newest", "--metric", "error", "--metric", "a*")
+    assert asked.stdout.splitlines()[2].split() == ["hidden", "trials", "error", "auc"]
+    (first, _) = json.loads(call("compare", "newest", "--metric", "auc", "--json").stdout)
+    assert set(first) == {"launch", "hidden", "trials", "auc"}
+    unknown = call("compare", "newest", "--metric", "acu")
+    assert unknown.exit_code == 1
+    assert "no metric 'acu'; did you mean `auc`?" in unknown.stderr
 
 
 def test_launches_are_found_by_the_beginning_of_their_id(call: Any, stored: Path) -> None:

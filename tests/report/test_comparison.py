@@ -11,7 +11,7 @@ import pytest
 
 from lblhep.errors import LblhepError
 from lblhep.report import comparison
-from lblhep.report.comparison import as_json, value_and_spread, with_errors
+from lblhep.report.comparison import as_json, only, value_and_spread, with_errors
 
 
 def test_without_groups_a_row_is_a_trial_and_the_best_comes_first(launched: Any) -> None:
@@ -47,6 +47,13 @@ def test_groups_name_the_rows_and_their_metrics_come_first(launched: Any) -> Non
 def test_a_groups_metric_is_left_out_where_it_has_no_meaning(launched: Any) -> None:
     launched.groups = pd.DataFrame({"group": ["0", "1"], "width": [1, 2], "significance": [1.5, 2.5]})
     assert "significance" not in comparison([launched], by=["init"])
+
+
+def test_metrics_that_are_asked_for_keep_their_spread(launched: Any) -> None:
+    table = only(comparison([launched], by=["width"]), ["l*", "auc"])
+    assert list(table.columns) == ["launch", "width", "trials", "loss", "loss spread", "auc", "auc spread"]
+    with pytest.raises(LblhepError, match=r"no metric 'w1_.'; known: loss, auc"):
+        only(table, ["auc", "w1_*"])
 
 
 def test_failed_trials_do_not_enter_the_mean(launched: Any) -> None:
