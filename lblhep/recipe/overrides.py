@@ -1,5 +1,7 @@
 """Overrides: dotted addresses and the values to put there, from a profile or from the command line.
 
+A profile may build on another one, ``extends: full``, whose overrides then come first.
+
 An override names something that the recipe holds. New names are accepted only in the maps of named things
 (data sets, axes, ...), and as arguments of a component, whose signature ``lblhep.validate`` then asks; keys
 of the recipe's own sections need not be written either, since the schema knows them.
@@ -37,17 +39,32 @@ OWN: tuple[Keys, ...] = (
 """The recipe's own sections: the schema itself refuses a key that they do not have."""
 
 
-def apply_profile(document: Document, name: str) -> list[Problem]:
-    """Applies ``profiles.<name>`` to the document in place; what cannot be applied is returned."""
+EXTENDS = "extends"
+"""The one entry of a profile that is no override: the name of a profile that is applied before it."""
+
+
+def apply_profile(document: Document, name: str, below: tuple[str, ...] = ()) -> list[Problem]:
+    """Applies ``profiles.<name>`` to the document in place; what cannot be applied is returned.
+
+    Args:
+        below: the profiles that extend this one.
+    """
     profiles = document.values.get("profiles")
     known = profiles if isinstance(profiles, dict) else {}
+    place: Keys = ("profiles", below[-1], EXTENDS) if below else ("profiles",)
+    mark = document.marks.get(place, Mark(document.file, 1, 1))
+    if name in below:
+        message = f"extends itself: {' -> '.join([*below, name])}"
+        return [Problem(mark.file, mark.line, mark.column, ".".join(map(str, place)), message)]
     if name not in known:
         hint = did_you_mean(name, known) if known else "the recipe has no profiles"
-        mark = document.marks.get(("profiles",), Mark(document.file, 1, 1))
-        return [Problem(mark.file, mark.line, mark.column, "profiles", f"there is no profile `{name}`", hint)]
+        message = f"there is no profile `{name}`"
+        return [Problem(mark.file, mark.line, mark.column, ".".join(map(str, place)), message, hint)]
     faults = []
-    entries = known[name]
-    for address, value in entries.items() if isinstance(entries, dict) else ():
+    entries = dict(known[name]) if isinstance(known[name], dict) else {}
+    if (base := entries.pop(EXTENDS, None)) is not None:
+        faults += apply_profile(document, str(base), (*below, name))
+    for address, value in entries.items():
         prefix: Keys = ("profiles", name, address)
         marks = {
             keys[3:]: Mark(mark.file, mark.line, mark.column, f"profile {name}")

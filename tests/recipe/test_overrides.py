@@ -110,6 +110,28 @@ def test_a_range_beside_values_is_explained(faults: Faults, sample: str) -> None
     assert "(profile smoke)" in problem
 
 
+def test_a_profile_builds_on_another(read: Read, sample: str) -> None:
+    """Its own overrides come last, wherever ``extends`` stands; what it does not name is the other's."""
+    recipe = read(
+        sample + "  more:\n    trials.expect: 200\n    trials.axes.pseudo.range: [0, 5]\n    extends: full\n",
+        profile="more",
+    )
+    assert recipe.trials.expect == 200
+    assert list(recipe.groups.by) == ["pseudo", "window"]
+    assert list(recipe.trials.axes["pseudo"].points) == [0, 1, 2, 3, 4]
+
+
+def test_a_profile_must_build_on_one_that_there_is(faults: Faults, sample: str) -> None:
+    text = sample + "  more: {extends: ful}\n  a: {extends: b}\n  b: {extends: a}\n"
+    line = len(text.splitlines())
+    assert faults(text, profile="more") == [
+        f"recipe.yaml:{line - 2}:10: profiles.more.extends: there is no profile `ful`; did you mean `full`?"
+    ]
+    assert faults(text, profile="a") == [
+        f"recipe.yaml:{line}:7: profiles.b.extends: extends itself: a -> b -> a"
+    ]
+
+
 def test_an_unknown_profile(faults: Faults, sample: str) -> None:
     [problem] = faults(sample, profile="ful")
     assert problem.endswith("profiles: there is no profile `ful`; did you mean `full`?")
