@@ -103,7 +103,9 @@ class Page:
         """Draw ``figure`` now; ``name`` (a file name without suffix) must be new on this page."""
         if name in self._pictures:
             raise ValueError(f"the page already has a figure {name!r}")
-        picture = self._pictures[name] = _Picture(_drawn(figure, "png"), _drawn(figure, "pdf"))
+        png = _drawn(figure, "png")
+        figure.set_layout_engine("none")  # what is laid out stays: to lay out takes as long as to draw
+        picture = self._pictures[name] = _Picture(png, _drawn(figure, "pdf"))
         source = b64encode(picture.png).decode()
         files = f'<a href="{escape(name)}.pdf">PDF</a>'
         self._blocks.append(
