@@ -115,11 +115,16 @@ class PionProton:
 
 
 class HeldOut:
-    """Events of the generator at the test ``energies``, in GeV, which no model has seen."""
+    """Events of the generator at the test ``energies``, in GeV, which no model has seen.
+
+    Raises ValueError if the card has none at one of them.
+    """
 
     def __init__(self, data: Any, rng: np.random.Generator, *, energies: Sequence[float]) -> None:
         self._every = interactions(read_events(data.table(COLUMNS)), rng)
         self.energies = [float(energy) for energy in energies]
+        for energy in self.energies:  # it is asked for before hours of training, used after them
+            self.at(energy)
 
     def at(self, energy: float) -> Interactions:
         """Raises ValueError if there are none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -29,13 +30,18 @@ def read_card(workspace: Path, name: str) -> DataCard:
     if not path.is_file():
         hint = did_you_mean(name, list_cards(workspace)) or "`lblhep data list` names the cards"
         raise CardError(f"{path}: there is no such data card; {hint}")
-    document = parse(read_text(path), str(path))
+    return _card(path, read_text(path))
+
+
+@functools.lru_cache(maxsize=64)  # a long one takes a quarter of a second; validate asks at each axis value
+def _card(path: Path, text: str) -> DataCard:
+    document = parse(text, str(path))
     try:
         card = DataCard.model_validate(document.values)
     except ValidationError as error:
         raise RecipeError(translate(error, document, DataCard)) from None
-    if card.name != name:
-        message = f"is {card.name!r}, but the file's name is {name!r}"
+    if card.name != path.stem:
+        message = f"is {card.name!r}, but the file's name is {path.stem!r}"
         raise RecipeError([problem_at(document.marks, str(path), ("name",), message)])
     card._file = path
     return card

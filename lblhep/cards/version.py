@@ -7,10 +7,11 @@ data, that code's version.  Not covered: prose (title, licence, descriptions), c
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
@@ -146,9 +147,15 @@ def _foreign(package: str, own: set[str]) -> bool:
     return package in sys.stdlib_module_names or any(_SITE & set(Path(place).parts) for place in places)
 
 
+@functools.cache
+def _distributions() -> Mapping[str, list[str]]:
+    """Top-level package -> what installed it, when first asked: it takes half a second to find out."""
+    return metadata.packages_distributions()
+
+
 def _installed_version(package: str) -> str:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
-        names = metadata.packages_distributions().get(package, [])
+        names = _distributions().get(package, [])
         return metadata.version(names[0]) if names else "absent"

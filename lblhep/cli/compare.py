@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lblhep.cli.console import WIDEST, console, new_table, say
+from lblhep.cli.console import console, new_table, say
 from lblhep.cli.list import NEWEST_FEW, launch_states, launch_table
 from lblhep.cli.workspace import NEWEST, find_launch, workspace_here
 
@@ -37,7 +37,9 @@ def compare(
         list[str] | None,
         typer.Option(metavar="NAME", help="Only this metric (repeat for more); 'w1_*' names several."),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="As JSON, nothing left out.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="As JSON, all rows and columns (with --metric: those).")
+    ] = False,
     rows: Annotated[int, typer.Option(help="Most rows to print.", min=1)] = 40,
 ) -> None:
     """Print metrics of launches, the best first.
@@ -87,19 +89,20 @@ def _print(shown: pd.DataFrame, rows: int) -> None:
 
     cells = {str(name): [formatted(value) for value in shown[name].head(rows)] for name in shown.columns}
     fitting: list[str] = []
-    width = -3
+    terminal = console()
+    width = -1  # of a table without columns; each has a margin and a line
     for name, values in cells.items():
         width += 3 + max(map(len, [name, *values]))
-        if fitting and width > WIDEST:
+        if fitting and width > terminal.width:
             break
         fitting.append(name)
     table = new_table(*fitting)
     for line in zip(*(cells[name] for name in fitting), strict=True):
         table.add_row(*line)
-    console().print(table)
+    terminal.print(table)
     hidden = [name for name in cells if name not in fitting]
     if hidden:
         some = ", ".join([*hidden[:NAMED], *(["..."] if len(hidden) > NAMED else [])])
-        say(f"{len(hidden)} more columns ({some}): --metric NAME, or --json for all")
+        say(f"{len(hidden)} more columns ({some}): --metric NAME, or --json")
     if len(shown) > rows:
         say(f"{len(shown) - rows} more rows: --rows {len(shown)} or --json")

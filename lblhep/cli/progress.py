@@ -83,13 +83,9 @@ class PlainLines:
     def _show(self, progress: Progress) -> None:
         self._written_at, self._written = self._clock(), progress
         parts = [f"[{duration(progress.seconds)}] {progress.done}/{progress.total} trials"]
-        counts = {
-            f"running{at_steps(progress)}": progress.running,
-            "failed": progress.failed,
-            "pruned": progress.pruned,
-        }
+        counts = {"running": progress.running, "failed": progress.failed, "pruned": progress.pruned}
         parts += [f"{number} {what}" for what, number in counts.items() if number]
-        parts += [text for text in (best(progress), pace(progress), self._message) if text]
+        parts += [text for text in (logged(progress), best(progress), pace(progress), self._message) if text]
         self._message = ""
         self._write(", ".join(parts))
 
@@ -124,14 +120,15 @@ class LiveTable:
         if progress is None:
             return grid
         passed = self._clock() - self._received
-        counts = f"{progress.done} of {progress.total} done · {progress.running} running{at_steps(progress)}"
+        counts = f"{progress.done} of {progress.total} done · {progress.running} running"
         failed = Text(f" · {progress.failed} failed", style="red" if progress.failed else "")
         pruned = f" · {progress.pruned} pruned" if progress.pruned else ""
+        steps = f" · {text}" if (text := logged(progress)) else ""
         times = f"{duration(progress.seconds + passed)} so far"
         if self._recipe:
             grid.add_row("recipe", Text(self._recipe))
         grid.add_row("", ProgressBar(total=max(progress.total, 1), completed=progress.done, width=60))
-        grid.add_row("trials", Text(counts) + failed + Text(pruned))
+        grid.add_row("trials", Text(counts) + failed + Text(pruned + steps))
         grid.add_row("best", Text(best(progress) or "-"))
         grid.add_row("time", Text(" · ".join(filter(None, (times, pace(progress, passed))))))
         message = Text(self._message, style="dim")
@@ -156,12 +153,12 @@ def pace(progress: Progress, passed: float = 0.0) -> str:
     return f"{shown}, {duration(max(progress.remaining_seconds - passed, 0))} left"
 
 
-def at_steps(progress: Progress) -> str:
-    """`` at step 7``, `` at steps 3, 7``, of many `` at steps 3 to 41``, or nothing yet."""
+def logged(progress: Progress) -> str:
+    """``logged step 7``, ``logged steps 3 and 7``, of many ``logged steps 3 to 41``, or nothing yet."""
     steps = sorted(set(progress.steps))
-    if len(steps) > 3:
-        return f" at steps {steps[0]} to {steps[-1]}"
-    return f" at step{'s' if len(steps) > 1 else ''} {', '.join(map(str, steps))}" if steps else ""
+    if len(steps) < 2:
+        return f"logged step {steps[0]}" if steps else ""
+    return f"logged steps {steps[0]} {'and' if len(steps) == 2 else 'to'} {steps[-1]}"
 
 
 def best(progress: Progress) -> str:

@@ -55,8 +55,9 @@ class Books:
     def event(self, event: Event, launcher: Launcher) -> str:
         """Take up what the launcher says.  Returns what there is to tell of it, mostly nothing."""
         if isinstance(event, Started):
-            self.tally.started(event.pack)
+            # In this order: what is left of a worker that died is logged, and then no step of the pack.
             self.spectator.started(event.pack, self._groups_of(event.pack))
+            self.tally.started(event.pack)
         elif isinstance(event, Done):
             self.spectator.done(event.pack)
             return self.pack(event.pack, launcher, here=True)

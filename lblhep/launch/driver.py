@@ -135,7 +135,7 @@ class Driver:
     def _launcher(self, serial: bool, books: Books) -> Launcher:
         context = Context(self._recipe, self._directory.path)
         if serial:
-            return Serial(context, written=books.spectator.look)
+            return Serial(context, written=lambda: self._look(books))
         from lblhep.launch.tune import RayTune
 
         return RayTune(context)
@@ -171,6 +171,11 @@ class Driver:
         new = [index for index in range(search.points) if index not in again and f"{index:06d}" not in there]
         told = read_told(self._directory.path, there)
         return launcher.search([*again, *new], told, list(again.values()))
+
+    def _look(self, books: Books) -> None:
+        """What a pack has logged that runs in this process."""
+        books.spectator.look()
+        self._tell()
 
     def _tell(self, message: str = "") -> None:
         self._observe(self._tally.snapshot(message))

@@ -98,7 +98,9 @@ class Spectator:
 
     def started(self, pack: Pack, group_of: Mapping[str, Group]) -> None:
         """Follow a pack from now on; one that starts again goes on in the same file."""
-        if pack.id not in self._running and len(pack.trials) <= MOST:
+        if pack.id in self._running:
+            self._look(pack.id)
+        elif len(pack.trials) <= MOST:
             reader = LiveReader(live_file(self._launch, pack.id))
             self._running[pack.id] = (pack, group_of, reader)
 
@@ -123,4 +125,5 @@ class Spectator:
         pack, group_of, reader = self._running[pack_id]
         if new := reader.new():
             self._ledger.curves(pack, new, group_of)
-            self._tally.reached(pack, max(points[-1].step for points in new.values()))
+            newest = max((points[-1] for points in new.values()), key=lambda point: point.at)
+            self._tally.reached(pack, newest.step)

@@ -16,7 +16,7 @@ class Progress:
     done: int = 0
     running: int = 0
     steps: tuple[int, ...] = ()
-    """The last step, mostly an epoch, that each running pack has told of; quick packs tell none."""
+    """The last step logged, mostly an epoch from 0, of the running packs that last and have few trials."""
     failed: int = 0
     pruned: int = 0
     best: tuple[str, float, str] | None = None

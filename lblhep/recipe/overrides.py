@@ -43,27 +43,27 @@ EXTENDS = "extends"
 """The one entry of a profile that is no override: the name of a profile that is applied before it."""
 
 
-def apply_profile(document: Document, name: str, below: tuple[str, ...] = ()) -> list[Problem]:
+def apply_profile(document: Document, name: Any, below: tuple[str, ...] = ()) -> list[Problem]:
     """Applies ``profiles.<name>`` to the document in place; what cannot be applied is returned.
 
     Args:
+        name: as written; what is no name is no profile.
         below: the profiles that extend this one.
     """
     profiles = document.values.get("profiles")
     known = profiles if isinstance(profiles, dict) else {}
     place: Keys = ("profiles", below[-1], EXTENDS) if below else ("profiles",)
     mark = document.marks.get(place, Mark(document.file, 1, 1))
-    if name in below:
-        message = f"extends itself: {' -> '.join([*below, name])}"
-        return [Problem(mark.file, mark.line, mark.column, ".".join(map(str, place)), message)]
-    if name not in known:
-        hint = did_you_mean(name, known) if known else "the recipe has no profiles"
+    if not isinstance(name, str) or name not in known:
+        hint = did_you_mean(str(name), known) if known else "the recipe has no profiles"
         message = f"there is no profile `{name}`"
         return [Problem(mark.file, mark.line, mark.column, ".".join(map(str, place)), message, hint)]
+    if name in below:
+        return [_circle(document, below[below.index(name) :])]
     faults = []
     entries = dict(known[name]) if isinstance(known[name], dict) else {}
-    if (base := entries.pop(EXTENDS, None)) is not None:
-        faults += apply_profile(document, str(base), (*below, name))
+    if EXTENDS in entries:
+        faults += apply_profile(document, entries.pop(EXTENDS), (*below, name))
     for address, value in entries.items():
         prefix: Keys = ("profiles", name, address)
         marks = {
@@ -73,6 +73,16 @@ def apply_profile(document: Document, name: str, below: tuple[str, ...] = ()) ->
         }
         faults += _put(document, address, deepcopy(value), marks)
     return faults
+
+
+def _circle(document: Document, profiles: tuple[str, ...]) -> Problem:
+    """The one problem of profiles that extend one another in a circle, from whichever it was entered."""
+    first = profiles.index(min(profiles))
+    profiles = profiles[first:] + profiles[:first]
+    place: Keys = ("profiles", profiles[0], EXTENDS)
+    mark = document.marks[place]
+    message = f"extends itself: {' -> '.join([*profiles, profiles[0]])}"
+    return Problem(mark.file, mark.line, mark.column, ".".join(map(str, place)), message)
 
 
 def apply_assignments(document: Document, assignments: tuple[str, ...]) -> list[Problem]:

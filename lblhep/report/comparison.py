@@ -65,7 +65,8 @@ def only(table: pd.DataFrame, patterns: Sequence[str]) -> pd.DataFrame:
     named = {pattern: [name for name in metrics if fnmatchcase(name, pattern)] for pattern in patterns}
     for pattern, names in named.items():
         if not names:
-            raise LblhepError(f"no metric {pattern!r}; {did_you_mean(pattern, metrics) or '--json has all'}")
+            hint = did_you_mean(pattern, metrics) or f"there are {len(metrics)}: --json alone shows all"
+            raise LblhepError(f"no metric {pattern!r}; {hint}")
     wanted = dict.fromkeys(name for names in named.values() for name in names)
     kept = [column for name in wanted for column in (name, name + SPREAD) if column in columns]
     return table[[*columns[:before], *kept]]

@@ -7,7 +7,7 @@ from io import StringIO
 from rich.console import Console
 
 from lblhep.cli.console import duration
-from lblhep.cli.progress import PAUSE, LiveTable, PlainLines, at_steps, pace
+from lblhep.cli.progress import PAUSE, LiveTable, PlainLines, logged, pace
 from lblhep.launch import Progress
 
 
@@ -54,13 +54,18 @@ def test_failures_and_the_best_are_shown() -> None:
 def test_the_steps_of_running_packs_are_shown() -> None:
     """A long training says nothing else for minutes; of many packs, the first and the last step will do."""
     shown = [
-        at_steps(Progress(total=9, running=9, steps=steps))
+        logged(Progress(total=9, running=9, steps=steps))
         for steps in ((), (7,), (7, 7), (3, 7), (1, 2, 3, 4))
     ]
-    assert shown == ["", " at step 7", " at step 7", " at steps 3, 7", " at steps 1 to 4"]
+    assert shown == ["", "logged step 7", "logged step 7", "logged steps 3 and 7", "logged steps 1 to 4"]
+    progress = Progress(total=4, running=2, steps=(3, 7), seconds=60)
     said: list[str] = []
-    PlainLines(said.append, Clock())(Progress(total=4, running=2, steps=(3, 7), seconds=60))
-    assert said == ["[1:00 min] 0/4 trials, 2 running at steps 3, 7"]
+    PlainLines(said.append, Clock())(progress)
+    assert said == ["[1:00 min] 0/4 trials, 2 running, logged steps 3 and 7"]
+    table, console = LiveTable(Clock()), Console(width=100, record=True, file=StringIO())
+    table(progress)
+    console.print(table)
+    assert "0 of 4 done · 2 running · 0 failed · logged steps 3 and 7" in console.export_text()
 
 
 def test_the_rate_and_the_time_left_agree() -> None:

@@ -136,6 +136,19 @@ def test_one_pack_that_works_is_hope(toy: Toy) -> None:
     assert (ended.progress.done, ended.progress.failed) == (12, 11)
 
 
+def test_a_pack_that_starts_again_has_reached_nothing(toy: Toy) -> None:
+    recipe = toy("scan", "trials.pack=1")
+    tally, (first, second, *_) = Tally(recipe), plan(recipe, ()).packs
+    for pack, step in ((first, 7), (second, 3)):
+        tally.started(pack)
+        tally.reached(pack, step)
+    assert tally.snapshot().steps == (3, 7)
+    tally.started(first)
+    assert tally.snapshot().steps == (3,)
+    tally.committed(second, tables.rows_table(second.trials, {}), {}, here=True)
+    assert tally.snapshot().steps == ()
+
+
 @pytest.mark.parametrize(("running", "hopeless"), [(1, True), (2, False)])
 def test_packs_that_still_run_may_be_well(toy: Toy, running: int, hopeless: bool) -> None:
     recipe = toy("scan", "trials.pack=1")

@@ -123,13 +123,15 @@ def test_a_profile_builds_on_another(read: Read, sample: str) -> None:
 
 def test_a_profile_must_build_on_one_that_there_is(faults: Faults, sample: str) -> None:
     text = sample + "  more: {extends: ful}\n  a: {extends: b}\n  b: {extends: a}\n"
+    text += "  c: {extends: b}\n  none: {extends: }\n"
     line = len(text.splitlines())
     assert faults(text, profile="more") == [
-        f"recipe.yaml:{line - 2}:10: profiles.more.extends: there is no profile `ful`; did you mean `full`?"
+        f"recipe.yaml:{line - 4}:10: profiles.more.extends: there is no profile `ful`; did you mean `full`?"
     ]
-    assert faults(text, profile="a") == [
-        f"recipe.yaml:{line}:7: profiles.b.extends: extends itself: a -> b -> a"
-    ]
+    circle = f"recipe.yaml:{line - 3}:7: profiles.a.extends: extends itself: a -> b -> a"
+    for entry in "abc":
+        assert faults(text, profile=entry) == [circle], "from wherever it is entered, so that it is said once"
+    assert "profiles.none.extends: there is no profile `None`" in faults(text, profile="none")[0]
 
 
 def test_an_unknown_profile(faults: Faults, sample: str) -> None:

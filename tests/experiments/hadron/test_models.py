@@ -12,7 +12,7 @@ from lightning import Trainer
 
 from experiments.hadron.batches import ChannelsMade, parts_of, taken
 from experiments.hadron.conditions import COLLISION
-from experiments.hadron.datasets import WholeEvents
+from experiments.hadron.datasets import HeldOut, WholeEvents
 from experiments.hadron.gan import Gan, WassersteinGan
 from experiments.hadron.kinematics import kinetic_energy_of
 from experiments.hadron.models import WholeEventFlow
@@ -107,6 +107,11 @@ def test_a_window_in_which_nothing_validates_is_refused(sample):
     data = LeadingHadrons(sample, np.random.default_rng(1), **{**WINDOWS, "validation": [6.0, 60.0]})
     with pytest.raises(ValueError, match="no event validates at 60 GeV"):
         data.val_dataloader()
+
+
+def test_a_test_energy_that_the_card_lacks_is_refused_at_once(sample):
+    with pytest.raises(ValueError, match=r"no events at 4.2 GeV \(its energies: 1.00026 to"):
+        HeldOut(sample, np.random.default_rng(1), energies=[4.2])
 
 
 def test_the_wasserstein_gans_opponent_is_penalised_for_its_slope(leading):
