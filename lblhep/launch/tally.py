@@ -23,25 +23,23 @@ class Tally:
         self._begin = time.monotonic()
         self._first_start: float | None = None
         self._done_here, self._packs_here = 0, 0
-        self._running: dict[str, int] = {}
-        self._steps: dict[str, int] = {}
+        # Pack -> how many trials, and the last step that it has logged, if it has.
+        self._running: dict[str, tuple[int, int | None]] = {}
         self._counts = {"finished": 0, "failed": 0, "pruned": 0}
         self._best: tuple[str, float, str] | None = None
 
     def started(self, pack: Pack) -> None:
         """A pack began to run (again, perhaps, after its worker died)."""
         self._first_start = self._first_start or time.monotonic()
-        self._running[pack.id] = len(pack.trials)
-        self._steps.pop(pack.id, None)
+        self._running[pack.id] = len(pack.trials), None
 
     def reached(self, pack: Pack, step: int) -> None:
         """A pack that runs has logged this step (an epoch, mostly)."""
-        self._steps[pack.id] = step
+        self._running[pack.id] = len(pack.trials), step
 
     def committed(self, pack: Pack, rows: pd.DataFrame, about: Mapping[str, Any], here: bool) -> None:
         """A pack's rows are there; `here`: run by this driver, not found on resuming."""
         self._running.pop(pack.id, None)
-        self._steps.pop(pack.id, None)
         for status, count in rows["status"].value_counts().items():
             self._counts[str(status)] += int(count)
         self._done_here += len(rows) if here else 0
@@ -64,6 +62,10 @@ class Tally:
         self._total -= trials
 
     @property
+    def _trials_running(self) -> int:
+        return sum(trials for trials, _ in self._running.values())
+
+    @property
     def failed(self) -> int:
         """Trials that failed."""
         return self._counts["failed"]
@@ -74,7 +76,7 @@ class Tally:
 
         (Of many workers, those that fail are the first to be done: the others may be well.)
         """
-        failed, running = self.failed, sum(self._running.values())
+        failed, running = self.failed, self._trials_running
         return self._packs_here > 1 and failed == sum(self._counts.values()) and failed > running
 
     def snapshot(self, message: str = "") -> Progress:
@@ -86,8 +88,8 @@ class Tally:
         return Progress(
             total=self._total,
             done=done,
-            running=sum(self._running.values()),
-            steps=tuple(sorted(self._steps.values())),
+            running=self._trials_running,
+            steps=tuple(sorted(step for _, step in self._running.values() if step is not None)),
             failed=self._counts["failed"],
             pruned=self._counts["pruned"],
             best=self._best,

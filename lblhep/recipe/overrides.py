@@ -14,6 +14,7 @@ from typing import Any
 
 from lblhep.errors import Problem, RecipeError
 from lblhep.recipe.hints import did_you_mean
+from lblhep.recipe.problems import problem_at
 from lblhep.recipe.text import Document, Keys, Mark, parse_value
 
 NAMED: tuple[Keys, ...] = (
@@ -38,7 +39,6 @@ OWN: tuple[Keys, ...] = (
 )
 """The recipe's own sections: the schema itself refuses a key that they do not have."""
 
-
 EXTENDS = "extends"
 """The one entry of a profile that is no override: the name of a profile that is applied before it."""
 
@@ -52,12 +52,10 @@ def apply_profile(document: Document, name: Any, below: tuple[str, ...] = ()) ->
     """
     profiles = document.values.get("profiles")
     known = profiles if isinstance(profiles, dict) else {}
-    place: Keys = ("profiles", below[-1], EXTENDS) if below else ("profiles",)
-    mark = document.marks.get(place, Mark(document.file, 1, 1))
     if not isinstance(name, str) or name not in known:
+        place: Keys = ("profiles", below[-1], EXTENDS) if below else ("profiles",)
         hint = did_you_mean(str(name), known) if known else "the recipe has no profiles"
-        message = f"there is no profile `{name}`"
-        return [Problem(mark.file, mark.line, mark.column, ".".join(map(str, place)), message, hint)]
+        return [problem_at(document.marks, document.file, place, f"there is no profile `{name}`", hint)]
     if name in below:
         return [_circle(document, below[below.index(name) :])]
     faults = []
@@ -79,10 +77,8 @@ def _circle(document: Document, profiles: tuple[str, ...]) -> Problem:
     """The one problem of profiles that extend one another in a circle, from whichever it was entered."""
     first = profiles.index(min(profiles))
     profiles = profiles[first:] + profiles[:first]
-    place: Keys = ("profiles", profiles[0], EXTENDS)
-    mark = document.marks[place]
     message = f"extends itself: {' -> '.join([*profiles, profiles[0]])}"
-    return Problem(mark.file, mark.line, mark.column, ".".join(map(str, place)), message)
+    return problem_at(document.marks, document.file, ("profiles", profiles[0], EXTENDS), message)
 
 
 def apply_assignments(document: Document, assignments: tuple[str, ...]) -> list[Problem]:
