@@ -4,7 +4,7 @@
     <cache>/productions/<card>/<fingerprint>/<source>/    committed event ranges of an unfinished production
     <cache>/samples/<card>/<fingerprint>/                 a finished data set: Parquet parts, manifest.json
 
-Everything is written under a temporary name beside its place and renamed, so a reader never sees a half.
+Everything is written whole or not at all (`lblhep.atomic`), so a reader never sees a half.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import shutil
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
 
+from lblhep import atomic
 from lblhep.errors import CardError
 
 KEY = 16  # hexadecimal digits of a hash that name a directory
@@ -68,50 +67,26 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def commit_file(path: Path, write: Callable[[Path], None]) -> None:
-    """Let ``write`` fill a temporary file and rename it to ``path``, or leave nothing behind."""
-    temporary = path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}.tmp")
+    """Let ``write`` fill a temporary file that becomes ``path``, or leave nothing behind."""
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            write(temporary)
-            to_disk(temporary)
-            temporary.rename(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        atomic.write_file(path, write)
 
 
 def commit_directory(path: Path, fill: Callable[[Path], None]) -> None:
-    """Let ``fill`` write a temporary directory and rename it to ``path``, or leave nothing behind.
+    """Let ``fill`` write a temporary directory that becomes ``path``, or leave nothing behind.
 
-    The caller holds the lock of ``path``: a temporary directory found here is a dead process's.
+    The caller holds the lock of the card: a temporary directory found here is a dead process's.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
     with writing(path):
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic.sweep(path.parent)
+        with atomic.whole_directory(path) as temporary:
             fill(temporary)
-            for file in temporary.iterdir():
-                to_disk(file)
-            temporary.rename(path)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def remove(path: Path) -> None:
-    """Remove a directory of the cache, if it is there."""
+    """Remove a directory of the cache whole, if it is there."""
     with writing(path):
         if path.exists():
-            shutil.rmtree(path)
-
-
-def sha256_of(path: Path) -> str:
-    """The file's SHA-256, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def to_disk(path: Path) -> None:
-    """Make a file's bytes reach the disk before its new name does."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+            atomic.remove_directory(path)

@@ -12,9 +12,10 @@ from urllib.parse import urlparse
 import pyarrow as pa
 
 from lblhep import __version__, components
+from lblhep.atomic import sha256_of
 from lblhep.cards import formats
 from lblhep.cards.card import SCHEMES, DataCard, FileSource
-from lblhep.cards.disk import commit_file, download_path, sha256_of
+from lblhep.cards.disk import commit_file, download_path
 from lblhep.errors import CardError
 
 TIMEOUT_SECONDS = 60

@@ -9,6 +9,7 @@ from typing import Literal
 
 import pyarrow as pa
 
+from lblhep.atomic import sha256_of
 from lblhep.cards import files, production
 from lblhep.cards.card import DataCard, FileSource
 from lblhep.cards.disk import (
@@ -17,7 +18,6 @@ from lblhep.cards.disk import (
     production_directory,
     remove,
     sample_directory,
-    sha256_of,
 )
 from lblhep.cards.lock import lock
 from lblhep.cards.read import read_card

@@ -13,9 +13,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from lblhep.atomic import sha256_of
 from lblhep.cards.card import DataCard
 from lblhep.cards.content import content_digest
-from lblhep.cards.disk import commit_directory, sample_directory, sha256_of
+from lblhep.cards.disk import commit_directory, sample_directory
 from lblhep.cards.formats import explained, write_parquet
 from lblhep.errors import CardError
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lblhep import components
+from lblhep.atomic import sha256_of
 from lblhep.cards.card import DataCard
-from lblhep.cards.disk import sha256_of
 from lblhep.errors import CardError, ComponentError
 
 # Packages that carry arrays about: their version does not change what a producer makes.

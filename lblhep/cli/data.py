@@ -106,8 +106,8 @@ def make(
 @app.command("fetch")
 def fetch(name: Card) -> None:
     """Download the files that a data card names and check them."""
+    from lblhep.atomic import sha256_of
     from lblhep.cards import fetch as fetch_files
-    from lblhep.cards.disk import sha256_of
 
     card = _card(name)
     if not card.sources.files:

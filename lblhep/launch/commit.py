@@ -1,15 +1,12 @@
 """Writing into a launch directory what came of a pack or a group: whole or not at all.
 
-Each directory is written under a temporary name and renamed: whoever sees it, sees all of it, and a writer
-that is killed leaves only a name that begins with a dot.  The files are on the disk before that
-rename: a power cut may cost the last seconds' packs, but leaves no empty ones.
+Whoever sees a directory sees all of it (`lblhep.atomic`): a kill leaves a draft, whose name begins with a
+dot, and a power cut may cost the last seconds' packs, but leaves no empty ones.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import is_zipfile
 
-from lblhep.cards.disk import to_disk
+from lblhep import atomic
 from lblhep.launch.arrays import ArrayMap, write_npz
 from lblhep.launch.tables import cell, write_table
 from lblhep.recipe import cells
@@ -42,27 +39,22 @@ class PackResult:
 
 
 @contextmanager
-def whole_directory(target: Path) -> Iterator[Path]:
+def _new(target: Path) -> Iterator[Path]:
     """A directory to write into, which becomes `target` at the end; one that is there already stays."""
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
+    target.parent.mkdir(exist_ok=True)
     try:
-        yield draft
-        for file in draft.rglob("*"):
-            if file.is_file():
-                to_disk(file)
-        if not target.exists():
-            draft.rename(target)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        with atomic.whole_directory(target) as draft:
+            yield draft
+    except FileExistsError:
+        if not target.is_dir():
+            raise
 
 
 def commit_pack(directory: Path, pack: str, result: PackResult) -> None:
     """Write a pack's results into the launch `directory`.  Raises OSError (disk full, no permission)."""
     import pandas as pd
 
-    with whole_directory(directory / "packs" / pack) as draft:
+    with _new(directory / "packs" / pack) as draft:
         about = {"trials": list(result.rows["trial"])} | result.about
         (draft / "pack.json").write_text(json.dumps(about))
         write_table(result.rows, draft / "rows.parquet")
@@ -79,7 +71,7 @@ def commit_pack(directory: Path, pack: str, result: PackResult) -> None:
 
 def commit_group(directory: Path, group: str, key: Mapping[str, Any], combined: Mapping[str, Any]) -> None:
     """Write what a Combine returned for a scan's group."""
-    with whole_directory(directory / "groups" / group) as draft:
+    with _new(directory / "groups" / group) as draft:
         _write_group(draft, group, key, combined)
 
 
@@ -99,16 +91,9 @@ def set_aside(directory: Path, pack: str) -> None:
     """Take a search's failed point out of the launch; its values are kept, for it to be tried again."""
     aside = directory / "failed" / pack
     if aside.exists():  # of an earlier attempt
-        discard(aside)
+        atomic.remove_directory(aside)
     aside.parent.mkdir(exist_ok=True)
     (directory / "packs" / pack).rename(aside)
-
-
-def discard(target: Path) -> None:
-    """Remove a pack or a group whole or not at all, as it was written; what a kill leaves `sweep` removes."""
-    gone = target.with_name(f".{target.name}.gone")
-    target.rename(gone)
-    shutil.rmtree(gone)
 
 
 def is_whole(target: Path) -> bool:
@@ -130,5 +115,4 @@ def is_whole(target: Path) -> bool:
 def sweep(directory: Path) -> None:
     """Remove what killed writers left behind.  Only for who holds the launch's lock."""
     for parent in ("packs", "groups", "failed"):
-        for draft in directory.glob(f"{parent}/.*"):
-            shutil.rmtree(draft)
+        atomic.sweep(directory / parent)

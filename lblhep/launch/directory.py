@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import math
-import os
-import shutil
 import time
-import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
+from lblhep import atomic
 from lblhep.errors import LaunchError
 from lblhep.launch import commit, packs
 from lblhep.launch.code import code_digest, code_digests
@@ -44,9 +40,8 @@ class LaunchDirectory:
     def update(self, **changes: Any) -> None:
         """Change launch.json."""
         self.info |= changes
-        draft = self.path / f".launch.json.{os.getpid()}"
-        draft.write_text(json.dumps(self.info, indent=1))
-        draft.rename(self.path / "launch.json")
+        text = json.dumps(self.info, indent=1)
+        atomic.write_file(self.path / "launch.json", lambda draft: draft.write_text(text))
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -57,18 +52,14 @@ class LaunchDirectory:
         Raises:
             LaunchError: another driver holds it.
         """
-        with (self.path / LOCK).open("a+") as lock:
+        with ExitStack() as held:
             try:
-                _take(lock)
-            except BlockingIOError:
-                lock.seek(0)
+                held.enter_context(atomic.lock(self.path / LOCK, wait=False))
+            except atomic.LockedError as holder:
                 raise LaunchError(
-                    f"{self.path}: another driver ({lock.read().strip() or 'unknown'}) "
-                    "is running this launch; wait for it, or stop it first"
+                    f"{self.path}: another driver ({holder}) is running this launch; "
+                    "wait for it, or stop it first"
                 ) from None
-            lock.truncate(0)
-            lock.write(f"process {os.getpid()} on {os.uname().nodename}\n")
-            lock.flush()
             yield
 
     def forget_failures(self) -> None:
@@ -84,25 +75,16 @@ class LaunchDirectory:
         ]
         for group in (self.path / "groups").glob("[!.]*"):
             if not commit.is_whole(group):
-                commit.discard(group)
+                atomic.remove_directory(group)
         if bad:  # which groups they were part of is cheap to find out again, and cheap to redo
             for group in sorted((self.path / "groups").glob("[!.]*")):
-                commit.discard(group)
+                atomic.remove_directory(group)
         for pack in sorted(bad):
             # Nothing else knows a search's point; if its pack.json is the damaged file, nothing does.
             if self.partition is None and commit.is_whole(there[pack] / "pack.json"):
                 commit.set_aside(self.path, pack)
             else:
-                commit.discard(there[pack])
-
-
-def _take(lock: IO[str]) -> None:
-    """Twice, for whoever looks whether the lock is held (`info.state`) holds it for that moment."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        time.sleep(0.1)
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                atomic.remove_directory(there[pack])
 
 
 def launches(workspace: Path) -> list[Path]:
@@ -144,13 +126,9 @@ def create(recipe: Recipe, partition: Mapping[str, list[str]] | None) -> LaunchD
         "run_id": None,
         "partition": partition,
     }
-    draft = parent / f".{recipe.study}-{uuid.uuid4().hex}"
     try:
-        draft.mkdir(parents=True)
-        (draft / "packs").mkdir()
-        (draft / "groups").mkdir()
-        (draft / "recipe.yaml").write_text(recipe.to_yaml())
-        return LaunchDirectory(_placed(draft, info))
+        parent.mkdir(parents=True, exist_ok=True)
+        return LaunchDirectory(_placed(parent, info, recipe.to_yaml()))
     except OSError as error:
         for folder in (parent.parent, parent):
             if folder.is_file():
@@ -162,21 +140,20 @@ def create(recipe: Recipe, partition: Mapping[str, list[str]] | None) -> LaunchD
             f"{error.filename or parent}: {error.strerror}; a launch is kept there, so make it writable "
             "(or free some space) and run again"
         ) from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
-def _placed(draft: Path, info: dict[str, Any]) -> Path:
-    """Give the draft the launch's name, whole; two launches of one second get different names."""
+def _placed(parent: Path, info: dict[str, Any], recipe: str) -> Path:
+    """Write a launch under the first name that is free; two of one second get different names."""
     stem = f"{info['study']}-{time.strftime('%Y%m%d-%H%M%S')}"
     for number in range(1, 1000):
-        path = draft.with_name(stem if number == 1 else f"{stem}-{number}")
-        (draft / "launch.json").write_text(json.dumps(info | {"id": path.name}, indent=1))
+        path = parent / (stem if number == 1 else f"{stem}-{number}")
         try:
-            draft.rename(path)
-        except OSError as error:
-            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
-                raise
+            with atomic.whole_directory(path) as draft:
+                (draft / "packs").mkdir()
+                (draft / "groups").mkdir()
+                (draft / "recipe.yaml").write_text(recipe)
+                (draft / "launch.json").write_text(json.dumps(info | {"id": path.name}, indent=1))
+        except FileExistsError:
             continue
         return path
-    raise LaunchError(f"{draft.parent}: there are a thousand launches called {stem}")
+    raise LaunchError(f"{parent}: there are a thousand launches called {stem}")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 from pathlib import Path
 from typing import Any
 
+from lblhep.atomic import is_locked
 from lblhep.errors import LaunchError
 
 SCHEMA = "lblhep/launch@1"
@@ -39,15 +39,4 @@ def read_info(path: Path) -> dict[str, Any]:
 def state(path: Path, info: dict[str, Any]) -> str:
     """What launch.json says, but ``killed`` where it says ``running`` and no driver holds the launch."""
     said = str(info["state"])
-    return "killed" if said == "running" and not _held(path / LOCK) else said
-
-
-def _held(lock: Path) -> bool:
-    try:
-        with lock.open() as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except OSError:  # held; or not ours to look at, and then launch.json is all that is known
-        return True
-    return False
+    return "killed" if said == "running" and not is_locked(path / LOCK) else said

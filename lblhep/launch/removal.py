@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lblhep.launch import commit
+from lblhep.atomic import remove_directory
 from lblhep.launch.directory import LaunchDirectory
 from lblhep.tracking import forget_launch
 
@@ -18,4 +18,4 @@ def remove(path: Path) -> None:
     """
     with LaunchDirectory(path).held():
         forget_launch(path.parents[2], path.name)
-        commit.discard(path)
+        remove_directory(path)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+
+from lblhep import atomic
 
 T = TypeVar("T")
 
@@ -27,14 +27,12 @@ class StageCache:
         name = hashlib.sha256(key.encode()).hexdigest()[:40]
         path = self._directory / f"{name}.pickle"
         self._directory.mkdir(parents=True, exist_ok=True)
-        with (self._directory / f"{name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with atomic.lock(self._directory / f"{name}.lock", wait=True):
             if path.is_file():
                 return self._read(path)  # type: ignore[no-any-return]
             product = make()
-            draft = path.with_suffix(f".{os.getpid()}")
-            draft.write_bytes(pickle.dumps(product, protocol=pickle.HIGHEST_PROTOCOL))
-            draft.rename(path)
+            content = pickle.dumps(product, protocol=pickle.HIGHEST_PROTOCOL)
+            atomic.write_file(path, lambda draft: draft.write_bytes(content))
             return product
 
     def _read(self, path: Path) -> Any:

@@ -5,7 +5,6 @@ Importing this loads lightning and torch.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from lblhep.cards.disk import to_disk
+from lblhep.atomic import write_file
 
 if TYPE_CHECKING:
     from lblhep.tasks.protocols import Bench
@@ -96,10 +95,7 @@ class Continuation(Callback):  # type: ignore[misc]
             self._write(trainer)
 
     def _write(self, trainer: Trainer) -> None:
-        draft = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-        trainer.save_checkpoint(draft)
-        to_disk(draft)
-        draft.rename(self._path)
+        write_file(self._path, trainer.save_checkpoint)
         self._best.remove_outdone()
 
     def _go_on(self, trainer: Trainer, found: dict[str, Any]) -> None:

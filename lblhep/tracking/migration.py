@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
-import uuid
 from pathlib import Path
+
+from lblhep import atomic
 
 
 def make_database(path: Path) -> None:
@@ -15,16 +15,16 @@ def make_database(path: Path) -> None:
     """
     if path.exists():
         return
-    draft = path.with_name(f".{path.name}.new-{uuid.uuid4().hex}")  # MLflow remembers files by their names
-    with path.with_name(f".{path.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with atomic.lock(path.with_name(f".{path.name}.lock"), wait=True):
         if path.exists():  # made while this process waited
             return
-        for remnant in path.parent.glob(f".{path.name}.new-*"):  # of a killed driver
-            remnant.unlink()
-        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+        atomic.sweep(path.parent)
+        atomic.write_file(path, lambda draft: _make(draft, path.parent / "artifacts"))
 
-        artifacts = (path.parent / "artifacts").as_uri()
-        store = SqlAlchemyStore(f"sqlite:///{draft}", artifacts)  # type: ignore[no-untyped-call]
-        store.engine.dispose()  # nobody may go on to write under the old name
-        draft.rename(path)
+
+def _make(draft: Path, artifacts: Path) -> None:
+    """Write MLflow's tables into a new file, whose name is its own: MLflow remembers files by their names."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    store = SqlAlchemyStore(f"sqlite:///{draft}", artifacts.as_uri())  # type: ignore[no-untyped-call]
+    store.engine.dispose()  # nobody may go on to write under the old name

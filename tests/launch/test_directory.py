@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def test_a_full_disk_leaves_no_launch(toy: Toy, file: str, monkeypatch: pytest.M
 def test_a_kill_while_it_is_made_leaves_none(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = toy("scan")
     with monkeypatch.context() as patch:
-        patch.setattr(directory.shutil, "rmtree", lambda *arguments, **named: None)
+        patch.setattr(shutil, "rmtree", lambda *arguments, **named: None)
         patch.setattr(Path, "rename", lambda *paths: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             create(recipe, {})

@@ -140,10 +140,10 @@ def test_what_is_damaged_is_made_again(toy: Callable[..., Recipe], kind: str, fi
 
 
 def test_a_pack_is_on_the_disk_before_it_has_its_name(toy, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lblhep.launch import commit
+    from lblhep import atomic
 
     synced: list[Path] = []
-    monkeypatch.setattr(commit, "to_disk", lambda path: synced.append(path))
+    monkeypatch.setattr(atomic, "to_disk", lambda path: synced.append(path))
     launch(toy("scan"), serial=True)
     names = {(path.parent.parent.name, path.name) for path in synced}
     assert names >= {("packs", "pack.json"), ("packs", "rows.parquet"), ("packs", "arrays.npz")}

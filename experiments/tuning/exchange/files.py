@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from lblhep.atomic import write_file
 from lblhep.errors import LblhepError
 
 GZIP = b"\x1f\x8b"
@@ -78,18 +78,12 @@ def write_json(path: Path | str, content: dict[str, Any]) -> None:
 
 
 def commit(path: Path | str, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a temporary file and rename it to ``path``, or leave nothing behind."""
-    target = Path(path)
-    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    """Let ``write`` fill a temporary file that becomes ``path``, or leave nothing behind."""
     try:
-        write(draft)
-        draft.replace(target)
+        write_file(Path(path), write)
     except OSError as error:
         problem = f"cannot be written: {error.strerror or error}"
         raise FormatError(path, "", problem, "make its folder, or name one that you can write") from None
-    finally:
-        if draft.exists():
-            draft.unlink()
 
 
 def check_unique(path: Path | str, ids: Iterable[str]) -> None:
