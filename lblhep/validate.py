@@ -6,14 +6,14 @@ card is read, and every axis is tried at its values, so that a launch does not e
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 from lblhep import components
 from lblhep.arguments import argument_faults
-from lblhep.cards import list_cards, read_card
+from lblhep.cards import Column, list_cards, read_card
 from lblhep.errors import CardError, ComponentError, Problem, RecipeError
 from lblhep.recipe import Axis, Component, Dimension, Recipe, Scan, Search
 from lblhep.recipe.hints import did_you_mean
@@ -44,7 +44,7 @@ def problems(recipe: Recipe, imports: bool = True) -> list[Problem]:
     if imports:
         components.on_path(recipe.workspace)
         found += [*chain.from_iterable(_arguments(recipe, place) for place in _places(recipe))]
-        found += [*_roles(recipe), *_batching(recipe)]
+        found += [*_roles(recipe), *_batching(recipe), *_unknown_features(recipe)]
     return [*dict.fromkeys([*found, *_axis_values(recipe, imports, {problem.path for problem in found})])]
 
 
@@ -191,12 +191,43 @@ def _features(recipe: Recipe) -> Iterator[Problem]:
                 yield recipe.problem((*keys, "features", index), message)
 
 
-def _hidden_columns(recipe: Recipe, card: str | None) -> dict[str, str]:
-    """Column -> role, of those columns of a card that are no observables."""
+def _unknown_features(recipe: Recipe) -> Iterator[Problem]:
+    """Whether the ``features`` of a data set are columns of its card, or computed from such.
+
+    A data set that computes features declares them in the class attribute ``derived_features``: a map of each
+    to the columns that it needs.
+    """
+    for name, dataset in recipe.datasets.items():
+        columns = _columns(recipe, dataset.card)
+        features = dataset.arguments.get("features")
+        if not columns or not isinstance(features, list):
+            continue
+        target = _loaded(dataset)
+        derived: Mapping[str, Iterable[str]] = getattr(target, "derived_features", {})
+        for index, feature in enumerate(features):
+            if not isinstance(feature, str):
+                continue
+            keys = ("datasets", name, "features", index)
+            absent = [column for column in derived.get(feature, [feature]) if column not in columns]
+            if feature in derived and absent:
+                message = f"`{feature}` is computed from {', '.join(absent)}, which {dataset.card} lacks"
+                yield recipe.problem(keys, message)
+            elif absent:
+                message = f"`{feature}` is no column of {dataset.card}, nor a derived feature of its data set"
+                yield recipe.problem(keys, message, did_you_mean(feature, [*columns, *derived]))
+
+
+def _columns(recipe: Recipe, card: str | None) -> dict[str, Column]:
+    """The columns of a card, none if there is no card."""
     try:
-        columns = {} if card is None else read_card(recipe.workspace, card).columns
+        return {} if card is None else read_card(recipe.workspace, card).columns
     except (CardError, RecipeError):  # ``_cards`` reports it
         return {}
+
+
+def _hidden_columns(recipe: Recipe, card: str | None) -> dict[str, str]:
+    """Column -> role, of those columns of a card that are no observables."""
+    columns = _columns(recipe, card)
     return {name: column.role for name, column in columns.items() if column.role in HIDDEN}
 
 
@@ -221,6 +252,7 @@ def _faults_at(
     path = recipe.trials.axes_of_trial[axis]
     found = [*_cards(trial), *_features(trial), *_references(trial)]
     if imports:
+        found += _unknown_features(trial)
         touched = (place for place in _places(trial) if f"{path}.".startswith(f"{dotted(place.keys)}."))
         found += chain.from_iterable(_arguments(trial, place) for place in touched)
     yield from (

@@ -27,6 +27,7 @@ sources:
 
 PARTS = """
 class Data:
+    derived_features = {"ratio": ["mass"], "scaled": ["mass", "energy"]}
     def __init__(self, data, rng, *, features: list[str], fold: int = 0, cut: float = 0.0): ...
 
 class Model:
@@ -106,6 +107,18 @@ CASES = [
     ("groups.quantil=0.5", "groups.quantil: combine takes no such argument; did you mean `quantile`?"),
     ("datasets.d.card=event", "datasets.d.card: there is no data_cards/event.yaml in"),
     ("datasets.d.features=[mass, process]", "datasets.d.features[1]: `process` is a column of role truth:"),
+    (
+        "datasets.d.features=[mass, mas]",
+        "datasets.d.features[1]: `mas` is no column of events, nor a derived feature of its data set; did",
+    ),
+    (
+        "datasets.d.features=[scaled]",
+        "datasets.d.features[0]: `scaled` is computed from energy, which events lacks",
+    ),
+    (
+        "trials.axes.fold={path: datasets.d.features, values: [[mass], [ratio], [tau12], [mass, ratio]]}",
+        "trials.axes.fold: at ['tau12'], datasets.d.features[0] `tau12` is no column of events",
+    ),
     ("datasets.d.features=[weight]", "datasets.d.features[0]: `weight` is a column of role weight:"),
     ("models.m.features=[process]", "models.m.features[0]: `process` is a column of role truth"),
     (

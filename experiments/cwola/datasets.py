@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.cwola.features import columns_needed, compute
+from experiments.cwola.features import FEATURES, columns_needed, compute
 from experiments.cwola.folds import fold_of, validation_fold
 from experiments.cwola.spectrum import BINNING, MASS_RANGE, smooth_masses
 
@@ -153,6 +153,7 @@ class DijetWindow:
     """
 
     random_arguments = ("pseudo_experiment",)
+    derived_features = {name: needed for name, (needed, _) in FEATURES.items()}
 
     def __init__(
         self,

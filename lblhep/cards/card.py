@@ -6,6 +6,7 @@ study does with the data (features, windows, folds) is the recipe's business, ne
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from itertools import pairwise
@@ -16,6 +17,7 @@ from urllib.parse import urlparse
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PrivateAttr,
@@ -44,6 +46,14 @@ Content = Annotated[str, AfterValidator(lambda text: f"sha256:{_hexadecimal(text
 Import = Annotated[str, Field(pattern=r"^[\w.]+:[\w.]+$")]
 Format = Literal["parquet", "root", "hdf5", "csv", "npz"]
 SCHEMES = ("http", "https", "file")
+OPTIONS: dict[Format, tuple[str, ...]] = {
+    "parquet": (),
+    "root": ("table",),
+    "hdf5": ("table",),
+    "csv": ("separator", "decimal", "comment"),
+    "npz": (),
+}
+"""What a card can say about a file of each format."""
 SUFFIXES: dict[str, Format] = {
     ".parquet": "parquet",
     ".root": "root",
@@ -54,23 +64,52 @@ SUFFIXES: dict[str, Format] = {
 }
 
 
+def _named(name: Any) -> Any:
+    """A column's name in a file, where it may be an integer."""
+    return str(name) if isinstance(name, int) and not isinstance(name, bool) else name
+
+
+def _stands_for_missing(value: Any) -> Any:
+    """What a column states by ``missing:``."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not is_number and value not in ("allowed", None):
+        raise _fault("must be `allowed`, or the number that stands for a missing value")
+    return value
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Column(_Strict):
-    """A column's unit ("GeV", "1" for a pure number), role and meaning."""
+    """A column's unit ("GeV", "1" for a pure number), role and meaning.
+
+    Observables and weights are numbers, or lists of them; ids and truth may also be text.  A missing value
+    (NaN, null, an empty cell) is refused, unless ``missing: allowed`` is stated: then it is null in Parquet
+    and NaN in memory.  ``missing: -999`` names the number by which the source says that a value is missing.
+    Weights and ids are never missing.  The whole rule is in ``lblhep.cards.values``.
+    """
 
     unit: str
     role: Literal["observable", "truth", "weight", "id"]
     description: str
+    missing: Annotated[str | int | float | None, BeforeValidator(_stands_for_missing)] = None
+
+    @model_validator(mode="after")
+    def _never_missing(self) -> Column:
+        if self.missing is not None and self.role in ("weight", "id"):
+            raise _fault(f"a column of role {self.role} never lacks values: remove `missing:`")
+        return self
 
 
 class FileSource(_Strict):
     """One file, local (``path`` relative to ``data_cards/``) or remote (``url``), in a known format.
 
-    ``sha256: null`` marks a file that nobody has checked yet.  ``columns`` maps our names to the file's;
-    ``table`` names the TTree or HDF5 group; ``reader`` is a function of a path for layouts that need code.
+    ``sha256: null`` marks a file that nobody has checked yet.  ``columns`` maps our names to the file's,
+    which may be integers in a frame of pandas: ``columns: {pt: 0}``.  ``table`` names the tree, or the HDF5
+    group or data set.  In a CSV file ``separator`` stands between the values (``","``), ``decimal`` in a
+    number (``"."``), and lines that begin with ``comment`` are left out.  ``reader`` is a function of a path
+    for layouts that need code.
     """
 
     path: str | None = None
@@ -78,8 +117,11 @@ class FileSource(_Strict):
     sha256: Sha256 | None
     format: Format | None = None
     table: str | None = None
-    columns: dict[str, str] = {}
+    columns: dict[str, Annotated[str, BeforeValidator(_named)]] = {}
     reader: Import | None = None
+    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    decimal: Literal[".", ","] | None = None
+    comment: Annotated[str, Field(min_length=1)] | None = None
 
     @field_validator("path")
     @classmethod
@@ -101,7 +143,17 @@ class FileSource(_Strict):
             raise _fault("a file has either a path or a url")
         if self.format is None and self.reader is None and self.file_name.suffix not in SUFFIXES:
             raise _fault(f"the suffix {self.file_name.suffix!r} tells no format: state `format:`")
+        for option in self.options:
+            if self.reader is not None or option not in OPTIONS[self.layout]:
+                kind = "file with a `reader:`" if self.reader else f"{self.layout} file"
+                raise _fault(f"`{option}:` says nothing about a {kind}: remove it")
         return self
+
+    @property
+    def options(self) -> dict[str, str]:
+        """What the card says about the file's form."""
+        stated = {name: getattr(self, name) for name in ("table", "separator", "decimal", "comment")}
+        return {name: value for name, value in stated.items() if value is not None}
 
     @property
     def address(self) -> str:

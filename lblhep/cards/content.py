@@ -15,7 +15,8 @@ def content_digest(table: pa.Table) -> str:
     """``sha256:...`` of the columns' names, types and values, in the order of names and rows.
 
     It does not depend on the order of columns, on row groups, compression, or the version of the library
-    that wrote the file.  Columns hold numbers, strings, or lists of them; a missing value is an error.
+    that wrote the file.  Columns hold numbers, strings, or lists of them.  Which values are missing enters
+    the digest; whether any may be is not asked here (``lblhep.cards.values``).
     """
     digest = hashlib.sha256(f"lblhep/content@1:{len(table)}".encode())
     for name in sorted(table.column_names):
@@ -27,13 +28,16 @@ def content_digest(table: pa.Table) -> str:
 def _add(digest: Any, name: str, values: Any) -> None:
     if isinstance(values, pa.ChunkedArray):
         values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
-    if values.null_count:
-        raise CardError(f"column {name}: {values.null_count} values are missing; a data set has none")
     digest.update(f"{_type_name(values.type)}:".encode())
-    if pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
+    if values.null_count:
+        if _is_list(values.type):
+            raise CardError(f"column {name}: {values.null_count} lists are missing; a data set has none")
+        digest.update(b"missing:" + values.is_null().to_numpy(zero_copy_only=False).tobytes())
+        values = pc.fill_null(values, pa.scalar("" if _is_text(values.type) else 0).cast(values.type))
+    if _is_list(values.type):
         _add(digest, name, pc.list_value_length(values).cast(pa.int64()))
         _add(digest, name, values.flatten())
-    elif pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+    elif _is_text(values.type):
         encoded = [value.encode() for value in values.to_pylist()]
         _add(digest, name, pa.array([len(value) for value in encoded], pa.int64()))
         digest.update(b"".join(encoded))
@@ -45,7 +49,15 @@ def _add(digest: Any, name: str, values: Any) -> None:
 
 def _type_name(type_: Any) -> str:
     """Arrow's name of the type, but for the values of lists: "item" in memory and "element" in a file."""
-    if pa.types.is_list(type_) or pa.types.is_large_list(type_):
+    if _is_list(type_):
         kind = "list" if pa.types.is_list(type_) else "large_list"
         return f"{kind}<element: {_type_name(type_.value_type)}>"
     return str(type_)
+
+
+def _is_list(type_: Any) -> bool:
+    return bool(pa.types.is_list(type_) or pa.types.is_large_list(type_))
+
+
+def _is_text(type_: Any) -> bool:
+    return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_))

@@ -16,6 +16,7 @@ from lblhep.atomic import sha256_of
 from lblhep.cards import formats
 from lblhep.cards.card import SCHEMES, DataCard, FileSource
 from lblhep.cards.disk import commit_file, download_path
+from lblhep.cards.values import checked
 from lblhep.errors import CardError
 
 TIMEOUT_SECONDS = 60
@@ -106,18 +107,14 @@ def _unreachable(url: str, reason: object) -> CardError:
 
 
 def load(card: DataCard, source: FileSource, observe: Observe = ignore) -> pa.Table:
-    """The file's table with exactly the card's columns, under the card's names."""
+    """The file's table with exactly the card's columns, under the card's names; no other column is read."""
     path = fetched(card, source, observe)
+    theirs = [source.columns.get(name, name) for name in card.columns]
     if source.reader:
         reader = components.load(source.reader)
         table = formats.explained(path, source.reader, lambda: reader(path))
+        formats.chosen(path, theirs, table.column_names)
     else:
-        table = formats.read(path, source.layout, source.table)
-    theirs = {name: source.columns.get(name, name) for name in card.columns}
-    missing = [name for name in theirs.values() if name not in table.column_names]
-    if missing:
-        raise CardError(
-            f"{path}: has no column {', '.join(missing)}; it has {', '.join(table.column_names)}; "
-            f"correct `columns` in {card.file}"
-        )
-    return table.select(list(theirs.values())).rename_columns(list(theirs)).combine_chunks()
+        table = formats.read(path, source.layout, theirs, **source.options)
+    renamed = pa.table([table[name] for name in theirs], names=list(card.columns))
+    return checked(renamed, card.columns, f"{path} (card {card.name})").combine_chunks()

@@ -20,11 +20,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lblhep import components
-from lblhep.cards.card import DataCard, ProduceSource
+from lblhep.cards.card import Column, DataCard, ProduceSource
 from lblhep.cards.disk import commit_file, production_directory, remove
 from lblhep.cards.formats import explained, read_parquet, write_parquet
 from lblhep.cards.ranges import EventRange
 from lblhep.cards.sample import Sample, store, stored
+from lblhep.cards.values import checked
 from lblhep.errors import CardError
 from lblhep.local_ray import start_ray
 
@@ -58,7 +59,7 @@ class RangeJob:
     use: str
     arguments: dict[str, Any]
     events: EventRange
-    columns: tuple[str, ...] | None
+    columns: dict[str, Column] | None
     path: Path
     workspace: Path
 
@@ -80,7 +81,7 @@ class RangeJob:
             found = type(table).__name__ if rows < 0 else f"{rows} rows"
             raise CardError(f"{self}: returned {found}, not a pyarrow.Table of {len(self.events)} rows")
         if self.columns is not None:
-            table = _with_columns(table, self.columns, str(self))
+            table = checked(table, self.columns, str(self))
         commit_file(self.path, partial(write_parquet, table))
 
     def committed(self) -> bool:
@@ -106,7 +107,7 @@ def range_jobs(card: DataCard, fingerprint: str) -> dict[str, list[RangeJob]]:
                 use=source.use,
                 arguments=source.arguments,
                 events=events,
-                columns=None if source.merge else tuple(card.columns),
+                columns=None if source.merge else card.columns,
                 path=directory / source.name / f"{events.start:09d}.parquet",
                 workspace=card.workspace,
             )
@@ -148,14 +149,7 @@ def _gathered(card: DataCard, source: ProduceSource, jobs: Sequence[RangeJob]) -
         raise
     except Exception as error:
         raise CardError(f"{source.merge}: {type(error).__name__}: {error}") from error
-    return _with_columns(table, tuple(card.columns), source.merge).combine_chunks()
-
-
-def _with_columns(table: pa.Table, columns: tuple[str, ...], maker: str) -> pa.Table:
-    missing = [name for name in columns if name not in table.column_names]
-    if missing:
-        raise CardError(f"{maker}: returned no column {', '.join(missing)}")
-    return table.select(columns)
+    return checked(table, card.columns, source.merge).combine_chunks()
 
 
 def _serially(jobs: Sequence[RangeJob]) -> Iterator[int]:

@@ -20,11 +20,12 @@ from typing import Any, Literal
 
 from lblhep import components
 from lblhep.atomic import sha256_of
-from lblhep.cards.card import DataCard
+from lblhep.cards.card import Column, DataCard
 from lblhep.errors import CardError, ComponentError
 
 # Packages that carry arrays about: their version does not change what a producer makes.
-PLUMBING = frozenset({"awkward", "h5py", "numpy", "pandas", "pyarrow", "scipy", "uproot"})
+PLUMBING = frozenset({"awkward", "h5py", "hdf5plugin", "numpy", "pandas", "pyarrow", "scipy", "uproot"})
+CSV_OPTIONS = {"separator", "decimal", "comment"}
 _SITE = {"site-packages", "dist-packages"}
 
 
@@ -33,17 +34,24 @@ def fingerprint(card: DataCard, source: Literal["files", "produce"] | None = Non
     components.on_path(card.workspace)
     files = (source or card.source) == "files"
     stated = {
-        "columns": {name: [column.unit, column.role] for name, column in card.columns.items()},
+        "columns": {name: _column(column) for name, column in card.columns.items()},
         "sources": _files(card) if files else _produce(card),
     }
     return hashlib.sha256(json.dumps(stated, sort_keys=True, default=str).encode()).hexdigest()
 
 
+def _column(column: Column) -> list[Any]:
+    return [column.unit, column.role, *([] if column.missing is None else [column.missing])]
+
+
 def _files(card: DataCard) -> list[dict[str, Any]]:
-    """The stated files; a local one without a checksum is known by its bytes, so that it cannot go stale."""
+    """The stated files; a local one without a checksum is known by its bytes, so that it cannot go stale.
+
+    Options of CSV that are not stated are left out, so that other cards' data do not age.
+    """
     stated = []
     for source in card.sources.files:
-        entry = source.model_dump()
+        entry = source.model_dump(exclude=CSV_OPTIONS - source.options.keys())
         if source.path and source.sha256 is None and card.place(source).is_file():
             entry["sha256"] = sha256_of(card.place(source))
         stated.append(entry | ({"code": code_version(source.reader)} if source.reader else {}))

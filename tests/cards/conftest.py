@@ -97,3 +97,9 @@ def cached_files(tmp_path: Path) -> Callable[[], list[Path]]:
 def head() -> str:
     """The tiny card's text up to its sources."""
     return HEAD
+
+
+@pytest.fixture
+def data() -> Path:
+    """Small files of many kinds, each of which was once read wrongly."""
+    return Path(__file__).parent / "data"

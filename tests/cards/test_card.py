@@ -55,6 +55,8 @@ def test_missing_card_hints(write_card, workspace):
         (("role: truth", "role: thruth"), 8, "columns.process.role", "truth"),
         (("name: tiny", "name: other"), 2, "name", "the file's name is 'tiny'"),
         (("lblhep/card@1", "lblhep/card@9"), 1, "schema", "lblhep/card@1"),
+        (("role: observable", "role: observable, missing: perhaps"), 9, "columns.x.missing", "allowed"),
+        (("role: id", "role: id, missing: -1"), 7, "columns.event", "a column of role id never lacks values"),
     ],
 )
 def test_faults_of_the_head_have_places(write_card, head, change, line, path, words):
@@ -73,6 +75,22 @@ def test_faults_of_the_head_have_places(write_card, head, change, line, path, wo
         (f"sources:\n  files:\n    - {{path: x.csv, url: 'file:///x.csv', sha256: {SHA}}}\n", 12, "either"),
         ("sources:\n  files:\n    - {path: x.csv, sha256: abc}\n", 12, "64 hexadecimal digits"),
         ("sources:\n  files:\n    - {path: x.csv}\n", 12, "is missing"),
+        (
+            "sources:\n  files:\n    - {path: x.h5, sha256: null, separator: ';'}\n",
+            12,
+            "`separator:` says nothing about a hdf5 file",
+        ),
+        (
+            "sources:\n  files:\n    - {path: x.csv, sha256: null, table: t}\n",
+            12,
+            "`table:` says nothing about a csv file",
+        ),
+        (
+            "sources:\n  files:\n    - {path: x.h5, sha256: null, reader: 'a:b', table: t}\n",
+            12,
+            "`table:` says nothing about a file with a `reader:`",
+        ),
+        ("sources:\n  files:\n    - {path: x.csv, sha256: null, separator: '; '}\n", 12, "separator"),
         (f"sources:\n  files:\n    - {{path: x.dat, sha256: {SHA}}}\n", 12, "state `format:`"),
         ("sources:\n  produce:\n    - {use: 'a:b', events: 0, range: 1, seed: 1}\n", 12, "events"),
         (

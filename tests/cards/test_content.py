@@ -66,6 +66,16 @@ def test_strings_and_lists():
     assert digest(["ab", "c"]) != digest(["a", "bc"])
 
 
-def test_a_missing_value_is_an_error():
-    with pytest.raises(CardError, match="column x: 1 values are missing"):
-        content_digest(pa.table({"x": [1.0, None]}))
+@pytest.mark.parametrize("values", [[1.0, None, 0.0], [1, None, 0], ["a", None, ""], [True, None, False]])
+def test_what_is_missing_enters(tmp_path, values):
+    table = pa.table({"x": pa.array(values)})
+    pq.write_table(table, tmp_path / "t.parquet", row_group_size=1)
+    assert content_digest(pq.read_table(tmp_path / "t.parquet")) == content_digest(table)
+    whole = pa.array([values[2] if value is None else value for value in values])
+    other = pa.array([values[0], values[2], None])
+    assert len({content_digest(pa.table({"x": x})) for x in (table["x"], whole, other)}) == 3
+
+
+def test_a_missing_list_is_an_error():
+    with pytest.raises(CardError, match="column x: 1 lists are missing"):
+        content_digest(pa.table({"x": [[1.0], None]}))

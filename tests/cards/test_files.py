@@ -75,13 +75,29 @@ def test_a_reader_of_the_study(write_card, workspace):
 def test_a_missing_column_is_named(write_card, workspace):
     (workspace / "data_cards" / "x.csv").write_text("event,process\n1,2\n")
     card_of(write_card, "path: x.csv, sha256: null")
-    with pytest.raises(CardError, match=r"x\.csv: has no column x; it has event, process"):
+    with pytest.raises(CardError, match=r"x\.csv, line 1: has no column x; it has event, process"):
         open_sample(workspace, "tiny")
+
+
+def test_a_frame_of_pandas_with_integer_names(write_card, workspace, data, head):
+    """The raw file of the LHC Olympics is of this kind."""
+    (workspace / "data_cards" / "t.h5").write_bytes((data / "to_hdf_intcols.h5").read_bytes())
+    head = head.replace('  event: {unit: "1", role: id, description: number}\n', "")
+    for names in ("{process: 0, x: 1}", "{process: '0', x: '1'}"):
+        write_card(f"sources:\n  files:\n    - {{path: t.h5, sha256: null, columns: {names}}}\n", head=head)
+        sample = open_sample(workspace, "tiny")
+        assert sample.columns(["process"])["process"].tolist() == [1.0, 2.0, 3.0, 4.0]
+
+
+def test_a_german_csv(write_card, workspace):
+    (workspace / "data_cards" / "t.csv").write_text("% Messung 1; 2\nevent;process;x\n1;0;2,5\n")
+    card_of(write_card, "path: t.csv, sha256: null, separator: ';', decimal: ',', comment: '%'")
+    assert open_sample(workspace, "tiny").columns(["x"])["x"].tolist() == [2.5]
 
 
 def test_types_must_agree(write_card, workspace):
     (workspace / "data_cards" / "a.csv").write_bytes(CSV)
-    (workspace / "data_cards" / "b.csv").write_text("event,process,x\n1,0,text\n")
+    (workspace / "data_cards" / "b.csv").write_text("event,process,x\n1,text,2.5\n")
     card_of(write_card, "path: a.csv, sha256: null", "path: b.csv, sha256: null")
     with pytest.raises(CardError, match=r"b\.csv: its columns' types differ"):
         open_sample(workspace, "tiny")

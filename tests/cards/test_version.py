@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 
 import pytest
@@ -38,6 +39,27 @@ def test_sources_count(write_card, change):
     before = fingerprint(from_card)
     sources = text[text.index("sources:") :].replace(*change)
     assert fingerprint(write_card(sources)) != before
+
+
+def test_what_is_not_stated_does_not_count(write_card):
+    """The fingerprint of a card that states no newer option is what it was before there were any."""
+    source = {"path": "x.csv", "url": None, "sha256": "ab" * 32, "format": None, "table": None}
+    stated = {
+        "columns": {"event": ["1", "id"], "process": ["1", "truth"], "x": ["GeV", "observable"]},
+        "sources": [source | {"columns": {}, "reader": None}],
+    }
+    card = write_card(f"sources:\n  files:\n    - {{path: x.csv, sha256: {source['sha256']}}}\n")
+    assert fingerprint(card) == hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()
+
+
+def test_options_of_columns_and_files_count(write_card, head):
+    sources = "sources:\n  files:\n    - {path: x.csv, sha256: null%s}\n"
+    options = ("", ", separator: ';'", ", decimal: ','", ", comment: '#'")
+    found = [fingerprint(write_card(sources % option)) for option in options]
+    for missing in ("allowed", "-1", "-999.5"):
+        changed = head.replace("role: observable", f"role: observable, missing: {missing}")
+        found.append(fingerprint(write_card(sources % "", head=changed)))
+    assert len(set(found)) == len(found)
 
 
 def test_code_counts_but_not_its_layout(write_card, workspace):
