@@ -13,13 +13,15 @@ from lblhep.cards.formats import read_hdf5
 
 Floats = NDArray[np.float64]
 
+PER_JET = ("px", "py", "pz", "m", "tau1", "tau2", "tau3")
+
 
 def lhco_features(path: Path) -> pa.Table:
     """Read a features file: a pandas frame of momenta, masses and tau_1 to tau_3 of the two leading jets.
 
     The file counts jets by pT, in GeV; here j1 is the heavier jet.
     """
-    frame = read_hdf5(path)
+    frame = read_hdf5(path, [*(f"{name}j{jet}" for name in PER_JET for jet in (1, 2)), "label"])
 
     def both(name: str) -> Floats:
         """The quantity ``name`` of the two jets, shape (events, 2)."""

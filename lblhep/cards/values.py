@@ -103,12 +103,11 @@ def _lacking(values: Any) -> Any:
     """Whether each row is null or NaN or, for lists, holds one that is."""
     if not _is_list(values.type):
         return pc.is_null(values, nan_is_null=True)
-    rows = pc.is_null(values)
-    flags = rows.to_numpy(zero_copy_only=False) if isinstance(rows, pa.Array) else rows.to_numpy()
+    rows = np.array(pc.is_null(values).to_numpy())
     inner = _lacking(pc.list_flatten(values))
-    flags = flags.copy()
-    flags[pc.list_parent_indices(values).filter(inner).to_numpy()] = True
-    return pa.chunked_array([pa.array(flags)])
+    if pc.any(inner).as_py():
+        rows[pc.list_parent_indices(values).filter(inner).to_numpy()] = True
+    return pa.chunked_array([rows])
 
 
 def _refuse(bad: Any, message: str, remedy: str) -> None:

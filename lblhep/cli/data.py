@@ -52,7 +52,8 @@ def show(name: Card) -> None:
     out.print(f"{card.description.strip()}\n", markup=False)
     table = new_table("column", "unit", "role", "meaning")
     for column, meaning in card.columns.items():
-        table.add_row(column, meaning.unit, meaning.role, meaning.description)
+        lacking = "" if meaning.missing is None else f" (missing: {meaning.missing})"
+        table.add_row(column, meaning.unit, meaning.role, meaning.description + lacking)
     out.print(table)
     for key, value in (("cross-section", card.cross_section), ("luminosity", card.luminosity)):
         if value is not None:

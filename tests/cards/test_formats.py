@@ -220,6 +220,12 @@ def test_jagged_branches_are_lists(tmp_path):
     assert formats.read(tmp_path / "t.root", "root", ["v"])["v"].to_pylist() == [[1.0], [], [2.0, 3.0]]
 
 
+def test_a_single_column(tmp_path):
+    with h5py.File(tmp_path / "t.h5", "w") as file:
+        file["x"] = np.arange(3)
+    assert formats.read(tmp_path / "t.h5", "hdf5", ["x"])["x"].to_pylist() == [0, 1, 2]
+
+
 def test_a_plain_array_has_no_names(tmp_path):
     with h5py.File(tmp_path / "t.h5", "w") as file:
         file["data"] = np.zeros((3, 2))

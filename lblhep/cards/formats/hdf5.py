@@ -43,10 +43,10 @@ def _node(path: Path, file: Any, columns: Sequence[str] | None, table: str | Non
         if table not in file:
             raise CardError(f"{path}: has no `{table}`; it has {listed(_tables(file))}: correct `table:`")
         return file[table]
-    if len(file) == 1:
-        return file[next(iter(file))]
     if not len(file):
         raise CardError(f"{path}: holds nothing (pandas writes no frame without rows in the layout `table`)")
+    if len(file) == 1 and not any(name in file for name in columns or ()):
+        return file[next(iter(file))]
     if not any(isinstance(file.get(name), h5py.Dataset) for name in columns or file):
         raise CardError(f"{path}: holds {listed(_tables(file))}: state `table:`")
     return file
