@@ -11,6 +11,7 @@ import pytest
 from lblhep.cli.validate import validate
 from lblhep.launch import LaunchView, launch
 from lblhep.recipe import Recipe
+from lblhep.validate import problems
 
 ROOT = Path(__file__).parents[1]
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
@@ -27,6 +28,14 @@ def workspace(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
 def test_it_is_valid_with_every_profile(recipe: Path) -> None:
     validate(recipe)
+
+
+def test_a_feature_that_a_study_does_not_know_is_found() -> None:
+    """The bump hunt computes some features; a name that is none of them, and no column, is a problem."""
+    recipe = Recipe.read(ROOT / "recipes/cwola.yaml", ["datasets.dijets.features=[m_j2_over_mjj, tau12]"])
+    found = [str(problem) for problem in problems(recipe)]
+    assert len(found) == 1
+    assert "features[1]: `tau12` is no column of dijets-pythia8" in found[0]
 
 
 @pytest.mark.ray

@@ -33,7 +33,7 @@ LARGEST_INTEGER = {16: 2.0**11, 32: 2.0**24, 64: 2.0**53}
 
 
 def checked(table: pa.Table, columns: Mapping[str, Column], source: str) -> pa.Table:
-    """The card's columns of ``table``, in the card's order, with what is allowed to be missing as null.
+    """Return the card's columns of ``table``, in its order, with what is allowed to be missing as null.
 
     ``source`` says in messages where the table comes from.  Raises CardError for what breaks the rule above.
     """
@@ -95,7 +95,7 @@ def _is_list(type_: pa.DataType) -> bool:
 
 
 def _leaf(type_: pa.DataType) -> pa.DataType:
-    """The type of a column's values or, for lists, of their values."""
+    """Return the type of a column's values or, for lists, of their values."""
     return _leaf(type_.value_type) if _is_list(type_) else type_
 
 
@@ -120,7 +120,7 @@ def _refuse(bad: Any, message: str, remedy: str) -> None:
 
 
 def _with_nulls(values: Any, missing: Any, lacking: Any, place: str) -> Any:
-    """``values`` with null for what is missing; booleans become integers, which memory keeps as NaN too."""
+    """Put null for what is missing; booleans become integers, which can be NaN in memory."""
     if _is_list(values.type):
         raise CardError(f"{place}: is of lists, for which `missing:` cannot be stated")
     if pa.types.is_boolean(values.type):

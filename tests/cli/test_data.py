@@ -18,6 +18,7 @@ licence: CC0-1.0
 citation: nobody
 columns:
   event: {unit: "1", role: id, description: number of the event}
+  score: {unit: "1", role: observable, missing: -9, description: a score}
 sources:
 """
 PRODUCE = """\
@@ -29,7 +30,7 @@ import numpy as np
 import pyarrow as pa
 
 def count(events):
-    return pa.table({"event": np.arange(events.start, events.stop)})
+    return pa.table({"event": np.arange(events.start, events.stop), "score": np.full(len(events), -9)})
 """
 
 
@@ -58,6 +59,7 @@ def test_list_and_show(workspace):
     for words in (
         "Counted events",
         "number of the event",
+        "a score (missing: -9)",
         "counting_producer:count",
         "CC0-1.0",
         "fingerprint: ",
@@ -122,7 +124,7 @@ def test_bad_names_and_cards(workspace, verb):
     with pytest.raises(CardError, match="did you mean `counts`"):
         data(verb, "count")
     (workspace / "data_cards" / "counts.yaml").write_text(CARD)
-    with pytest.raises(RecipeError, match=r"counts\.yaml:8:1: sources"):
+    with pytest.raises(RecipeError, match=r"counts\.yaml:9:1: sources"):
         data(verb, "counts")
 
 

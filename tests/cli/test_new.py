@@ -41,6 +41,13 @@ def test_it_is_valid_and_lints(call: Any, folder: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_a_feature_that_is_no_column_is_found(call: Any, folder: Path) -> None:
+    call("new", "features")
+    checked = call("validate", "recipes/features.yaml", "datasets.jets.features=[mass, tau12]")
+    assert checked.exit_code == 2
+    assert "datasets.jets.features[1]: `tau12` is no column of features-jets" in checked.stderr
+
+
 def test_nothing_is_overwritten(call: Any, folder: Path) -> None:
     call("new", "third")
     recipe = folder / "recipes/third.yaml"

@@ -17,7 +17,7 @@ MOST_NAMES = 40
 
 
 def chosen(place: Path | str, wanted: Sequence[str] | None, there: Sequence[str]) -> list[str]:
-    """The names to read: ``wanted``, or all that are ``there`` where that is None.
+    """Return the names to read: ``wanted``, or all that are ``there`` where that is None.
 
     ``place`` is the file, in messages.  Raises CardError if one is missing or stands there twice; how
     often the others do is not looked at.
@@ -40,14 +40,14 @@ def chosen(place: Path | str, wanted: Sequence[str] | None, there: Sequence[str]
 
 
 def listed(names: Iterable[str]) -> str:
-    """The names, the first of them if they are many."""
+    """Join the names, or the first of them if they are many."""
     names = list(dict.fromkeys(names))
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     return (", ".join(names[:MOST_NAMES]) or "none") + more
 
 
 def table_of(path: Path, arrays: Mapping[str, Any]) -> pa.Table:
-    """An Arrow table of numpy arrays, one value an event."""
+    """Make an Arrow table of numpy arrays, one value an event."""
     columns = {name: _arrow(path, name, values) for name, values in arrays.items()}
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
@@ -57,7 +57,7 @@ def table_of(path: Path, arrays: Mapping[str, Any]) -> pa.Table:
 
 
 def _arrow(path: Path, name: str, values: Any) -> pa.Array:
-    """One numpy array in the machine's byte order; bytes are UTF-8 text."""
+    """Turn a numpy array of either byte order into Arrow's; bytes are UTF-8 text."""
     if values.ndim != 1:
         shape = "a single value" if values.ndim == 0 else f"of shape {values.shape}"
         raise CardError(f"{path}: column {name} is {shape}, not one value an event: it needs a `reader:`")

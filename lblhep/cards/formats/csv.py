@@ -32,7 +32,7 @@ class _Text:
     def convert(
         self, path: Path, separator: str, options: dict[str, Any], names: list[str], text: bool = False
     ) -> pa.Table:
-        """The named columns, their types found by Arrow, or as they stand in the file (``text``)."""
+        """Read the named columns with the types that Arrow finds, or as text."""
         import pyarrow.csv as arrow
 
         return arrow.read_csv(
@@ -56,7 +56,7 @@ def read_csv(
     comment: str | None = None,
     decimal: str = ".",
 ) -> pa.Table:
-    """The named columns, default all, below a header line.
+    """Read the named columns, default all, below a header line.
 
     ``separator`` stands between the values, ``decimal`` in a number; lines that begin with ``comment`` are
     left out.  Integers beyond 2^63 stay integers, or are refused.
@@ -98,7 +98,7 @@ def _opened(path: Path, separator: str, comment: str | None) -> _Text:
 
 
 def _hint(names: list[str]) -> str:
-    """What the header looks like, if it is of one column or a comment."""
+    """Return the option that would help, if the header is of one column or begins like a comment."""
     if names[0].startswith(("#", "%")):
         mark = names[0][0]
         return (
@@ -111,7 +111,7 @@ def _hint(names: list[str]) -> str:
 
 
 def _beyond(values: pa.ChunkedArray) -> bool:
-    """Whether a column is of floats that Arrow may have made of integers."""
+    """Whether a column is of floats that Arrow may have made of long integers."""
     if not pa.types.is_floating(values.type):
         return False
     largest = pc.max(pc.abs(values)).as_py()
@@ -119,7 +119,7 @@ def _beyond(values: pa.ChunkedArray) -> bool:
 
 
 def _integers(path: Path, name: str, digits: pa.ChunkedArray, floats: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The column as unsigned integers if it holds integers only, else as the floats that it is."""
+    """Return the column as unsigned integers if it holds integers only, else as the floats that it is."""
     if not pc.all(pc.match_substring_regex(digits, r"^\s*[+-]?\d+\s*$")).as_py():
         return floats
     try:

@@ -14,7 +14,7 @@ from lblhep.errors import CardError
 
 
 def read_hdf5(path: Path, columns: Sequence[str] | None = None, *, table: str | None = None) -> pa.Table:
-    """The named columns, default all, of a group of data sets, of a structured data set, or of a frame.
+    """Read the named columns, default all, of a group of data sets, a structured data set, or a frame.
 
     ``table`` names the group or data set, and may be left out if the file holds only one, or if its columns
     lie in the file itself.
@@ -36,7 +36,7 @@ def read_hdf5(path: Path, columns: Sequence[str] | None = None, *, table: str | 
 
 
 def _node(path: Path, file: Any, columns: Sequence[str] | None, table: str | None) -> Any:
-    """The group or data set that holds the columns."""
+    """Find the group or data set that holds the columns."""
     import h5py
 
     if table is not None:
@@ -53,7 +53,7 @@ def _node(path: Path, file: Any, columns: Sequence[str] | None, table: str | Non
 
 
 def _tables(file: Any) -> list[str]:
-    """The names of all groups that hold data sets, and of the structured data sets."""
+    """Name all groups that hold data sets, and the structured data sets."""
     import h5py
 
     found: list[str] = []
@@ -67,7 +67,7 @@ def _tables(file: Any) -> list[str]:
 
 
 def _structured(path: Path, data: Any, columns: Sequence[str] | None) -> dict[str, Any]:
-    """The fields of a data set of records."""
+    """Read the named fields of a data set of records."""
     if data.dtype.names is None:
         raise CardError(f"{path}: {data.name.strip('/')} has no column names: it needs a `reader:`")
     names = chosen(path, columns, data.dtype.names)
@@ -76,7 +76,7 @@ def _structured(path: Path, data: Any, columns: Sequence[str] | None) -> dict[st
 
 
 def _group(path: Path, group: Any, columns: Sequence[str] | None) -> dict[str, Any]:
-    """The data sets of a group, which ``columns`` may also name by a path below it."""
+    """Read data sets of a group, which ``columns`` may also name by a path below it."""
     import h5py
 
     data = {name: group.get(name) for name in [*group, *(name for name in columns or () if name in group)]}

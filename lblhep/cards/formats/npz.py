@@ -14,7 +14,7 @@ from lblhep.errors import CardError
 
 
 def read_npz(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """The named arrays, default all; arrays of Python objects are pickles and are never read."""
+    """Read the named arrays, default all; one of Python objects is a pickle and is refused."""
     # Opened here, because numpy leaves the file open when it is no archive.
     with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         if not isinstance(archive, np.lib.npyio.NpzFile):

@@ -39,7 +39,7 @@ def is_table(group: Any) -> bool:
 
 
 def fixed_arrays(path: Path, group: Any, columns: Sequence[str] | None) -> dict[str, NDArray[Any]]:
-    """The named columns, default all, of a frame in the layout "fixed"."""
+    """Read the named columns, default all, of a frame in the layout "fixed"."""
     items = {
         f"block{i}_values": _fixed_names(path, group, f"block{i}_items")
         for i in range(int(group.attrs.get("nblocks", sum(key.endswith("_values") for key in group))))
@@ -63,7 +63,7 @@ def fixed_arrays(path: Path, group: Any, columns: Sequence[str] | None) -> dict[
 
 
 def _fixed_names(path: Path, group: Any, key: str) -> list[str]:
-    """The names of a block's columns; integers become text."""
+    """Return the names of a block's columns; integers become text."""
     if key not in group or group[key].dtype.kind == "O":
         raise CardError(
             f"{path}: its column names are not plain text or integers; rename them, and {REWRITE}"
@@ -72,7 +72,7 @@ def _fixed_names(path: Path, group: Any, key: str) -> list[str]:
 
 
 def _fixed_columns(block: Any, wanted: Mapping[str, int]) -> dict[str, NDArray[Any]]:
-    """The columns of the given numbers; PyTables stores booleans as bits."""
+    """Read the columns of the given numbers; PyTables stores booleans as bits."""
     import h5py
 
     numbers = np.array([*wanted.values()])
@@ -86,11 +86,10 @@ def _fixed_columns(block: Any, wanted: Mapping[str, int]) -> dict[str, NDArray[A
 
 
 def table_arrays(path: Path, group: Any, columns: Sequence[str] | None) -> dict[str, NDArray[Any]]:
-    """The named columns, default all, of a frame in the layout "table"."""
+    """Read the named columns, default all, of a frame in the layout "table"."""
     table = group["table"]
-    fields = [
-        name for name in table.dtype.names if f"{name}_dtype" in table.attrs
-    ]  # the others are the index
+    # The other fields are the index.
+    fields = [name for name in table.dtype.names if f"{name}_dtype" in table.attrs]
     items = {field: _table_names(path, table.attrs[f"{field}_kind"]) for field in fields}
     names = chosen(path, columns, [name for field in fields for name in items[field]])
     arrays: dict[str, NDArray[Any]] = {}
@@ -118,7 +117,7 @@ def _table_names(path: Path, pickled: Any) -> list[str]:
 
 
 def _table_columns(table: Any, field: str, wanted: Mapping[str, int]) -> dict[str, NDArray[Any]]:
-    """The columns of the given numbers of a field, which holds one value a row or several."""
+    """Read the columns of the given numbers of a field, which holds one value a row or several."""
     numbers = [*wanted.values()]
     rows = np.empty((len(numbers), len(table)), dtype=table.dtype[field].base.newbyteorder("="))
     for part in _slices(len(table), table.dtype.itemsize):
@@ -128,13 +127,13 @@ def _table_columns(table: Any, field: str, wanted: Mapping[str, int]) -> dict[st
 
 
 def _decoded(values: NDArray[Any], encoding: str, missing: str) -> NDArray[Any]:
-    """Text, with None where pandas wrote what stands for a missing value."""
+    """Decode text, with None where pandas wrote what stands for a missing value."""
     text = (value.decode(encoding) for value in values.tolist())
     return np.array([None if value == missing else value for value in text], dtype=object)
 
 
 def _by_block(items: Mapping[str, Sequence[str]], names: Iterable[str]) -> dict[str, dict[str, int]]:
-    """Block -> the wanted columns in it -> their numbers there."""
+    """Sort the wanted columns: block -> name -> number of the column there."""
     place = {name: (key, i) for key, block in items.items() for i, name in enumerate(block)}
     blocks: dict[str, dict[str, int]] = {}
     for name in names:

@@ -14,13 +14,13 @@ COMPRESSION_LEVEL = 19  # slow to write, as quick to read as any other
 
 
 def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """The named columns, default all."""
+    """Read the named columns, default all, of a Parquet file."""
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
         return file.read(columns=chosen(path, columns, file.schema_arrow.names))
 
 
 def write_parquet(table: pa.Table, path: Path) -> None:
-    """The one way that data sets are written: small, and the same for cache and shipped samples."""
+    """Write a data set in the one way that is used, which is small, for cache and shipped samples alike."""
     split = [f.name for f in table.schema if pa.types.is_primitive(f.type) and f.type.bit_width >= 16]
     pq.write_table(
         table,

@@ -15,7 +15,7 @@ TREES = ("TTree", "TNtuple", "TNtupleD", "TChain", "ROOT::RNTuple")
 
 
 def read_root(path: Path, columns: Sequence[str] | None = None, *, table: str | None = None) -> pa.Table:
-    """The named branches, default all, of a flat tree; jagged ones become lists.
+    """Read the named branches, default all, of a flat tree; jagged ones become lists.
 
     ``table`` names the tree, and may be left out if the file holds only one.
     """
@@ -42,13 +42,13 @@ def _tree(path: Path, file: Any, table: str | None) -> Any:
 
 
 def _branches(tree: Any, columns: Sequence[str] | None) -> list[str]:
-    """The tree's names, and wanted ones that it knows by a shorter path (``Jet.PT`` for ``Jet/Jet.PT``)."""
+    """Return the tree's names, and wanted ones known by a shorter path (``Jet.PT`` for ``Jet/Jet.PT``)."""
     names = [*dict.fromkeys(tree.keys())]
     return names + [name for name in columns or () if name not in names and name in tree]
 
 
 def _branch(path: Path, tree: Any, name: str) -> pa.Array:
-    """One branch as Arrow's numbers, text or lists of them."""
+    """Read one branch into Arrow: numbers, text or lists of them."""
     import awkward
     import uproot
 
