@@ -83,7 +83,7 @@ def test_a_killed_production_goes_on(write_card, workspace, tmp_path, monkeypatc
     for stop_after in (3, 9):
         child = subprocess.Popen([sys.executable, "-c", MAKE, str(workspace)])
         deadline = time.monotonic() + 60
-        while len(list(directory.glob("*.parquet"))) < stop_after and time.monotonic() < deadline:
+        while len(list(directory.glob("0*.parquet"))) < stop_after and time.monotonic() < deadline:
             time.sleep(0.01)
         os.kill(child.pid, signal.SIGKILL)
         assert child.wait() == -signal.SIGKILL
