@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from experiments.tuning.exchange.reference import symmetric_error
 from experiments.tuning.histograms import read_histograms
 from experiments.tuning.moments import generate
 from experiments.tuning.multiplicity import as_shapes, integrals
@@ -23,8 +24,8 @@ PLACE = ("experiment", "table", "observable", "x_low", "x_high")
 class Measured:
     """Published distributions, a row a bin in ``bins``: ``PLACE``, ``value`` and ``error``.
 
-    Of asymmetric errors the larger one counts.  ``experiments`` and ``observables`` choose among the tables
-    (default all).  With ``rates_once`` the spectra that integrate to the mean
+    Asymmetric errors count as ``symmetric_error`` has it.  ``experiments`` and ``observables`` choose among
+    the tables (default all).  With ``rates_once`` the spectra that integrate to the mean
     multiplicity are divided by their integral: with diagonal errors that one number would otherwise count
     thirteen times.
     """
@@ -40,7 +41,7 @@ class Measured:
         columns = data.columns([*PLACE, "value", "error_down", "error_up"])
         bins = pd.DataFrame({name: columns[name] for name in PLACE})
         bins["value"] = columns["value"]
-        bins["error"] = np.maximum(columns["error_down"], columns["error_up"])
+        bins["error"] = symmetric_error(columns["error_down"], columns["error_up"])
         kept = np.ones(len(bins), dtype=np.bool_)
         for name, chosen in (("experiment", experiments), ("observable", observables)):
             unknown = sorted(set(chosen) - set(bins[name]))

@@ -131,6 +131,9 @@ def checked_weights(weights: ArrayLike, grid: Grid) -> Floats:
 
 
 def require_points(grid: Grid, needed: int, what: str) -> None:
+    """Raise ValueError if a grid has no bin to fit, or fewer points than coefficients."""
+    if not grid.bins:
+        raise ValueError("the grid has no bin, so there is nothing to fit: choose at least one bin")
     if len(grid) < needed:
         raise ValueError(
             f"{what} in {len(grid.box)} parameters has {needed} coefficients and needs at least {needed}"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lblhep.surrogates import Box, Grid, Polynomials, fit_polynomials
+from lblhep.surrogates import Box, Grid, Polynomials, fit_polynomials, fit_rationals
 from lblhep.surrogates.monomials import Monomials, coefficient_count
 
 
@@ -85,6 +85,13 @@ def test_too_few_points_say_how_many(grid):
         ValueError, match=r"order 6 in 3 parameters has 84 coefficients and needs at least 84"
     ):
         fit_polynomials(grid, 6)
+
+
+def test_no_bin_is_nothing_to_fit(grid):
+    empty = Grid(grid.box, grid.points, grid.values[:, :0])
+    for fit, orders in ((fit_polynomials, 1), (fit_rationals, (1, 1))):
+        with pytest.raises(ValueError, match="the grid has no bin, so there is nothing to fit"):
+            fit(empty, orders)
 
 
 def test_points_on_a_surface_are_refused(grid):

@@ -1,6 +1,6 @@
 """apprentice's data file: ``{"/ALEPH_1996_S3486095/d01-x01-y01#0": [value, error], ...}``.
 
-One error a bin: apprentice's own converter writes the mean of the errors up and down.
+One error a bin: that of ``reference.symmetric_error``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from experiments.tuning.exchange.bin_ids import ids_of
 from experiments.tuning.exchange.files import FormatError, check_unique, read_json, write_json
+from experiments.tuning.exchange.reference import symmetric_error
 
 PAIR = "expected [value, error]: two finite numbers, the error >= 0"
 
@@ -45,7 +46,7 @@ def write_data(path: Path | str, ids: Sequence[str], values: ArrayLike, errors: 
 
 def write_measured(path: Path | str, bins: pd.DataFrame) -> None:
     """Write a numbered table of measured bins (``reference``, or a card's with ``number_bins``)."""
-    write_data(path, ids_of(bins), bins["value"], (bins["error_down"] + bins["error_up"]) / 2)
+    write_data(path, ids_of(bins), bins["value"], symmetric_error(bins["error_down"], bins["error_up"]))
 
 
 def _is_number(entry: object) -> bool:

@@ -10,7 +10,9 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 COLUMNS = ("experiment", "table", "bin", "x_low", "x_high", "value", "error_down", "error_up")
 
@@ -25,6 +27,15 @@ def total_error(sources: Iterable[tuple[float, float]]) -> tuple[float, float]:
     down = math.hypot(*(max(-min(pair), 0.0) for pair in pairs))
     up = math.hypot(*(max(*pair, 0.0) for pair in pairs))
     return down, up
+
+
+def symmetric_error(down: ArrayLike, up: ArrayLike) -> NDArray[np.float64]:
+    """Return the one error of a chi2 for errors ``down`` and ``up``, both >= 0: their mean.
+
+    apprentice's converter takes the mean, so a chi2 here, one from a file that was written here, and
+    apprentice's own are one number.  The larger of the two would give a bin less weight here than there.
+    """
+    return (np.asarray(down, dtype=np.float64) + np.asarray(up, dtype=np.float64)) / 2
 
 
 def reference_table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

@@ -5,7 +5,8 @@
 | runs | (N,) | name of each run, in order |
 | index | (B,) | id of each bin |
 | params | (N, d) | parameters of each run; attribute ``names`` (d,) |
-| values, errors | (B, N) | contents and Monte Carlo errors; NaN where a run has no such bin |
+| values, errors | (B, N) | contents and Monte Carlo errors; NaN where a run failed or has no such bin |
+| total_err | (B, N) | the errors, where there are no ``errors`` |
 | xmin, xmax | (B,) | ends of the bins |
 """
 
@@ -24,6 +25,7 @@ from lblhep.surrogates import Box, Grid
 
 Floats = NDArray[np.float64]
 COMPRESSION = 4  # of gzip, as apprentice's
+ERRORS = ("errors", "total_err")  # names of the errors; the first that a file has counts
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,44 +43,66 @@ class Runs:
     x_high: Floats
 
     @property
-    def complete(self) -> NDArray[np.bool_]:
-        """Which bins (B,) have a finite value and error in every run."""
+    def filled(self) -> NDArray[np.bool_]:
+        """Which runs gave a finite value and error of which bin, (N, B)."""
         errors = 0.0 if self.errors is None else self.errors
-        return np.asarray(np.isfinite(self.values + errors).all(axis=0))
+        return np.asarray(np.isfinite(self.values + errors))
 
-    def only(self, bins: ArrayLike) -> Runs:
-        """Of some of the bins: indices or a mask (B,)."""
+    @property
+    def box(self) -> Box:
+        """The smallest box around the points, which is apprentice's."""
+        return Box(self.names, self.points.min(axis=0), self.points.max(axis=0))
+
+    def only(self, bins: ArrayLike, runs: ArrayLike | None = None) -> Runs:
+        """Of some of the bins, and of some of the runs: indices or masks (B,), (N,)."""
         chosen = np.arange(len(self.ids))[np.asarray(bins)]
+        kept = np.arange(len(self.runs))[slice(None) if runs is None else np.asarray(runs)]
         return Runs(
-            self.runs,
+            tuple(self.runs[index] for index in kept),
             self.names,
-            self.points,
+            self.points[kept],
             tuple(self.ids[index] for index in chosen),
-            self.values[:, chosen],
-            None if self.errors is None else self.errors[:, chosen],
+            self.values[np.ix_(kept, chosen)],
+            None if self.errors is None else self.errors[np.ix_(kept, chosen)],
             self.x_low[chosen],
             self.x_high[chosen],
         )
 
+    def parts(self) -> tuple[Runs, ...]:
+        """Bins that the same runs filled, without the other runs: one part if each run failed as a whole.
+
+        ValueError names a bin that no run filled.
+        """
+        filled = self.filled
+        if not filled.any(axis=0).all():
+            empty = self.ids[int(np.argmin(filled.any(axis=0)))]
+            raise ValueError(f"{empty} is finite in no run; leave it out: runs.only(runs.filled.any(axis=0))")
+        alike: dict[bytes, list[int]] = {}
+        for index, column in enumerate(filled.T):
+            alike.setdefault(column.tobytes(), []).append(index)
+        return tuple(self.only(bins, filled[:, bins[0]]) for bins in alike.values())
+
     def grid(self, box: Box | None = None, *, error_floor: float | ArrayLike | None = None) -> Grid:
-        """The grid of the surrogates, in ``box``, else the smallest around the points, which is apprentice's.
+        """The grid of the surrogates in ``box`` (default ``Runs.box``), without the runs that failed.
 
         ``error_floor`` (a number, or (B,)) lifts the errors of bins that no event filled.  ValueError names a
-        bin that is not finite, or has no error, in some run.
+        bin that has no error in some run, and one that failed in other runs than the first bin.
         """
-        self._require(np.isfinite(self.values), "is not finite", "leave it out: runs.only(runs.complete)")
-        errors = self.errors
+        parts = self.parts()
+        if len(parts) != 1:
+            found = f"{parts[1].ids[0]} failed in other runs than {parts[0].ids[0]}" if parts else "no bin"
+            raise ValueError(
+                f"{found}: fit such bins apart, in one box: "
+                "[fit(part.grid(runs.box)) for part in runs.parts()]"
+            )
+        runs, errors = parts[0], parts[0].errors
         if errors is not None:
             errors = errors if error_floor is None else np.maximum(errors, error_floor)
-            self._require(errors > 0, "has no error", "give error_floor, such as the error of one event")
-        if box is None:
-            box = Box(self.names, self.points.min(axis=0), self.points.max(axis=0))
-        return Grid(box, self.points, self.values, errors=errors)
-
-    def _require(self, fine: NDArray[np.bool_], problem: str, remedy: str) -> None:
-        if not fine.all():
-            run, index = np.argwhere(~fine)[0]
-            raise ValueError(f"{self.ids[index]} {problem} in run {self.runs[run]}; {remedy}")
+            if not (errors > 0).all():
+                run, index = np.argwhere(~(errors > 0))[0]
+                remedy = "give error_floor, such as the error of one event"
+                raise ValueError(f"{runs.ids[index]} has no error in run {runs.runs[run]}; {remedy}")
+        return Grid(runs.box if box is None else box, runs.points, runs.values, errors=errors)
 
 
 def read_runs(path: Path | str) -> Runs:
@@ -91,7 +115,8 @@ def read_runs(path: Path | str) -> Runs:
         ) from None
     with file:
         points, values = _floats(path, file, "params"), _floats(path, file, "values")
-        errors = _floats(path, file, "errors") if "errors" in file else None
+        given = next((key for key in ERRORS if key in file), None)
+        errors = None if given is None else _floats(path, file, given)
         ids, x_low, x_high = (
             _texts(path, file, "index"),
             _floats(path, file, "xmin"),
@@ -106,8 +131,8 @@ def read_runs(path: Path | str) -> Runs:
         "xmin": (x_low, (b,)),
         "xmax": (x_high, (b,)),
     }
-    if errors is not None:
-        shapes["errors"] = (errors, (b, n))
+    if given is not None and errors is not None:
+        shapes[given] = (errors, (b, n))
     for key, (array, shape) in shapes.items():
         if array.shape != shape:
             problem = f"shape {array.shape} for {n} runs, {b} bins in 'index' and {d} 'names' of parameters"

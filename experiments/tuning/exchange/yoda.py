@@ -1,20 +1,21 @@
-"""YODA files of reference data: Scatter2D of YODA 1, Estimate1D of YODA 2, as Rivet ships them; also gzipped.
+"""YODA files: the tables of reference data that Rivet ships, and what a generator filled; also gzipped.
 
     BEGIN YODA_SCATTER2D_V2 /REF/ALEPH_1996_S3486095/d01-x01-y01        x, its errors down and up, y, errors
     BEGIN YODA_ESTIMATE1D_V3 /REF/...              Edges(A1): [...], then value and signed errors by source
+    BEGIN YODA_HISTO1D_V2 /ALEPH_1996_S3486095/d01-x01-y01              sums over the fills of each bin
 
-An Estimate1D has a row before its first bin and one after the last, for what lies outside; they are left
-out, as are masked bins.  BinnedEstimate<I> has whole numbers for edges and one such row.  Everything else in
-a file (Histo1D, Counter, ...) is passed over.  Numbers of bins count as ``mkScatter`` of YODA does.
+Scatter2D of YODA 1, Estimate1D of YODA 2, and histograms (``yoda_histograms``).  BinnedEstimate<I> has whole
+numbers for edges.  Masked bins are left out, and so is everything else in a file (Counter, Histo2D, ...),
+with what lies below /RAW and /TMP, which Rivet has not normalised yet.  Numbers of bins count as
+``mkScatter`` of YODA does.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,87 +24,84 @@ import pandas as pd
 from experiments.tuning.exchange.bin_ids import split_path
 from experiments.tuning.exchange.files import FormatError, read_text
 from experiments.tuning.exchange.reference import reference_table, total_error
+from experiments.tuning.exchange.yoda_blocks import Block, binned_rows, blocks, listed, number
+from experiments.tuning.exchange.yoda_histograms import (
+    Measured,
+    binned_histogram,
+    filled_histogram,
+    filled_profile,
+)
 
-SCATTER = re.compile(r"YODA_SCATTER2D(_V[123])?")
-ESTIMATE = re.compile(r"YODA_(ESTIMATE1D|BINNEDESTIMATE<I>)_V3")
 DIGITS = 10  # more than files have, fewer than round-off spoils
-HEADER = re.compile(r"([^:\s]+):(?:\s+(.*))?")
-
-
-@dataclass
-class Block:
-    """One object of a file: its type, path, headers and rows of words, each with its line."""
-
-    kind: str
-    path: str
-    line: int
-    headers: dict[str, str] = field(default_factory=dict)
-    rows: list[tuple[int, list[str]]] = field(default_factory=list)
+UNFINISHED = re.compile(r"/(RAW|TMP)/.")
 
 
 def read_yoda(path: Path | str) -> pd.DataFrame:
-    """The measured bins of a YODA file, columns as in ``reference``.
+    """The bins of a YODA file, columns as in ``reference``.
 
-    Bins that are NaN are left out.  FormatError names the line of what is broken, and a file without any
-    reference data.
+    Bins whose value or error is NaN are left out.  A table that is broken is left out with a warning that
+    names it.  FormatError names the line of what is broken where no table is left, an object that is cut
+    off, and a file without any table.
     """
-    blocks = list(_blocks(path, read_text(path)))
-    known = [block for block in blocks if SCATTER.fullmatch(block.kind) or ESTIMATE.fullmatch(block.kind)]
-    if not known:
-        found = ", ".join(sorted({block.kind for block in blocks})) or "nothing"
-        remedy = "expected YODA_SCATTER2D or YODA_ESTIMATE1D: a file of reference data"
-        raise FormatError(path, "", f"holds {found}", remedy)
-    return reference_table(row for block in known for row in _measured(path, block))
+    rows: list[dict[str, Any]] = []
+    faults: list[FormatError] = []
+    places: dict[tuple[str, str], int] = {}
+    known = [block for block in blocks(path, read_text(path)) if not UNFINISHED.match(block.path)]
+    for block in known:
+        try:
+            if reader := _reader(block):
+                rows += _table(path, block, reader, places)
+        except FormatError as fault:
+            faults.append(fault)
+    if not rows:
+        raise faults[0] if faults else _nothing(path, known)
+    for fault in faults:
+        warnings.warn(f"{fault} (the file is read without this table)", stacklevel=2)
+    return reference_table(rows)
 
 
-def _blocks(path: Path | str, text: str) -> Iterator[Block]:
-    block: Block | None = None
-    for number, line in enumerate(text.splitlines(), start=1):
-        words = line.split()
-        if words and words[0] == "BEGIN" and len(words) > 1 and words[1].startswith("YODA_"):
-            if block is not None:
-                break
-            block = Block(words[1], words[2] if len(words) > 2 else "", number)
-        elif words and words[0] == "END" and block is not None:
-            yield block
-            block = None
-        elif block is not None and words and not words[0].startswith(("#", "---")):
-            header = HEADER.fullmatch(line.strip())
-            if header:
-                block.headers[header[1]] = header[2] or ""
-            else:
-                block.rows.append((number, words))
-    if block is not None:
-        raise FormatError(path, f"line {block.line}", f"{block.path} has no END", "was the file cut off?")
+def _reader(block: Block) -> Callable[[Path | str, Block], Iterator[Measured]] | None:
+    return next((reader for kind, reader in READERS.items() if re.fullmatch(kind, block.kind)), None)
 
 
-def _measured(path: Path | str, block: Block) -> Iterator[dict[str, Any]]:
+def _nothing(path: Path | str, known: list[Block]) -> FormatError:
+    found = ", ".join(sorted({block.kind for block in known})) or "nothing"
+    remedy = "expected YODA_SCATTER2D, YODA_ESTIMATE1D, YODA_HISTO1D or YODA_PROFILE1D with bins"
+    return FormatError(path, "", f"holds {found}, and no bin with a value", remedy)
+
+
+def _table(
+    path: Path | str,
+    block: Block,
+    reader: Callable[[Path | str, Block], Iterator[Measured]],
+    places: dict[tuple[str, str], int],
+) -> list[dict[str, Any]]:
+    """The rows of a table; ``places`` are the lines of the tables that were read before."""
     try:
-        experiment, table = split_path(block.path)
+        place = split_path(block.path)
     except ValueError:
         problem = f"the path {block.path!r} names no table"
         raise FormatError(path, f"line {block.line}", problem, "expected /REF/ANALYSIS/table") from None
-    points = _points(path, block) if SCATTER.fullmatch(block.kind) else _estimates(path, block)
-    for number, (low, high, value, down, up) in enumerate(points):
-        if math.isfinite(value):
-            yield {
-                "experiment": experiment,
-                "table": table,
-                "bin": number,
-                "x_low": low,
-                "x_high": high,
-                "value": value,
-                "error_down": down,
-                "error_up": up,
-            }
+    if place in places:
+        problem = f"the table {block.path} stands in line {places[place]} already"
+        raise FormatError(path, f"line {block.line}", problem, "keep one of the two")
+    named = dict(zip(("experiment", "table"), place, strict=True))
+    columns = ("x_low", "x_high", "value", "error_down", "error_up")
+    rows: list[dict[str, Any]] = [
+        named | {"bin": index} | dict(zip(columns, measured, strict=True))
+        for index, measured in enumerate(reader(path, block))
+        if all(map(math.isfinite, measured[2:]))
+    ]
+    places[place] = block.line
+    return rows
 
 
-def _points(path: Path | str, block: Block) -> Iterator[tuple[float, ...]]:
+def _points(path: Path | str, block: Block) -> Iterator[Measured]:
     for line, words in block.rows:
         if len(words) < 6:
             problem = f"{len(words)} columns in a point of {block.path}"
             raise FormatError(path, f"line {line}", problem, "expected x, x errors -+, y, y errors -+")
-        x, below, above, y, down, up = (_number(path, line, word) for word in words[:6])
+        x, below, above, y, down, up = (number(path, line, word) for word in words[:6])
         low, high = x - abs(below), x + abs(above)
         # Not 0.0049999... for 0.0075 - 0.0025: an edge has no more digits than what it is made of.
         size = max(abs(low), abs(high))
@@ -111,53 +109,23 @@ def _points(path: Path | str, block: Block) -> Iterator[tuple[float, ...]]:
         yield round(low, digits), round(high, digits), y, abs(down), abs(up)
 
 
-def _estimates(path: Path | str, block: Block) -> Iterator[tuple[float, ...]]:
-    discrete = "BINNED" in block.kind
-    edges = [_edge(path, block, edge) for edge in _list(path, block, "Edges(A1)")]
-    labels = _list(path, block, "ErrorLabels") if "ErrorLabels" in block.headers else []
-    masked = _list(path, block, "MaskedBins") if "MaskedBins" in block.headers else []
-    expected = len(edges) + 1
-    if len(block.rows) != expected:
-        problem = f"{len(block.rows)} rows for {len(edges)} edges of {block.path}"
-        raise FormatError(path, f"line {block.line}", problem, f"expected {expected}, with those outside")
-    lows, highs = (edges, edges) if discrete else (edges[:-1], edges[1:])
-    for index, (low, high) in enumerate(zip(lows, highs, strict=True), start=1):  # 0 lies below all bins
-        line, words = block.rows[index]
-        if index in masked:
-            continue
+def _estimates(path: Path | str, block: Block) -> Iterator[Measured]:
+    labels = listed(path, block, "ErrorLabels") if "ErrorLabels" in block.headers else []
+    for low, high, line, words in binned_rows(path, block, discrete="BINNED" in block.kind):
         if len(words) != 1 + 2 * len(labels):
             problem = f"{len(words)} columns for {len(labels)} sources of errors"
             raise FormatError(path, f"line {line}", problem, "expected a value and two columns a source")
-        value, *shifts = (0.0 if word == "---" else _number(path, line, word) for word in words)
+        value, *shifts = (0.0 if word == "---" else number(path, line, word) for word in words)
         sources = dict(zip(labels, zip(shifts[::2], shifts[1::2], strict=True), strict=True))
         # A source without a name is the total, given beside its parts or alone.
         counted = [sources[""]] if "" in sources else list(sources.values())
         yield low, high, value, *total_error(counted)
 
 
-def _list(path: Path | str, block: Block, header: str) -> list[Any]:
-    place = f"line {block.line}"
-    if header not in block.headers:
-        raise FormatError(path, place, f"{block.path} has no {header}", "export it again with YODA 2")
-    try:
-        content = json.loads(block.headers[header])
-    except json.JSONDecodeError:
-        content = None
-    if not isinstance(content, list):
-        raise FormatError(path, place, f"{header} of {block.path} is no list", "expected [..., ...]")
-    return content
-
-
-def _edge(path: Path | str, block: Block, edge: Any) -> float:
-    try:
-        return float(edge)
-    except (TypeError, ValueError):
-        problem = f"{edge!r:.60} among Edges(A1) of {block.path} is no number"
-        raise FormatError(path, f"line {block.line}", problem, "leave the table out of the file") from None
-
-
-def _number(path: Path | str, line: int, word: str) -> float:
-    try:
-        return float(word)
-    except ValueError:
-        raise FormatError(path, f"line {line}", f"{word!r} is no number", "correct the column") from None
+READERS: Mapping[str, Callable[[Path | str, Block], Iterator[Measured]]] = {
+    r"YODA_SCATTER2D(_V[123])?": _points,
+    r"YODA_(ESTIMATE1D|BINNEDESTIMATE<I>)_V3": _estimates,
+    r"YODA_HISTO1D(_V2)?": filled_histogram,
+    r"YODA_PROFILE1D(_V2)?": filled_profile,
+    r"YODA_HISTO1D_V3": binned_histogram,
+}

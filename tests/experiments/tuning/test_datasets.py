@@ -5,9 +5,12 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from experiments.tuning.datasets import GeneratorGrid, Measured
+from experiments.tuning.exchange.bin_ids import number_bins
+from experiments.tuning.exchange.data_json import read_data, write_measured
 
 MEASURED = {
     "experiment": ["A", "A", "A", "B"],
@@ -54,8 +57,10 @@ def grid() -> GeneratorGrid:
     return GeneratorGrid(Data(columns, card))
 
 
-def test_the_larger_of_two_errors_counts(measured):
-    np.testing.assert_allclose(measured.bins["error"], [0.2, 0.2, 0.01, 0.1])
+def test_the_mean_of_two_errors_counts_here_and_in_the_file_for_another_program(measured, tmp_path):
+    np.testing.assert_allclose(measured.bins["error"], [0.15, 0.15, 0.01, 0.1])
+    write_measured(tmp_path / "data.json", number_bins(pd.DataFrame(MEASURED)))
+    np.testing.assert_array_equal(read_data(tmp_path / "data.json")["error"], measured.bins["error"])
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from experiments.tuning.exchange.files import FormatError
 from experiments.tuning.exchange.hepdata_csv import read_hepdata_csv
 from experiments.tuning.exchange.hepdata_yaml import read_hepdata_yaml
-from experiments.tuning.exchange.reference import COLUMNS, total_error
+from experiments.tuning.exchange.reference import COLUMNS, symmetric_error, total_error
 from experiments.tuning.exchange.yoda import read_yoda
 
 # The first bins of ALEPH's sphericity, as Rivet 3 ships them: the END line lacks the version.
@@ -29,6 +29,7 @@ Type: Scatter2D
 END YODA_SCATTER2D
 
 BEGIN YODA_HISTO1D_V2 /REF/ALEPH_1996_S3486095/d02-x01-y01
+---
 Total   \tTotal   \t1\t1\t1\t1\t1
 END YODA_HISTO1D_V2
 """
@@ -167,19 +168,31 @@ def swapped(text: str, old: str, new: str) -> str:
             "line 1: the path '/d01' names no",
         ),
         (YODA1[:-30], "line 12: /REF/ALEPH_1996_S3486095/d02-x01-y01 has no END"),
-        (YODA1[YODA1.index("BEGIN YODA_H") :], "holds YODA_HISTO1D_V2; expected YODA_SCATTER2D"),
+        (YODA1[YODA1.index("BEGIN YODA_H") :], "holds YODA_HISTO1D_V2, and no bin with a value; expected"),
         ("", "holds nothing"),
-        (swapped(YODA2, ", 5.000000e+00]", "]"), "line 1: 6 rows for 4 edges"),
-        (swapped(YODA2, "Edges(A1)", "Edges(B1)"), "has no Edges(A1)"),
-        (swapped(YODA2, "[2, 4]", '["two", 4]'), "line 19: 'two' among Edges(A1) of"),
-        (swapped(YODA2, "[2, 4]", "[null, 4]"), "line 19: None among Edges(A1) of"),
-        (swapped(YODA2, '["stat", "sys"]', "stat"), "line 1: ErrorLabels of .* is no list"),
-        (swapped(YODA2, '["stat", "sys"]', '["stat"]'), "line 12: 5 columns for 1 sources"),
     ],
 )
 def test_yoda_that_is_wrong(tmp_path, text, words):
     with pytest.raises(FormatError, match=words.replace("(", r"\(").replace(")", r"\)")):
         read_yoda(put(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "good"),
+    [
+        (swapped(YODA2, ", 5.000000e+00]", "]"), "line 1: 6 rows for 4 edges", "d02-x01-y01"),
+        (swapped(YODA2, "Edges(A1)", "Edges(B1)"), "has no Edges(A1)", "d02-x01-y01"),
+        (swapped(YODA2, "[2, 4]", '["two", 4]'), "line 19: 'two' among Edges(A1) of", "d01-x01-y01"),
+        (swapped(YODA2, "[2, 4]", "[null, 4]"), "line 19: None among Edges(A1) of", "d01-x01-y01"),
+        (swapped(YODA2, '["stat", "sys"]', "stat"), "line 1: ErrorLabels of .* is no list", "d02-x01-y01"),
+        (swapped(YODA2, '["stat", "sys"]', '["stat"]'), "line 12: 5 columns for 1 sources", "d02-x01-y01"),
+    ],
+)
+def test_one_of_two_tables_that_is_wrong(tmp_path, text, words, good):
+    """The other is read, and the wrong one is named; alone it is refused."""
+    with pytest.warns(UserWarning, match=words.replace("(", r"\(").replace(")", r"\)")):
+        bins = read_yoda(put(tmp_path, text))
+    assert bins["table"].unique().tolist() == [good]
 
 
 @pytest.mark.parametrize(
@@ -282,3 +295,7 @@ def test_errors_in_quadrature():
     assert total_error([(0.1, -0.2)]) == (0.2, 0.1)  # up varies the value down
     assert total_error([(0.1, 0.2)]) == (0, 0.2)  # both vary it up
     assert total_error([]) == (0, 0)
+
+
+def test_one_error_for_a_chi2():
+    assert symmetric_error([0.1, 0.2], [0.3, 0.2]).tolist() == [0.2, 0.2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -14,6 +15,8 @@ from experiments.tuning.exchange.files import FormatError
 from experiments.tuning.exchange.runs_hdf5 import Runs, read_runs, runs_of, write_runs
 from lblhep.surrogates import fit_polynomials
 from tests.experiments.tuning.exchange.conftest import BOX, ids, smooth_grid
+
+FILES = Path(__file__).parent / "files"
 
 
 def example(points: int = 6, bins: int = 4) -> Runs:
@@ -39,7 +42,7 @@ def test_runs_are_read_as_written(tmp_path_factory, points, bins, incomplete):
     write_runs(path, runs)
     back = read_runs(path)
     assert same(back, runs)
-    assert back.complete.tolist() == [not incomplete] + [True] * (bins - 1)
+    assert back.filled[:, 0].tolist() == [not incomplete] + [True] * (points - 1)
 
 
 def test_written_here_read_by_apprentice(apprentice, tmp_path):
@@ -81,19 +84,48 @@ def test_a_grid_comes_back():
     assert np.array_equal(back.box.high, grid.box.high)
 
 
+def test_a_run_that_failed_is_left_out():
+    """The file's bins are 1 + a and 2 + b; the fourth of its 20 runs is NaN."""
+    runs = read_runs(FILES / "one-failed-run.h5")
+    grid = runs.grid()
+    assert (len(runs.runs), len(grid), grid.bins) == (20, 19, 2)
+    assert np.array_equal(grid.points, np.delete(runs.points, 3, axis=0))
+    fit = fit_polynomials(grid, 1)
+    assert np.allclose(fit.values(grid.points), grid.points + np.array([1, 2]), rtol=0, atol=1e-12)
+
+
+def test_runs_are_left_out_bin_by_bin():
+    """Bins that failed in different runs are fitted apart, each to the runs that it has."""
+    runs = example(points=30)
+    runs.values[2, 1] = np.nan
+    runs.errors[5, 3] = np.inf
+    with pytest.raises(ValueError, match=r"y01#1 failed in other runs than /.*y01#0: fit such bins apart"):
+        runs.grid()
+    parts = runs.parts()
+    assert [part.ids for part in parts] == [tuple(ids(4)[i] for i in bins) for bins in ([0, 2], [1], [3])]
+    assert [len(part.grid(runs.box)) for part in parts] == [30, 29, 29]
+    assert parts[1].runs == tuple(name for i, name in enumerate(runs.runs) if i != 2)
+    fits = [fit_polynomials(part.grid(runs.box), 1) for part in parts]
+    assert all(np.array_equal(fit.box.low, runs.points.min(axis=0)) for fit in fits)
+
+
 def test_bins_that_make_no_grid():
     runs = example()
-    runs.values[2, 1] = np.nan
     runs.errors[3, 0] = 0.0
-    with pytest.raises(
-        ValueError, match=r"y01#1 is not finite in run 2; leave it out: runs.only\(runs.complete\)"
-    ):
-        runs.grid()
-    kept = runs.only(runs.complete)
-    assert kept.ids == tuple(ids(4)[i] for i in (0, 2, 3))
     with pytest.raises(ValueError, match="y01#0 has no error in run 3; give error_floor"):
-        kept.grid()
-    assert kept.grid(BOX, error_floor=0.01).errors[3, 0] == 0.01
+        runs.grid()
+    assert runs.grid(BOX, error_floor=0.01).errors[3, 0] == 0.01
+    runs.values[:, 1] = np.nan
+    with pytest.raises(ValueError, match=r"y01#1 is finite in no run; leave it out: runs.only\("):
+        runs.grid()
+    with pytest.raises(ValueError, match="no bin: fit such bins apart"):
+        runs.only(np.zeros(4, dtype=bool)).grid()
+
+
+def test_errors_under_their_other_name():
+    runs = read_runs(FILES / "total-err.h5")
+    assert runs.errors is not None
+    assert np.array_equal(runs.errors, np.full((20, 2), 0.1))
 
 
 @pytest.mark.parametrize(
