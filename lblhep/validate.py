@@ -45,7 +45,10 @@ def problems(recipe: Recipe, imports: bool = True) -> list[Problem]:
         components.on_path(recipe.workspace)
         found += [*chain.from_iterable(_arguments(recipe, place) for place in _places(recipe))]
         found += [*_roles(recipe), *_batching(recipe), *_unknown_features(recipe)]
-    return [*dict.fromkeys([*found, *_axis_values(recipe, imports, {problem.path for problem in found})])]
+    found += [*_axis_values(recipe, imports, {problem.path for problem in found})]
+    if imports and not found:  # a report that looks at a recipe may take it for sound
+        found += [*_refused(recipe)]
+    return [*dict.fromkeys(found)]
 
 
 def _workspace(recipe: Recipe) -> Iterator[Problem]:
@@ -125,6 +128,18 @@ def _roles(recipe: Recipe) -> Iterator[Problem]:
     combine = _loaded(recipe.groups)
     if isinstance(combine, type) and not any("__call__" in vars(cls) for cls in combine.__mro__):
         yield recipe.problem(("groups", "use"), f"{combine.__name__} has no `__call__`")
+
+
+def _refused(recipe: Recipe) -> Iterator[Problem]:
+    """What the report says of its own arguments in this recipe, where it has a method ``refuses``."""
+    if recipe.report is None or not hasattr(_loaded(recipe.report), "refuses"):
+        return
+    try:
+        faults = components.build(recipe.report).refuses(recipe)
+    except (TypeError, ValueError) as error:  # of a constructor that minds its arguments
+        yield recipe.problem(("report",), str(error))
+    else:
+        yield from (recipe.problem(("report", name), message) for name, message in faults.items())
 
 
 def _references(recipe: Recipe) -> Iterator[Problem]:

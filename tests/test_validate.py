@@ -41,6 +41,15 @@ class Task:
 class Report:
     def render(self, launch, out): ...
 
+class Particular(Report):
+    def __init__(self, *, fold: int = 9):
+        if fold < 0:
+            raise ValueError("fold is negative")
+        self.fold = fold
+    def refuses(self, recipe):
+        folds = recipe.trials.axes["fold"].points
+        return {} if self.fold in folds else {"fold": f"{self.fold} is not among {[*folds]}"}
+
 class NoCall: ...
 
 def combine(rows, arrays, *, quantile: float = 0.5): ...
@@ -144,6 +153,19 @@ CASES = [
 def test_problems(found: Callable[..., list[str]], override: str, problem: str) -> None:
     lines = found(override)
     assert any(problem in line for line in lines), lines
+
+
+def test_a_report_may_refuse_a_recipe(found: Callable[..., list[str]]) -> None:
+    """What its arguments lack in the recipe is a problem; so is a constructor that raises."""
+    report = "report.use=experiments.validate_test.parts:Particular"
+    assert found(report) == ["recipe.yaml:8:1: report.fold: 9 is not among [0, 1, 2, 3]"]
+    assert found(report, "report.fold=3") == []
+    assert found(report, imports=False) == []
+    (raised,) = found(report, "report.fold=-1")
+    assert "report" in raised
+    assert "fold is negative" in raised
+    (other,) = found(report, "task.epochs=many")  # what is wrong elsewhere comes first
+    assert "task.epochs" in other
 
 
 def test_an_axis_names_models_that_there_are(workspace: Path) -> None:

@@ -13,9 +13,10 @@ from experiments.cwola import figures
 from experiments.cwola.datasets import selected_columns
 from experiments.cwola.features import columns_needed, compute
 from experiments.cwola.metrics import combined_scores
-from experiments.cwola.results import Results, pull_width, truth_in_words
+from experiments.cwola.results import Results, not_declared, pull_width, truth_in_words
 from experiments.cwola.spectrum import BINNING, fit_background
 from lblhep.physics.global_significance import global_p_value, gross_vitells
+from lblhep.recipe import Recipe
 from lblhep.report import Launched, Page
 
 Headline = Mapping[str, str | float]
@@ -31,6 +32,10 @@ class BumpHunt:
     def __init__(self, *, window: int, efficiency: float) -> None:
         self.window = window
         self.efficiency = efficiency
+
+    def refuses(self, recipe: Recipe) -> Mapping[str, str]:
+        """What of the declared window and cut the recipe does not have."""
+        return not_declared(recipe, self.window, self.efficiency, observed=True)
 
     def render(self, launch: Launched, out: Path) -> Headline:
         """Write the page; the headline quotes the declared window and cut, and the global p-value."""
@@ -53,7 +58,7 @@ class BumpHunt:
             "the network output at fixed shares of all events. Deficits are negative. Neighbouring windows "
             "overlap, so their points move together."
         )
-        here = observed[observed["window"] == self.window].iloc[0]
+        here = results.at(observed, self.window).iloc[0]
         resonance = results.resonance
         page.figure(
             "scan",
@@ -79,7 +84,7 @@ class BumpHunt:
         }
 
     def _window(self, page: Page, results: Results) -> None:
-        row = results.observed[results.observed["window"] == self.window].iloc[0]
+        row = results.at(results.observed, self.window).iloc[0]
         counts = results.launch.group_arrays(row["group"])["spectra"]
         page.heading(f"Window {self.window}")
         page.figure(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -14,13 +14,44 @@ from experiments.cwola.datasets import RESONANCES
 from experiments.cwola.figures import percent
 from experiments.cwola.metrics import CombineFolds
 from lblhep.components import build
+from lblhep.errors import LaunchError
 from lblhep.physics.efficiency import SicCurve, sic_curve
-from lblhep.recipe import cells
+from lblhep.recipe import Recipe, cells
 from lblhep.report import Launched
 from lblhep.trials import plan
 
 KEYS = {"pseudo_experiment": 0, "window": 0, "method": "cwola", "n_signal": 0}
 MOST_NAMES = 12  # in one sentence
+
+
+def planned_groups(recipe: Recipe) -> pd.DataFrame:
+    """One row for each group of the recipe, with ``KEYS`` and a ``name`` for people."""
+    table = pd.DataFrame([{"name": g.name, **cells(g.key)} for g in plan(recipe, ()).groups])
+    return _with_keys(table, recipe.datasets["dijets"].arguments)
+
+
+def cuts_missing(recipe: Recipe, *efficiencies: float) -> str:
+    """What is wrong with ``efficiencies`` of a report: those that the recipe's groups do not cut at."""
+    known = [efficiency for efficiency, _ in build(recipe.groups).cuts]
+    missing = [e for e in efficiencies if e not in known]
+    return f"{', '.join(map(str, missing))} is not among groups.efficiencies {known}" if missing else ""
+
+
+def not_declared(recipe: Recipe, window: int, efficiency: float, *, observed: bool) -> dict[str, str]:
+    """What is wrong with the ``window`` and ``efficiency`` that a report declares, argument -> message.
+
+    The window must be hunted in by CWoLa, in the observation or in a pseudo-experiment.
+    """
+    if recipe.groups is None:
+        return {"window": "no window is ever combined: the recipe has no `groups:`"}
+    hunts = planned_groups(recipe).query("method == 'cwola'")
+    hunts = hunts[(hunts["pseudo_experiment"] == 0) == observed]
+    windows = sorted(set(hunts["window"].astype(int)))
+    faults = {"efficiency": cuts_missing(recipe, efficiency)}
+    if window not in windows:
+        where = "of the observation" if observed else "of pseudo-experiments"
+        faults["window"] = f"{window} is not in the scan: CWoLa hunts in the windows {windows} {where}"
+    return {argument: message for argument, message in faults.items() if message}
 
 
 class Results:
@@ -36,7 +67,7 @@ class Results:
     @cached_property
     def groups(self) -> pd.DataFrame:
         """One row for each combined window."""
-        return self._with_keys(self.launch.groups)
+        return _with_keys(self.launch.groups, self.dataset)
 
     @cached_property
     def observed(self) -> pd.DataFrame:
@@ -44,6 +75,19 @@ class Results:
         g = self.groups
         hunt = g[(g["pseudo_experiment"] == 0) & (g["method"] == "cwola")]
         return hunt[hunt["n_signal"] == hunt["n_signal"].max()].sort_values("window")
+
+    def at(self, groups: pd.DataFrame, window: int) -> pd.DataFrame:
+        """Those of ``groups`` (``observed``, ``pseudo``, ``null``) that are of one window.
+
+        Raises LaunchError if there are none: its networks failed, or were not trained yet.
+        """
+        found = groups[groups["window"] == window]
+        if found.empty:
+            raise LaunchError(
+                f"window {window}, which the report declares, was not combined; missing groups: "
+                f"{self.missing_in_words}; run with --resume"
+            )
+        return found
 
     @property
     def resonance(self) -> tuple[float, float, float] | None:
@@ -65,8 +109,7 @@ class Results:
     @cached_property
     def planned(self) -> pd.DataFrame:
         """One row for each group of the recipe, with ``name`` for people, combined or not."""
-        groups = plan(self.launch.recipe, ()).groups
-        return self._with_keys(pd.DataFrame([{"name": g.name, **cells(g.key)} for g in groups]))
+        return planned_groups(self.launch.recipe)
 
     @cached_property
     def missing(self) -> pd.DataFrame:
@@ -147,7 +190,7 @@ class Results:
 
     def rows_of(self, group: str) -> pd.DataFrame:
         """The rows of a group's trials."""
-        rows = self._with_keys(self.launch.rows)
+        rows = _with_keys(self.launch.rows, self.dataset)
         key = self.groups[self.groups["group"] == group].iloc[0]
         for name in KEYS:
             rows = rows[rows[name] == key[name]]
@@ -158,9 +201,10 @@ class Results:
         """The trials' arrays, indexed as a Combine indexes them."""
         return _Saved(self.launch)
 
-    def _with_keys(self, table: pd.DataFrame) -> pd.DataFrame:
-        missing = {k: self.dataset.get(k, v) for k, v in KEYS.items() if k not in table}
-        return table.assign(**missing)
+
+def _with_keys(table: pd.DataFrame, dataset: Mapping[str, Any]) -> pd.DataFrame:
+    """The table with the ``KEYS`` that it lacks, as the data set's arguments have them."""
+    return table.assign(**{k: dataset.get(k, v) for k, v in KEYS.items() if k not in table})
 
 
 def listed(values: Iterable[object], before: str = "") -> str:

@@ -12,12 +12,13 @@ from scipy.stats import norm
 
 from experiments.cwola import figures
 from experiments.cwola.metrics import combined_scores
-from experiments.cwola.results import Results, mean_and_error, pull_width
+from experiments.cwola.results import Results, cuts_missing, mean_and_error, not_declared, pull_width
 from experiments.cwola.spectrum import BINNING
 from lblhep.physics.binomial import clopper_pearson, expected_counts
 from lblhep.physics.dijet_fit import fit_dijet
 from lblhep.physics.goodness import goodness_of_fit
 from lblhep.physics.spectrum import Window
+from lblhep.recipe import Recipe
 from lblhep.report import Launched, Page
 
 Headline = Mapping[str, str | float]
@@ -30,10 +31,14 @@ class NullCalibration:
         self.window = window
         self.efficiency = efficiency
 
+    def refuses(self, recipe: Recipe) -> Mapping[str, str]:
+        """What of the declared window and cut the recipe does not have."""
+        return not_declared(recipe, self.window, self.efficiency, observed=False)
+
     def render(self, launch: Launched, out: Path) -> Headline:
         """Shares of p below 0.05 and 0.01 with the 95 % binomial range, pull mean and width."""
         results = Results(launch)
-        null = results.null[results.null["window"] == self.window]
+        null = results.at(results.null, self.window)
         page = Page(launch.recipe.title or "Null calibration", f"{len(null)} exact-null pseudo-experiments")
         page.text(
             "Every pseudo-experiment keeps its events' features, draws their masses afresh from the smooth "
@@ -137,11 +142,15 @@ class Sensitivity:
         self.window = window
         self.efficiency = efficiency
 
+    def refuses(self, recipe: Recipe) -> Mapping[str, str]:
+        """What of the declared window and cut the recipe does not have."""
+        return not_declared(recipe, self.window, self.efficiency, observed=False)
+
     def render(self, launch: Launched, out: Path) -> Headline:
         """Median significance at the declared cut; SIC of every method with its spread."""
         results = Results(launch)
         page = Page(launch.recipe.title or "Sensitivity", f"window {self.window}")
-        found = results.pseudo[results.pseudo["window"] == self.window]
+        found = results.at(results.pseudo, self.window)
         z = found[f"significance_{self.efficiency:g}"].to_numpy(float)
         page.text(
             f"{MASSES[results.dataset.get('redraw', 'none')]} The significance is that of the masked fit at "
@@ -160,6 +169,7 @@ class Sensitivity:
             "missing": results.missing_in_words,
             "S/sqrt(B) before cuts": f"{_spread(strength)}, mean {strength.mean():.2f}",
             f"median significance at {figures.percent(self.efficiency)}": float(np.median(z)),
+            "mean significance": ", ".join(_mean(found, cut) for cut in results.efficiencies),
             "share above 5 sigma": float((z >= 5).mean()),
             f"S/sqrt(B) <= {STRONGEST:g}": _weak(strength, z),
         }
@@ -183,6 +193,11 @@ def _weak(strength: NDArray[np.float64], z: NDArray[np.float64]) -> str:
     weak = z[strength <= STRONGEST]
     seen = f", median significance {np.median(weak):.2f}" if len(weak) else ""
     return f"{len(weak)} of {len(z)} pseudo-experiments{seen}"
+
+
+def _mean(found: pd.DataFrame, efficiency: float) -> str:
+    """The mean significance at a cut with its error: 0 without signal, where the spectrum is smooth."""
+    return f"{mean_and_error(found[f'significance_{efficiency:g}'])} at {figures.percent(efficiency)}"
 
 
 def _spread(values: NDArray[np.float64]) -> str:
@@ -227,6 +242,11 @@ class Sculpting:
     def __init__(self, *, efficiencies: tuple[float, ...] = (0.1, 0.01, 0.002), toys: int = 300) -> None:
         self.efficiencies = tuple(efficiencies)
         self.toys = toys
+
+    def refuses(self, recipe: Recipe) -> Mapping[str, str]:
+        """Which of the efficiencies the recipe does not cut at."""
+        fault = cuts_missing(recipe, *self.efficiencies)
+        return {"efficiencies": fault} if fault else {}
 
     def render(self, launch: Launched, out: Path) -> Headline:
         """How often the deviance p-value of a fit to all bins is below 0.01, and the excess' spread."""

@@ -51,7 +51,11 @@ class Launched(Protocol):
 
 
 class Report(Protocol):
-    """A recipe's ``report:`` component."""
+    """A recipe's ``report:`` component.
+
+    It may have a method ``refuses(recipe)`` that returns what is wrong with its own arguments in this recipe,
+    argument -> message: such a recipe is not launched.
+    """
 
     def render(self, launch: Launched, out: Path) -> Mapping[str, str | float] | None:
         """Write ``out/index.html`` and its figures; return the headline, printed at the launch's end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,11 @@ from experiments.cwola.report import BumpHunt, _extrapolated, _widths
 from experiments.cwola.results import Results
 from experiments.cwola.spectrum import BINNING
 from experiments.cwola.validation import NullCalibration, Sculpting, Sensitivity, _fold_widths, _largest
+from lblhep.errors import LaunchError
 from lblhep.physics.dijet_fit import fit_dijet
 from lblhep.recipe import Recipe
 from lblhep.report import Page
+from lblhep.validate import problems
 
 RECIPE = Path(__file__).parents[3] / "recipes" / "cwola.yaml"
 CUTS = ("1", "0.1", "0.01", "0.002")
@@ -253,3 +256,34 @@ def test_the_width_of_the_null_scans_is_given_for_each_window_and_cut(tmp_path):
     for column, expected in zip(["100 %", "10 %", "1 %", "0.2 %"], true.T, strict=True):
         measured = widths[column].str.split().str[0].astype(float)
         assert measured.to_numpy() == pytest.approx(expected, rel=0.26)
+
+
+@pytest.mark.parametrize(
+    ("profile", "override", "words"),
+    [
+        (None, "report.window=8", "window: 8 is not in the scan: .* [0, 1, 2, 3, 4, 5, 6, 7] of the obs"),
+        ("smoke", "report.window=3", "window: 3 is not in the scan: .* windows [4] of the observation"),
+        (None, "report.efficiency=0.02", "efficiency: 0.02 is not among groups.efficiencies [1.0,"),
+        ("calibration", "report.window=5", "window: 5 is not in the scan: .* windows [4] of pseudo-exp"),
+        ("sensitivity", "datasets.dijets.window=5", "window: 4 is not in the scan: .* windows [5] of"),
+        ("sensitivity", "report.efficiency=0.05", "efficiency: 0.05 is not among"),
+        ("sculpting", "report.efficiencies=[0.1, 0.03]", "efficiencies: 0.03 is not among"),
+    ],
+)
+def test_what_a_report_declares_is_in_the_scan_or_nothing_is_launched(profile, override, words):
+    (found,) = problems(Recipe.read(RECIPE, [override], profile))
+    assert re.search(words.replace("[", r"\["), str(found))
+
+
+@pytest.mark.parametrize(
+    ("profile", "report", "first"),
+    [("full", BumpHunt, 0), ("calibration", NullCalibration, 1), ("sensitivity", Sensitivity, 1)],
+)
+def test_a_declared_window_whose_networks_failed_is_named(tmp_path, profile, report, first):
+    """The other windows and pseudo-experiments are there: no IndexError, but what is missing."""
+    keys = [{"pseudo_experiment": first, "window": w} for w in (3, 5)]
+    launch = ToyLaunch(profile, tmp_path, groups(keys, np.zeros((2, 4))))
+    with pytest.raises(
+        LaunchError, match="window 4, which the report declares, was not combined; missing gr"
+    ):
+        report(window=4, efficiency=0.01).render(launch, tmp_path)
