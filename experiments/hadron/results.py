@@ -147,6 +147,13 @@ def broken(results: Results) -> pd.DataFrame:
     )
 
 
+GENERATORS = {  # as they are timed in ``speed``, and what the page calls them
+    "pythia_next": "pythia, next() alone",
+    "pythia": "pythia, read out by Python",
+    "urqmd": "urqmd, read out by Python",
+}
+
+
 def speed(results: Results) -> pd.DataFrame:
     """Events for a CPU second: models, and the generators where they were measured."""
 
@@ -161,10 +168,10 @@ def speed(results: Results) -> pd.DataFrame:
         lines.append({"events of": NAMES.get(model, model), **of_model(model, "events")})
         if model == WHOLE:
             lines.append({"events of": "... all of one energy", **of_model(model, "of_one_energy")})
-    for generator in ("pythia", "urqmd"):
+    for generator, called in GENERATORS.items():
         names = {f"{e:g} GeV": f"{generator}_{e:g}_per_cpu_second" for e in results.energies}
         rates = {e: results.rows[n].median() for e, n in names.items() if n in results.rows}
         timed = {e: f"{rate:,.0f}" for e, rate in rates.items() if np.isfinite(rate)}
         if timed:
-            lines.append({"events of": generator, **timed})
+            lines.append({"events of": called, **timed})
     return pd.DataFrame(lines).astype(object).fillna("")
