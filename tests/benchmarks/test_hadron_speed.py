@@ -1,4 +1,5 @@
 """Channels for a CPU second: what ``draw_in_blocks`` saves against the probabilities of every collision.
+And Pythia's events for a CPU second, of which reading them out through Python takes the most.
 
 ``pytest tests/benchmarks/test_hadron_speed.py -s`` prints the numbers. One thread, warmed up, in turn, the
 median of the ratios. 20,000 channels, as many as a sample of a million collisions has. The obvious way finds
@@ -18,6 +19,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from experiments.hadron import producers, speed
 from experiments.hadron.branching import ChannelModel
 from experiments.hadron.channels import Channels
 
@@ -72,3 +74,11 @@ def test_channels_are_drawn_faster_than_row_by_row(model, spread, bar):
     gain = ratio(lambda: obvious(model, *given), lambda: model.draw_in_blocks(*given))
     print(f"energies within {spread}: {gain:.1f} times as fast as row by row")
     assert gain > bar
+
+
+@pytest.mark.parametrize("energy", [0.7, 3.0, 12.0])
+def test_pythia_alone_is_faster_than_read_out(energy):
+    alone = speed.bare_rate(20_000, energy)
+    read_out = speed._rate(producers.pion_proton, 20_000, energy)
+    print(f"{energy} GeV: {alone:,.0f} inelastic events by next() alone, {read_out:,.0f} read out")
+    assert alone > 1.3 * read_out

@@ -42,12 +42,6 @@ def test_only_next_is_timed_and_elastic_collisions_are_charged(monkeypatch):
     assert math.isnan(speed.bare_rate(30, 3.0))  # 0.03 s
 
 
-def test_next_alone_is_faster_than_with_the_reading_out():
-    found = speed.bare_rate(10_000, 3.0)
-    with_read_out = speed._rate(speed.producers.pion_proton, 2_500, 3.0)
-    assert found > 1.3 * with_read_out
-
-
 def test_both_stand_in_the_page():
     rates = {"pythia_3_per_cpu_second": [100.0], "pythia_next_3_per_cpu_second": [300.0]}
     results = type("Results", (), {"energies": [3.0], "models": [], "rows": pd.DataFrame(rates)})()
