@@ -18,6 +18,7 @@ In the first two the pion flies along +z; in the last two anywhere, and the even
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +44,22 @@ OFF_SHELL = 1e-6  # of E^2: what float32 leaves of E^2 - p^2
 def geant4_root(path: Path) -> pa.Table:
     """Read a ROOT file with one TTree of vectors."""
     tree = read_root(path)
-    lists = {name: tree[name].combine_chunks() for name in ("pdg", *MOMENTA)}
-    multiplicity = {name: pc.list_value_length(values).to_numpy() for name, values in lists.items()}
-    for name in MOMENTA:
-        if not np.array_equal(multiplicity[name], multiplicity["pdg"]):
-            raise ValueError(f"the vectors {name} and pdg differ in length")
-    flat = {name: values.flatten().to_numpy() for name, values in lists.items()}
-    flat["pdg"] = with_flavour(flat["pdg"].astype(np.int64), multiplicity["pdg"])
-    return _of_rows(tree, multiplicity["pdg"], flat)
+    multiplicity, flat = _vectors(tree, ("pdg", *MOMENTA))
+    return _of_rows(
+        tree, multiplicity, flat | {"pdg": with_flavour(flat["pdg"].astype(np.int64), multiplicity)}
+    )
+
+
+def _vectors(tree: pa.Table, names: Sequence[str]) -> tuple[Integers, dict[str, NDArray[Any]]]:
+    """The lengths (N,) of the rows' vectors, and their values one after another; ValueError if they differ."""
+    lists = {name: tree[name].combine_chunks() for name in names}
+    lengths = {name: pc.list_value_length(values).to_numpy() for name, values in lists.items()}
+    for name in names:
+        if not np.array_equal(lengths[name], lengths[names[0]]):
+            raise ValueError(f"the vectors {name} and {names[0]} differ in length")
+    return lengths[names[0]].astype(np.int64), {
+        name: values.flatten().to_numpy() for name, values in lists.items()
+    }
 
 
 def geant4_csv(path: Path) -> pa.Table:
@@ -108,19 +117,17 @@ def hadronic_nf_root(path: Path) -> pa.Table:
     Its numbers are float32: kinetic energies have an error of an ulp of the pion's energy, 1 keV at 12 GeV.
     ValueError if ``incoming`` is no pion, or the charges are those of neither.
     """
-    import awkward as ak
-    import uproot
-
-    names = ["incoming", "particle_id", *(f"particle_{name}" for name in MOMENTA)]
-    with uproot.open(path) as file:
-        tree = file["output"].arrays(names)
-    energy, *momentum = np.asarray(ak.to_numpy(tree["incoming"]), dtype=np.float64).T
+    particles = ("particle_id", *(f"particle_{name}" for name in MOMENTA))
+    tree = read_root(path, ["incoming", *particles], table="output")
+    numbers, beams = _vectors(tree, ["incoming"])
+    if (numbers != len(MOMENTA)).any():
+        raise ValueError("incoming has other numbers than E, px, py, pz")
+    energy, *momentum = beams["incoming"].astype(np.float64).reshape(-1, len(MOMENTA)).T
     direction = np.stack(momentum, axis=1)
     mass = PION_MASS * MEV_PER_GEV
     if (wrong := abs(energy**2 - (direction**2).sum(axis=1) - mass**2) > OFF_SHELL * energy**2).any():
         raise ValueError(f"incoming of event {int(np.argmax(wrong))} is not E, px, py, pz of a pion in MeV")
-    multiplicity = ak.to_numpy(ak.num(tree["particle_id"])).astype(np.int64)
-    flat = {name: ak.to_numpy(ak.flatten(tree[name])).astype(np.float64) for name in names[1:]}
+    multiplicity, flat = _vectors(tree, particles)
     pdg = with_flavour(flat["particle_id"].astype(np.int64), multiplicity)
     return _events(
         beam=pion_of(pdg, multiplicity),
@@ -128,7 +135,9 @@ def hadronic_nf_root(path: Path) -> pa.Table:
         multiplicity=multiplicity,
         pdg=pdg,
         momenta=along_z(
-            np.stack([flat[f"particle_{name}"] for name in MOMENTA], axis=1), direction, multiplicity
+            np.stack([flat[name].astype(np.float64) for name in particles[1:]], axis=1),
+            direction,
+            multiplicity,
         ),
     )
 

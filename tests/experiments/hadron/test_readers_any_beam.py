@@ -18,6 +18,7 @@ from experiments.hadron.neutral_kaons import with_flavour
 from experiments.hadron.readers import g4evtgen_csv, geant4_root, hadronic_nf_root
 from experiments.hadron.species import conserved, masses
 from lblhep.cards import open_sample, read_card
+from lblhep.errors import CardError
 
 REPOSITORY = Path(__file__).parents[3]
 FILES = Path(__file__).parent / "files"
@@ -160,6 +161,17 @@ def test_a_tree_that_is_wrong(beam, pdg, words, tmp_path):
     write_output(tmp_path / "out.root", beam[None], [pdg])
     with pytest.raises(ValueError, match=words):
         hadronic_nf_root(tmp_path / "out.root")
+
+
+def test_a_tree_of_something_else(tmp_path):
+    """What is missing is named; a file that was cut short is refused."""
+    with uproot.recreate(tmp_path / "out.root") as file:
+        file.mktree("output", {"incoming": "var * float32"}).extend({"incoming": ak.Array([[1.0]])})
+    with pytest.raises(CardError, match="particle_id"):
+        hadronic_nf_root(tmp_path / "out.root")
+    (tmp_path / "cut.root").write_bytes(ROOT.read_bytes()[:-100])
+    with pytest.raises(ValueError, match="bytes of"):
+        hadronic_nf_root(tmp_path / "cut.root")
 
 
 def test_neutral_kaons_get_the_flavour_that_balances_strangeness():
