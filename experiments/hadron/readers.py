@@ -51,7 +51,7 @@ def geant4_root(path: Path) -> pa.Table:
 
 
 def _vectors(tree: pa.Table, names: Sequence[str]) -> tuple[Integers, dict[str, NDArray[Any]]]:
-    """The lengths (N,) of the rows' vectors, and their values one after another; ValueError if they differ."""
+    """Return the lengths (N,) of the rows' vectors and their values; ValueError if the lengths differ."""
     lists = {name: tree[name].combine_chunks() for name in names}
     lengths = {name: pc.list_value_length(values).to_numpy() for name, values in lists.items()}
     for name in names:
