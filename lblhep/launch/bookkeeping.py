@@ -83,7 +83,7 @@ class Books:
             pack = self._packs[pack_id]
         group_of = self._groups_of(pack)
         self.tally.committed(pack, rows, about, here)
-        self.ledger.pack(pack, rows, group_of)
+        self.ledger.pack(pack, rows, group_of, about.get("seconds", 0.0))
         if isinstance(self._recipe.trials, Search):
             self._log_point(point_group(pack), about)
         for trial, group in group_of.items():

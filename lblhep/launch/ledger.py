@@ -42,17 +42,19 @@ class Ledger:
         self.broken: TrackingError | None = None
         self._names: dict[str, str] = {}
 
-    def pack(self, pack: Pack, rows: pd.DataFrame, group_of: Mapping[str, Group]) -> None:
+    def pack(self, pack: Pack, rows: pd.DataFrame, group_of: Mapping[str, Group], seconds: float) -> None:
         """Log a committed pack's trials.
 
         Args:
+            seconds: that the pack ran.
             group_of: trial id -> its group; trials without one stand below the launch itself.
         """
         self._name(group_of)
-        records = _records(self._directory, pack, rows, group_of)
+        ended = (self._directory / "packs" / pack.id / "rows.parquet").stat().st_mtime
+        records = _records(self._directory, pack, rows, group_of, (ended - seconds, ended))
 
         def curve(trial: str) -> list[CurvePoint]:
-            return _curve(self._directory, pack.id, trial, records[0].ended)
+            return _curve(self._directory, pack.id, trial, ended)
 
         self._attempt(lambda: self._tracker.trials(records, self._names, curve))
 
@@ -70,7 +72,8 @@ class Ledger:
                     point=cells(trial.point),
                     metrics={},
                     status="running",
-                    ended=points[trial.id][0].at,
+                    started=points[trial.id][0].at,
+                    ended=None,
                 )
                 self._attempt(partial(self._tracker.curve, record, points[trial.id], self._names))
 
@@ -101,9 +104,13 @@ class Ledger:
 
 
 def _records(
-    directory: Path, pack: Pack, rows: pd.DataFrame, group_of: Mapping[str, Group]
+    directory: Path,
+    pack: Pack,
+    rows: pd.DataFrame,
+    group_of: Mapping[str, Group],
+    times: tuple[float, float],
 ) -> list[TrialRecord]:
-    ended = (directory / "packs" / pack.id / "rows.parquet").stat().st_mtime
+    started, ended = times
     errors = {failure.trial: failure.error for failure in packs.read_failures(directory, pack.id)}
     metrics = [c for c in rows.columns if c not in ("trial", "name", "status", *cells(pack.trials[0].point))]
     by_id = {trial.id: trial for trial in pack.trials}
@@ -115,6 +122,7 @@ def _records(
             point=cells(by_id[row["trial"]].point),
             metrics={name: row[name] for name in metrics} if row["status"] == "finished" else {},
             status=row["status"],
+            started=started,
             ended=ended,
             error=errors.get(row["trial"], ""),
         )
@@ -157,6 +165,7 @@ def _about(recipe: Recipe, directory: LaunchDirectory) -> About:
         | _flat(recipe),
         tags=tags,
         files=[directory.path / "recipe.yaml"],
+        source=recipe.file.relative_to(recipe.workspace).as_posix(),
         inputs=inputs,
     )
 

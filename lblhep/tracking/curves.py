@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from lblhep.tracking.records import CurvePoint
-from lblhep.tracking.runs import CURVE, Runs, storable
+from lblhep.tracking.runs import CURVE, Runs, numbers
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -38,7 +38,7 @@ class Curves:
         new = {
             (name, point.step): Metric(name, value, int(point.at * 1000), point.step)
             for point in points
-            for name, value in storable({f"{CURVE}{n}": v for n, v in point.metrics.items()}).items()
+            for name, value in numbers({f"{CURVE}{n}": v for n, v in point.metrics.items()}).items()
             if (name, point.step) not in there
         }
         keys = list(new)

@@ -23,21 +23,24 @@ class GroupRuns:
         self._runs, self._parent = runs, parent
         self._by_group = {run.data.tags["lblhep.group"]: run for run in known if _is_group(run)}
 
-    def run_id(self, group: str, name: str) -> str:
-        """The group's run, made if need be."""
-        return str(self._run(group, name).info.run_id)
+    def make(self, names: Mapping[str, str]) -> None:
+        """Make the runs of groups (id -> name) that have none yet."""
+        new = [group for group in names if group not in self._by_group]
+        tags = {PARENT: self._parent}
+        made = self._runs.create([self._runs.new(names[g], tags | {"lblhep.group": g}) for g in new])
+        for group, run in zip(new, made, strict=True):
+            self._by_group[group] = run
 
-    def _run(self, group: str, name: str) -> Run:
-        if group not in self._by_group:
-            tags = {PARENT: self._parent, "lblhep.group": group}
-            self._by_group[group] = self._runs.create(name, tags)
-        return self._by_group[group]
+    def run_id(self, group: str) -> str:
+        """Return the id of the run of a group that has one."""
+        return str(self._by_group[group].info.run_id)
 
     def log(
         self, group: str, name: str, key: Mapping[str, Any], metrics: Mapping[str, float], status: str
     ) -> None:
         """Log a complete group (its metrics) or one that could not be combined."""
-        run = self._run(group, name)
+        self.make({group: name})
+        run = self._by_group[group]
         if not holds(run, status, metrics):
             self._runs.log(run.info.run_id, metrics, key)
             self._runs.close(run.info.run_id, status)

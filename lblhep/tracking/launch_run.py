@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lblhep.tracking.provenance import git_state, package_versions
+from lblhep.tracking.provenance import package_versions
 from lblhep.tracking.records import About
 from lblhep.tracking.runs import BATCH, Runs, storable
 
@@ -17,16 +17,18 @@ if TYPE_CHECKING:
 VERSIONS = "packages.txt"
 
 
-def open_launch_run(runs: Runs, about: About, workspace: Path, known: Run | None) -> str:
+def open_launch_run(runs: Runs, about: About, diff: str, known: Run | None) -> str:
     """Make the run, or complete the `known` one if a driver was killed before it had said it all.
+
+    Args:
+        diff: what is not committed of the code.
 
     Returns:
         Its id.
     """
-    git_tags, diff = git_state(workspace)
     if known is None:
-        tags = {"lblhep.kind": "launch", "mlflow.note.content": about.title} | dict(about.tags) | git_tags
-        known = runs.create(about.launch, tags)
+        tags = {"lblhep.kind": "launch", "mlflow.note.content": about.title} | dict(about.tags)
+        [known] = runs.create([runs.new(about.launch, tags)])
     run_id = str(known.info.run_id)
     runs.client.update_run(run_id, status="RUNNING")
     for name, value in about.tags.items():
@@ -60,8 +62,7 @@ def close_launch_run(
     runs: Runs, run_id: str, status: str, metrics: Mapping[str, float], artifacts: Iterable[Path]
 ) -> None:
     """Log summary metrics (no infinite ones), tables and report; then close."""
-    finite = {name: float(value) for name, value in metrics.items() if not math.isinf(value)}
-    runs.log(run_id, finite, {})
+    runs.log(run_id, {name: value for name, value in metrics.items() if not math.isinf(value)}, {})
     for path in artifacts:
         if path.is_dir():
             runs.client.log_artifacts(run_id, str(path), path.name)

@@ -1,7 +1,8 @@
-"""Where a launch's code came from: git commit and diff, versions of packages."""
+"""Where a launch came from: its author and recipe, git commit and diff, versions of packages."""
 
 from __future__ import annotations
 
+import getpass
 import subprocess
 from importlib.metadata import distributions
 from pathlib import Path
@@ -22,6 +23,22 @@ def git_state(folder: Path) -> tuple[dict[str, str], str]:
         "lblhep.git_clean": str(clean).lower(),
     }
     return tags, "" if clean else diff
+
+
+def source_tags(recipe: str) -> dict[str, str]:
+    """Return the tags from which MLflow's pages say who made a run, and from what.
+
+    Args:
+        recipe: the recipe's file, from the workspace on.
+    """
+    return {"mlflow.source.name": recipe, "mlflow.source.type": "LOCAL"} | _user()
+
+
+def _user() -> dict[str, str]:
+    try:
+        return {"mlflow.user": getpass.getuser()}
+    except (KeyError, OSError):  # a container whose user has no name
+        return {}
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

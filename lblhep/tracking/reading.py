@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lblhep.errors import TrackingError
-from lblhep.tracking.runs import Runs
+from lblhep.tracking.runs import known_runs
 from lblhep.tracking.store import connect, explained, tracking_uri
 
 
@@ -39,5 +39,5 @@ def forget_launch(workspace: Path, launch: str) -> None:
     client = connect(workspace)
     with explained(workspace):
         for experiment in client.search_experiments():
-            for run in Runs(client, experiment.experiment_id, launch).known():
+            for run in known_runs(client, experiment.experiment_id, launch):
                 client.delete_run(run.info.run_id)

@@ -29,6 +29,8 @@ class About:
     files: Sequence[Path]
     """Logged as artifacts at once (the recipe)."""
     inputs: Sequence[DataInput] = ()
+    source: str = ""
+    """The recipe's file, from the workspace on; it stands on every run."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,12 @@ class TrialRecord:
     metrics: Mapping[str, float]
     status: str
     """``finished``, ``failed`` or ``pruned``; ``running`` while its curve grows."""
-    ended: float
-    """Seconds since the epoch, the same at every attempt: that makes logging it twice the same as once."""
+    started: float
+    """Seconds since the epoch at which its pack began to run."""
+    ended: float | None
+    """Seconds since the epoch, the same at every attempt: that makes logging it twice the same as once.
+
+    None while it runs."""
     error: str = ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lblhep.errors import TrackingError
 from lblhep.tracking.migration import make_database
+from lblhep.tracking.schema import other_revision
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -74,9 +76,8 @@ def broken(store: str | Path, reason: str) -> TrackingError:
         remedy = "another process holds it for long: stop it, or name another store in MLFLOW_TRACKING_URI"
     elif "full" in reason or "No space" in reason:
         remedy = "free some space"
-    elif "out-of-date database schema" in reason:
-        remedy = f"an older MLflow made it: `mlflow db upgrade sqlite:///{store}`, after a backup"
-        reason = "its schema is out of date"
+    elif revision := re.search(r"out-of-date database schema \(found version ([0-9a-f]{12})", reason):
+        reason, remedy = other_revision(store, revision[1])
     elif any(word in reason.lower() for word in ("unable to open", "readonly", "read-only", "permission")):
         remedy = "make it writable, or name another store in MLFLOW_TRACKING_URI"
     elif Path(store).is_file():

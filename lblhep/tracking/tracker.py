@@ -7,19 +7,25 @@ So is the curve of a trial that was logged while it grew: no step of it is logge
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lblhep.tracking.group_runs import GroupRuns
 from lblhep.tracking.launch_run import close_launch_run, open_launch_run
+from lblhep.tracking.new_runs import writer
+from lblhep.tracking.provenance import git_state, source_tags
 from lblhep.tracking.records import About, CurvePoint, TrialRecord
-from lblhep.tracking.runs import Runs
+from lblhep.tracking.runs import Runs, known_runs
+from lblhep.tracking.schema import check_schema
 from lblhep.tracking.store import analyze, artifact_root, connect, explained, tracking_uri
 from lblhep.tracking.trial_runs import TrialRuns
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+KIND, TRAINING = "mlflow.experimentKind", "custom_model_development"
+"""Tag of an experiment that MLflow's pages open on runs and charts, not on traces of language models."""
 
 
 class Tracker:
@@ -33,16 +39,20 @@ class Tracker:
         self._workspace = workspace
         client = connect(workspace)
         with explained(workspace):
-            self._runs = Runs(client, _experiment(client, workspace, about.experiment), about.launch)
-            known = self._runs.known()
+            check_schema(client)
+            experiment = _experiment(client, workspace, about.experiment)
+            git_tags, diff = git_state(workspace)
+            tags = source_tags(about.source) | git_tags
+            self._runs = Runs(client, writer(client, experiment), experiment, about.launch, tags)
+            known = known_runs(client, experiment, about.launch)
             launch = next((run for run in known if run.data.tags.get("lblhep.kind") == "launch"), None)
-            self.run_id = open_launch_run(self._runs, about, workspace, launch)
+            self.run_id = open_launch_run(self._runs, about, diff, launch)
             self._groups = GroupRuns(self._runs, self.run_id, known)
             self._trials = TrialRuns(self._runs, self.run_id, self._groups, known)
 
     def trials(
         self,
-        records: Iterable[TrialRecord],
+        records: Sequence[TrialRecord],
         group_names: Mapping[str, str],
         curve: Callable[[str], Iterable[CurvePoint]],
     ) -> None:
@@ -53,8 +63,7 @@ class Tracker:
             curve: trial id -> its whole curve; asked for if some of it was logged while it grew.
         """
         with explained(self._workspace):
-            for record in records:
-                self._trials.log(record, group_names, curve)
+            self._trials.log(records, group_names, curve)
 
     def curve(
         self, record: TrialRecord, points: Iterable[CurvePoint], group_names: Mapping[str, str]
@@ -85,7 +94,9 @@ def _experiment(client: MlflowClient, workspace: Path, name: str) -> str:
     """The experiment's id, made if need be, with artifacts in the workspace if the store is there too."""
     found = client.get_experiment_by_name(name)
     if found is not None:
+        if KIND not in found.tags:
+            client.set_experiment_tag(found.experiment_id, KIND, TRAINING)
         return str(found.experiment_id)
     own = tracking_uri(workspace).startswith("sqlite:///")
     root = (artifact_root(workspace) / name).as_uri() if own else None
-    return str(client.create_experiment(name, artifact_location=root))
+    return str(client.create_experiment(name, artifact_location=root, tags={KIND: TRAINING}))

@@ -1,0 +1,80 @@
+"""New MLflow runs, and the two ways into a store: through MLflow's client, or straight into its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """All that a run is to hold, in MLflow's words.
+
+    Args:
+        tags: with ``mlflow.runName``.
+        metrics: finite or NaN.
+        status: one of MLflow's, such as ``FINISHED``.
+        started: milliseconds since the epoch.
+        ended: milliseconds since the epoch; None for a run that goes on.
+    """
+
+    tags: Mapping[str, str]
+    started: int
+    ended: int | None = None
+    status: str = "RUNNING"
+    params: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def logged(self) -> int:
+        """When its metrics are logged, in milliseconds since the epoch: at its end."""
+        return self.started if self.ended is None else self.ended
+
+
+class Writer(Protocol):
+    """A way to make runs.
+
+    A writer into tables makes them whole; one that talks to a server makes them running, with their tags
+    and nothing else.  Whoever asked for them fills and closes what is not whole.
+    """
+
+    def create(self, runs: Sequence[NewRun]) -> Iterable[Run]:
+        """Make the runs.
+
+        Returns:
+            One for each of `runs`, in their order, as it is in the store.
+        """
+
+
+@dataclass(frozen=True)
+class ClientWriter:
+    """Makes runs one by one, each when it is asked for.
+
+    Args:
+        experiment: MLflow's id of the experiment.
+    """
+
+    client: MlflowClient
+    experiment: str
+
+    def create(self, runs: Sequence[NewRun]) -> Iterator[Run]:
+        """Make the runs, with their tags alone."""
+        for run in runs:
+            yield self.client.create_run(self.experiment, start_time=run.started, tags=dict(run.tags))
+
+
+def writer(client: MlflowClient, experiment: str) -> Writer:
+    """The quickest way into the client's store: by inserts if it is a database."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    from lblhep.tracking.inserts import TableWriter
+
+    store = client._tracking_client.store  # the client has no public name for it
+    if isinstance(store, SqlAlchemyStore):
+        return TableWriter(store, experiment)
+    return ClientWriter(client, experiment)
