@@ -25,14 +25,17 @@ def ui(
     ] = 5000,
 ) -> None:
     """Open the MLflow UI on this machine (127.0.0.1 only); Ctrl-C ends it."""
-    from lblhep.tracking import connect, tracking_uri
+    from lblhep.tracking import pages, tracking_uri
 
     workspace = workspace_here()
-    connect(workspace)  # makes a database that is not there yet; of a broken one says what MLflow would not
+    # Makes a database that is not there yet; of a broken one says what MLflow would not.
+    found = pages(workspace)
     uri = tracking_uri(workspace)
     free = _free_port(port)
     say(f"runs of {uri}")
-    say(f"in a few seconds, open http://{HOST}:{free}  (Ctrl-C ends it)")
+    say("in a few seconds, open one of these (Ctrl-C ends it):")
+    for name, page in found.items():
+        say(f"  {name}: http://{HOST}:{free}/{page}")
     # One person looks: one worker, and none of MLflow's job runners, start in a quarter of the time.
     server = [sys.executable, "-m", "mlflow", "ui", "--host", HOST, "--port", str(free), "--workers", "1"]
     environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}

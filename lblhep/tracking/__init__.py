@@ -3,7 +3,7 @@
 Importing this package loads no mlflow; the functions do.
 """
 
-from lblhep.tracking.reading import find_run, forget_launch
+from lblhep.tracking.reading import find_run, forget_launch, pages
 from lblhep.tracking.records import About, CurvePoint, DataInput, TrialRecord
 from lblhep.tracking.store import connect, is_locked, tracking_uri
 from lblhep.tracking.tracker import Tracker
@@ -18,5 +18,6 @@ __all__ = [
     "find_run",
     "forget_launch",
     "is_locked",
+    "pages",
     "tracking_uri",
 ]

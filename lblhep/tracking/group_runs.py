@@ -23,11 +23,17 @@ class GroupRuns:
         self._runs, self._parent = runs, parent
         self._by_group = {run.data.tags["lblhep.group"]: run for run in known if _is_group(run)}
 
-    def make(self, names: Mapping[str, str]) -> None:
-        """Make the runs of groups (id -> name) that have none yet."""
+    def make(self, names: Mapping[str, str], started: float | None = None) -> None:
+        """Make the runs of groups (id -> name) that have none yet.
+
+        Args:
+            started: seconds since the epoch at which their first trials began, else now.
+        """
         new = [group for group in names if group not in self._by_group]
         tags = {PARENT: self._parent}
-        made = self._runs.create([self._runs.new(names[g], tags | {"lblhep.group": g}) for g in new])
+        made = self._runs.create(
+            [self._runs.new(names[g], tags | {"lblhep.group": g}, started=started) for g in new]
+        )
         for group, run in zip(new, made, strict=True):
             self._by_group[group] = run
 

@@ -38,7 +38,8 @@ class TableWriter:
 
         if not runs:
             return []
-        by_id = {uuid.uuid4().hex: run for run in runs}
+        first = uuid.uuid4().int >> 32 << 32  # consecutive: MLflow lists runs of one time in this order
+        by_id = {f"{first + number:032x}": run for number, run in enumerate(runs)}
         heads = [self._head(run_id, run) for run_id, run in by_id.items()]
         metrics = [row for run_id, run in by_id.items() for row in _metrics(run_id, run)]
         rows: dict[Any, list[Row]] = {
@@ -72,7 +73,7 @@ class TableWriter:
             "deleted_time": None,
             "lifecycle_stage": LifecycleStage.ACTIVE,
             "artifact_uri": append_to_uri_path(self._artifacts, *artifacts),  # type: ignore[no-untyped-call]
-            "source_type": SourceType.to_string(SourceType.UNKNOWN),  # type: ignore[no-untyped-call]
+            "source_type": SourceType.to_string(SourceType.UNKNOWN),
             "source_name": "",
             "source_version": "",
             "entry_point_name": "",

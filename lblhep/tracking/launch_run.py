@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lblhep.tracking.provenance import package_versions
+from lblhep.tracking.provenance import COMMIT, package_versions
 from lblhep.tracking.records import About
 from lblhep.tracking.runs import BATCH, Runs, storable
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 VERSIONS = "packages.txt"
+FORMAT = "2"
+"""The format of a launch's runs; before it had a number, trials had no start and no source."""
+DIGEST = 12
+"""The characters of a data set's digest that MLflow's pages have room for; the launch has all of them."""
 
 
 def open_launch_run(runs: Runs, about: About, diff: str, known: Run | None) -> str:
@@ -27,7 +31,10 @@ def open_launch_run(runs: Runs, about: About, diff: str, known: Run | None) -> s
         Its id.
     """
     if known is None:
-        tags = {"lblhep.kind": "launch", "mlflow.note.content": about.title} | dict(about.tags)
+        tags = {"lblhep.kind": "launch", "lblhep.format": FORMAT, "mlflow.note.content": about.title}
+        tags |= about.tags
+        if COMMIT in runs.tags:
+            tags["lblhep.git_clean"] = str(not diff).lower()
         [known] = runs.create([runs.new(about.launch, tags)])
     run_id = str(known.info.run_id)
     runs.client.update_run(run_id, status="RUNNING")
@@ -49,7 +56,10 @@ def _describe(runs: Runs, about: About, run: Run, diff: str) -> None:
     for first in range(0, len(missing), BATCH):
         runs.log(run_id, {}, {name: params[name] for name in missing[first : first + BATCH]})
     if about.inputs:
-        inputs = [DatasetInput(Dataset(i.name, i.digest[:36], "data card", i.source)) for i in about.inputs]
+        inputs = [
+            DatasetInput(Dataset(card.name, card.digest[:DIGEST], "data card", card.source))
+            for card in about.inputs
+        ]
         runs.client.log_inputs(run_id, inputs)
     for path in about.files:
         runs.client.log_artifact(run_id, str(path))

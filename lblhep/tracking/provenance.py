@@ -7,38 +7,37 @@ import subprocess
 from importlib.metadata import distributions
 from pathlib import Path
 
+COMMIT = "mlflow.source.git.commit"
 
-def git_state(folder: Path) -> tuple[dict[str, str], str]:
-    """Tags for commit and cleanliness, and the diff against the commit; nothing outside a repository."""
+
+def git_state(folder: Path) -> tuple[str, str]:
+    """Return the commit and what differs from it, empty if nothing does; both are empty outside git."""
     commit = _git(folder, "rev-parse", "HEAD")
     if commit is None:
-        return {}, ""
+        return "", ""
     diff = _git(folder, "diff", "HEAD") or ""
     untracked = _git(folder, "ls-files", "--others", "--exclude-standard", "*.py", "*.yaml") or ""
-    clean = not diff.strip() and not untracked.strip()
     if untracked.strip():
         diff += "\n# not under version control:\n# " + untracked.strip().replace("\n", "\n# ") + "\n"
-    tags = {
-        "mlflow.source.git.commit": commit.strip(),
-        "lblhep.git_clean": str(clean).lower(),
-    }
-    return tags, "" if clean else diff
+    return commit.strip(), diff if diff.strip() else ""
 
 
-def source_tags(recipe: str) -> dict[str, str]:
+def source_tags(recipe: str, commit: str) -> dict[str, str]:
     """Return the tags from which MLflow's pages say who made a run, and from what.
 
     Args:
         recipe: the recipe's file, from the workspace on.
+        commit: empty outside git.
     """
-    return {"mlflow.source.name": recipe, "mlflow.source.type": "LOCAL"} | _user()
+    tags = {"mlflow.user": _user(), "mlflow.source.name": recipe, "mlflow.source.type": "LOCAL"}
+    return {name: value for name, value in (tags | {COMMIT: commit}).items() if value}
 
 
-def _user() -> dict[str, str]:
+def _user() -> str:
     try:
-        return {"mlflow.user": getpass.getuser()}
+        return getpass.getuser()
     except (KeyError, OSError):  # a container whose user has no name
-        return {}
+        return ""
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Runs and launches in the store: which launch made a run; forgetting all runs of a launch."""
+"""Runs and launches in the store: which launch made a run, where to look at them, forgetting a launch."""
 
 from __future__ import annotations
 
@@ -28,6 +28,26 @@ def find_run(workspace: Path, run_id: str) -> tuple[str, str | None]:
     if "lblhep.launch" not in tags:
         raise TrackingError(f"{tracking_uri(workspace)}: run {run_id} was not made by lblhep")
     return tags["lblhep.launch"], tags.get("lblhep.trial")
+
+
+def pages(workspace: Path) -> dict[str, str]:
+    """Return the page of each experiment's runs in MLflow's interface, the newest experiment first.
+
+    The address says that it is about training models: without it, MLflow 3 shows pages about language models,
+    whatever the experiment is marked as, until the reader has switched over once.
+
+    Returns:
+        Name of the experiment -> what comes after ``http://.../``; one entry for all if there are none.
+
+    Raises:
+        TrackingError: the store cannot be used.
+    """
+    client = connect(workspace)
+    with explained(workspace):
+        found = client.search_experiments(order_by=["creation_time DESC"])
+    mode = "workflowType=machine_learning"
+    own = {e.name: f"#/experiments/{e.experiment_id}/runs?{mode}" for e in found if e.name != "Default"}
+    return own or {"experiments": f"#/experiments?{mode}"}
 
 
 def forget_launch(workspace: Path, launch: str) -> None:

@@ -82,7 +82,8 @@ class TrialRuns:
                 self._runs.client.delete_run(known.info.run_id)
                 del self._by_trial[record.id]
         new = [record for record in records if record.id not in self._by_trial]
-        self._groups.make({r.group: group_names[r.group] for r in new if r.group is not None})
+        first = min((record.started for record in new), default=None)
+        self._groups.make({r.group: group_names[r.group] for r in new if r.group is not None}, first)
         made = self._runs.create([self._new(record) for record in new])
         for record, run in zip(new, made, strict=True):
             self._by_trial[record.id] = run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import shutil
 import sqlite3
 import subprocess
@@ -11,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow.utils.validation import _validate_metric
 
 from lblhep.errors import TrackingError
 from lblhep.launch import Launch, LaunchView, Progress, launch
-from lblhep.tracking import find_run, tracking_uri
+from lblhep.tracking import find_run, pages, tracking_uri
+from lblhep.tracking.new_runs import ClientWriter
 from lblhep.tracking.runs import storable
 from lblhep.tracking.store import connect, database
 
@@ -50,6 +53,33 @@ def test_launch_groups_and_trials_are_parent_and_children(toy):
     assert trials["000004"].info.status == "FAILED"
     assert trials["000004"].data.tags["lblhep.error"] == "asked to fail"
     assert {run.info.status for name, run in trials.items() if name != "000004"} == {"FINISHED"}
+
+
+def test_what_the_pages_of_mlflow_show_of_a_run(toy):
+    """Experiments are of model training; each run names recipe and user, and takes as long as its pack."""
+    recipe = toy("scan", "task.seconds=0.3")
+    outcome = launch(recipe, serial=True)
+    experiment = connect(recipe.workspace).get_experiment_by_name("toy")
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    assert pages(recipe.workspace) == {
+        "toy": f"#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning"
+    }
+    runs = runs_of(outcome, recipe.workspace)
+    for run in runs:
+        assert run.data.tags["mlflow.source.name"] == "recipes/scan.yaml"
+        assert run.data.tags["mlflow.source.type"] == "LOCAL"
+        assert run.info.user_id == run.data.tags["mlflow.user"] == getpass.getuser()
+        assert run.info.end_time - run.info.start_time >= 300
+    first = [run.info.run_name for run in reversed(runs) if "lblhep.trial" in run.data.tags][:3]
+    assert set(first) == {"window=0 fold=0", "window=0 fold=1", "window=0 fold=2"}
+
+
+def test_an_older_experiment_is_marked_too(toy):
+    recipe = toy("scan")
+    connect(recipe.workspace).create_experiment("toy")
+    launch(recipe, serial=True)
+    experiment = connect(recipe.workspace).get_experiment_by_name("toy")
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
 
 
 def test_params_with_names_that_mlflow_does_not_take(toy):
@@ -281,6 +311,7 @@ def test_only_a_lock_that_stays_ends_the_logging(toy, monkeypatch: pytest.Monkey
     from sqlalchemy.exc import OperationalError
 
     monkeypatch.setattr("lblhep.launch.ledger.PAUSES", (0.01, 0.01, None))
+    monkeypatch.setattr("lblhep.tracking.tracker.writer", ClientWriter)
     recipe, log_batch, calls = toy("scan"), MlflowClient.log_batch, []
 
     def sometimes_locked(self: Any, run_id: str, **content: Any) -> None:
@@ -337,5 +368,20 @@ def test_write_ahead_log(toy):
         assert connection.execute("SELECT count(*) FROM sqlite_stat1").fetchone()[0] > 0
 
 
-def test_any_name_can_be_stored():
-    assert storable({"S/sqrt(B) before cuts": 2.0, "auc": 1.0}) == {"S/sqrt_B_ before cuts": 2.0, "auc": 1.0}
+@pytest.mark.parametrize(
+    ("name", "stored"),
+    [
+        ("auc", "auc"),
+        ("S/sqrt(B) before cuts", "S/sqrt_B_ before cuts"),
+        ("val/auc", "val/auc"),
+        ("/auc", "_auc"),
+        ("a//b", "a__b"),
+        ("a/../b", "a____b"),
+        ("..", "__"),
+        ("", "_"),
+        ("m" * 300, "m" * 250),
+    ],
+)
+def test_any_name_can_be_stored(name: str, stored: str):
+    assert storable({name: 1.0}) == {stored: 1.0}
+    _validate_metric(stored, 1.0, 0, 0)
