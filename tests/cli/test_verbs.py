@@ -281,6 +281,7 @@ def test_ui_serves_this_machine_only(
     assert started[0][:4] == [sys.executable, "-m", "mlflow", "ui"]
     assert started[0][started[0].index("--host") + 1] == "127.0.0.1"
     assert started[0][-1] == f"sqlite:///{workspace}/mlruns/mlflow.db"
+    assert "http://127.0.0.1:5123/#/experiments?workflowType=machine_learning" in result.stdout
 
 
 def test_rm_asks_first(call: Any, stored: Path, empty_store: Path, workspace: Path) -> None:
