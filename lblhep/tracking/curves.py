@@ -38,7 +38,7 @@ class Curves:
         new = {
             (name, point.step): Metric(name, value, int(point.at * 1000), point.step)
             for point in points
-            for name, value in numbers({f"{CURVE}{n}": v for n, v in point.metrics.items()}).items()
+            for name, value in ((f"{CURVE}{n}", v) for n, v in numbers(point.metrics).items())
             if (name, point.step) not in there
         }
         keys = list(new)

@@ -128,7 +128,7 @@ def storable(values: Mapping[str, V]) -> dict[str, V]:
 
 
 def _name(name: str) -> str:
-    name = re.sub(r"[^\w\-. :/]", "_", name)[:LONGEST]
+    name = re.sub(r"[^\w\-. :/]", "_", name)[: LONGEST - len(CURVE)]
     is_path = posixpath.normpath(name) == name and not name.startswith(("/", ".."))
     return name if is_path and name != "." else re.sub(r"[/.]", "_", name) or "_"
 

@@ -154,7 +154,10 @@ def answering(address: str, server: subprocess.Popen[bytes]) -> str:
 
 
 def test_client_inserts_and_server_write_the_same(
-    workspaces: dict[str, Path], server: str, monkeypatch: pytest.MonkeyPatch
+    workspaces: dict[str, Path],
+    server: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     write(workspaces["inserts"])
     with monkeypatch.context() as patch:
@@ -162,8 +165,8 @@ def test_client_inserts_and_server_write_the_same(
         write(workspaces["client"])
     with monkeypatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", server)
-        patch.setenv("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
         write(workspaces["server"])
+    assert capfd.readouterr().out == "", "MLflow is kept quiet"
     by_client, by_inserts, by_server = (
         content(database(workspaces[name])) for name in ("client", "inserts", "server")
     )
