@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -18,7 +19,7 @@ def rm(
 ) -> None:
     """Remove launches: their folders with all results, and their runs in MLflow; data sets stay."""
     from lblhep.launch.removal import remove
-    from lblhep.tracking import tracking_uri
+    from lblhep.tracking import shown_uri
 
     found = {view.directory.name: view.directory for view in map(find_launch, launches)}
     if not yes:
@@ -27,4 +28,6 @@ def rm(
         remove(directory)
         say(f"removed {name}")
     say("MLflow keeps what is deleted; to free its space too:")
-    say(f"  mlflow gc --backend-store-uri {tracking_uri(workspace_here())}")
+    # Not the address itself where it may hold a password.
+    named = "MLFLOW_TRACKING_URI" in os.environ
+    say(f"  mlflow gc --backend-store-uri {'$MLFLOW_TRACKING_URI' if named else shown_uri(workspace_here())}")

@@ -13,7 +13,9 @@ from typer.core import TyperCommand
 from lblhep import __version__
 from lblhep.cli.checked import checked_recipe
 from lblhep.cli.console import as_typed, console, duration, new_table, say
+from lblhep.cli.wait import Wait
 from lblhep.cli.workspace import NEWEST
+from lblhep.waiting import LIMIT
 
 if TYPE_CHECKING:
     from lblhep.launch import Launch
@@ -51,6 +53,7 @@ def run(
     force: Annotated[
         bool, typer.Option("--force", help="Resume although recipe, code or data have changed.")
     ] = False,
+    wait: Wait = LIMIT,
 ) -> None:
     """Run a recipe: every trial of it, its groups and its report."""
     from lblhep.cli.progress import progress_shown, stage
@@ -72,6 +75,7 @@ def run(
             serial=serial,
             force=force,
             observe=observe,
+            wait=wait,
         )
     print_outcome(outcome)
     raise typer.Exit(outcome.exit_code)

@@ -25,22 +25,22 @@ def ui(
     ] = 5000,
 ) -> None:
     """Open the MLflow UI on this machine (127.0.0.1 only); Ctrl-C ends it."""
-    from lblhep.tracking import pages, tracking_uri
+    from lblhep.tracking import pages, shown_uri, tracking_uri
 
     workspace = workspace_here()
     # Makes a database that is not there yet; of a broken one says what MLflow would not.
     found = pages(workspace)
-    uri = tracking_uri(workspace)
     free = _free_port(port)
-    say(f"runs of {uri}")
+    say(f"runs of {shown_uri(workspace)}")
     say("in a few seconds, open one of these (Ctrl-C ends it):")
     for name, page in found.items():
         say(f"  {name}: http://{HOST}:{free}/{page}")
     # One person looks: one worker, and none of MLflow's job runners, start in a quarter of the time.
     server = [sys.executable, "-m", "mlflow", "ui", "--host", HOST, "--port", str(free), "--workers", "1"]
     environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    environment["MLFLOW_BACKEND_STORE_URI"] = tracking_uri(workspace)  # as an argument all users would see it
     # A session of its own: whatever ends this command, the server's own children end with it.
-    running = subprocess.Popen([*server, "--backend-store-uri", uri], env=environment, start_new_session=True)
+    running = subprocess.Popen(server, env=environment, start_new_session=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         ended = running.wait()

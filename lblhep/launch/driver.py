@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from lblhep import components
-from lblhep.errors import LaunchError, LblhepError
+from lblhep.errors import LaunchError
 from lblhep.launch import data, packs
 from lblhep.launch import directory as directories
 from lblhep.launch import resume as resuming
@@ -25,6 +25,7 @@ from lblhep.launch.stopping import Signals, Terminated, sigterm_interrupts
 from lblhep.launch.tally import Tally
 from lblhep.recipe import Search
 from lblhep.trials import Plan, plan
+from lblhep.waiting import LIMIT
 
 if TYPE_CHECKING:
     from lblhep.launch.launchers import Event, Launcher
@@ -40,6 +41,7 @@ def launch(
     serial: bool = False,
     force: bool = False,
     observe: Observe = lambda progress: None,
+    wait: float = LIMIT,
 ) -> Launch:
     """Run a recipe: all its packs, groups and its report; every trial into MLflow.
 
@@ -49,6 +51,7 @@ def launch(
         serial: run in this process, without Ray.
         force: resume although recipe, code or data changed; the launch is marked as mixed.
         observe: called with a snapshot at every event, and a few times a second in between.
+        wait: seconds that a Ray cluster or an MLflow server has to answer.
 
     Returns:
         How it ended; Ctrl-C and SIGTERM are ends like any other (state ``interrupted``).
@@ -75,7 +78,7 @@ def launch(
         with directory.held():
             if changes:  # for ever: packs of both may be in it from now on
                 directory.update(mixed=sorted({*directory.info.get("mixed", []), *changes}))
-            return Driver(recipe, directory, planned, observe).run(serial, resumed=bool(resume))
+            return Driver(recipe, directory, planned, observe, wait).run(serial, resumed=bool(resume))
     except OSError as error:
         raise LaunchError(
             f"{error.filename or directory.path}: {error.strerror or error}; finished packs are kept. "
@@ -87,9 +90,14 @@ class Driver:
     """One run of one launch, by whoever holds its lock."""
 
     def __init__(
-        self, recipe: Recipe, directory: LaunchDirectory, planned: Plan | None, observe: Observe
+        self,
+        recipe: Recipe,
+        directory: LaunchDirectory,
+        planned: Plan | None,
+        observe: Observe,
+        wait: float,
     ) -> None:
-        self._recipe, self._directory, self._observe = recipe, directory, observe
+        self._recipe, self._directory, self._observe, self._wait = recipe, directory, observe, wait
         self._packs = {} if planned is None else resuming.kept_partition(planned, directory)
         self._groups = () if planned is None else planned.groups
         self._tally = Tally(recipe)
@@ -126,8 +134,8 @@ class Driver:
 
     def _open_ledger(self, fresh: bool) -> Ledger:
         try:
-            return Ledger(self._recipe, self._directory)
-        except LblhepError:
+            return Ledger(self._recipe, self._directory, self._wait)
+        except Exception:
             if fresh:  # nothing has run yet: leave nothing behind
                 shutil.rmtree(self._directory.path)
             raise

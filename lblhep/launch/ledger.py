@@ -31,13 +31,16 @@ PAUSES = (0.5, 2.0, None)
 class Ledger:
     """Logs packs and groups of one launch.
 
+    Args:
+        wait: seconds that a store on a server has to answer.
+
     Raises:
         TrackingError: the store cannot be used from the start.
     """
 
-    def __init__(self, recipe: Recipe, directory: LaunchDirectory) -> None:
+    def __init__(self, recipe: Recipe, directory: LaunchDirectory, wait: float) -> None:
         self._directory = directory.path
-        self._tracker = Tracker(recipe.workspace, _about(recipe, directory))
+        self._tracker = Tracker(recipe.workspace, _about(recipe, directory), wait)
         self.run_id = self._tracker.run_id
         self.broken: TrackingError | None = None
         self._names: dict[str, str] = {}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lblhep.errors import TrackingError
 from lblhep.tracking.runs import known_runs
-from lblhep.tracking.store import connect, explained, tracking_uri
+from lblhep.tracking.store import connect, explained, shown_uri
 
 
 def find_run(workspace: Path, run_id: str) -> tuple[str, str | None]:
@@ -24,9 +24,9 @@ def find_run(workspace: Path, run_id: str) -> tuple[str, str | None]:
         except MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
-            raise TrackingError(f"{tracking_uri(workspace)}: there is no run {run_id}") from None
+            raise TrackingError(f"{shown_uri(workspace)}: there is no run {run_id}") from None
     if "lblhep.launch" not in tags:
-        raise TrackingError(f"{tracking_uri(workspace)}: run {run_id} was not made by lblhep")
+        raise TrackingError(f"{shown_uri(workspace)}: run {run_id} was not made by lblhep")
     return tags["lblhep.launch"], tags.get("lblhep.trial")
 
 

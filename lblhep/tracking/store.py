@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lblhep.errors import TrackingError
+from lblhep.tracking.address import absolute, is_server, sqlite_file, without_credentials
 from lblhep.tracking.migration import make_database
 from lblhep.tracking.schema import other_revision
+from lblhep.waiting import LIMIT, answer_of, waiting_for
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -22,10 +24,30 @@ if TYPE_CHECKING:
 PATIENCE = 10.0
 """Seconds to wait for another process that holds the database."""
 
+PACKAGES = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
+"""What to install for a module that a database's address asks for, where the name is another."""
+
+UNREACHABLE = {
+    "timed out": "no answer",
+    "Connection refused": "connection refused",
+    "NameResolutionError": "its host is not known",
+}
+"""What stands in the error of a client that does not reach its server, and how to say it in short."""
+
 
 def tracking_uri(workspace: Path) -> str:
-    """``MLFLOW_TRACKING_URI``, or the workspace's own SQLite file."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{database(workspace)}"
+    """``MLFLOW_TRACKING_URI``, or the workspace's own SQLite file.
+
+    It may hold a password: `shown_uri` is the one to print.  A relative path of an SQLite file is relative to
+    the working folder, as MLflow takes it.
+    """
+    return absolute(os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{database(workspace)}")
+
+
+def shown_uri(workspace: Path) -> str:
+    """The store's address for people: without user, password and query."""
+    uri = tracking_uri(workspace)
+    return without_credentials(uri, uri)
 
 
 def database(workspace: Path) -> Path:
@@ -38,24 +60,52 @@ def artifact_root(workspace: Path) -> Path:
     return workspace / "mlruns" / "artifacts"
 
 
-def connect(workspace: Path) -> MlflowClient:
+def connect(workspace: Path, wait: float = LIMIT) -> MlflowClient:
     """A client of the store, which is made first if need be.
 
+    Args:
+        wait: seconds that a server has to answer, now and later.
+
     Raises:
-        TrackingError: the store cannot be read or written.
+        TrackingError: the store cannot be read or written, or does not answer.
     """
-    uri = tracking_uri(workspace)
-    path = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
-    with explained(workspace):
+    uri, what = tracking_uri(workspace), f"the MLflow store {shown_uri(workspace)}"
+    path = sqlite_file(uri)
+    with _translated(workspace):
         quiet()
         _relax_every_connection()
-        if path is not None:
+        if path is None:
+            _limit_requests(wait)
+            return answer_of(lambda: _opened(uri), what, wait)
+        with waiting_for(what):
             _prepare(path)
-        from mlflow import MlflowClient
+            return _opened(uri)
 
-        client = MlflowClient(tracking_uri=uri)
-        client.search_experiments(max_results=1)  # meets a broken database
+
+def _opened(uri: str) -> MlflowClient:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=uri)
+    client.search_experiments(max_results=1)  # meets a broken database
     return client
+
+
+def _limit_requests(wait: float) -> None:
+    """Let MLflow's client give up a request after about `wait` seconds, not after 16 minutes.
+
+    Its pauses before the second and later retries are 4, 8, 16, ... s, each up to 1 s longer by chance; they
+    get a quarter of the time, the attempts the rest.
+    """
+    retries = 1
+    while retries < 7 and _pauses(retries + 1) <= wait / 4:
+        retries += 1
+    timeout = max(1, int((wait - _pauses(retries)) / (retries + 1)))
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", str(retries))
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(timeout))
+
+
+def _pauses(retries: int) -> float:
+    return sum(2.0**n + 1 for n in range(2, retries + 1))
 
 
 def _prepare(path: Path) -> None:
@@ -82,6 +132,8 @@ def broken(store: str | Path, reason: str) -> TrackingError:
         remedy = "make it writable, or name another store in MLFLOW_TRACKING_URI"
     elif Path(store).is_file():
         remedy = "move the file away: a new one is made"
+    elif is_server(str(store)) or "no answer" in reason:
+        remedy = "is it up, and reachable from here? `lblhep run --wait SECONDS` waits longer"
     else:
         remedy = "mend that, or name another store in MLFLOW_TRACKING_URI"
     return TrackingError(f"{store}: the MLflow store cannot be used ({reason}); {remedy}")
@@ -94,24 +146,43 @@ def is_locked(error: TrackingError) -> bool:
 
 @contextmanager
 def explained(workspace: Path) -> Iterator[None]:
-    """Turn what MLflow, SQLAlchemy and the disk raise into a TrackingError that names file and remedy."""
+    """Say so if the store takes long; turn what is raised into a TrackingError (see `_translated`)."""
+    with _translated(workspace), waiting_for(f"the MLflow store {shown_uri(workspace)}"):
+        yield
+
+
+@contextmanager
+def _translated(workspace: Path) -> Iterator[None]:
+    """Turn what MLflow, SQLAlchemy and the disk raise into a TrackingError that names store and remedy."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
+    uri, shown = tracking_uri(workspace), shown_uri(workspace).removeprefix("sqlite:///")
     try:
         yield
+    except ImportError as error:
+        package = PACKAGES.get(error.name or "", error.name)
+        hint = f"the package {package} is missing: pip install {package}"
+        raise TrackingError(f"{shown}: the MLflow store cannot be used; {hint}") from error
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
-        cause: Any = getattr(error, "orig", None) or error
-        reason = " ".join(str(cause).split())[:300]
-        raise broken(tracking_uri(workspace).removeprefix("sqlite:///"), reason) from error
+        told = broken(shown, without_credentials(_reason(error), uri)[:300])
+        # The traceback of an error that quotes a password would quote it too.
+        raise told from (error if without_credentials(str(error), uri) == str(error) else None)
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong, without the layers of exceptions around it."""
+    cause: Any = getattr(error, "orig", None) or error
+    text = " ".join(str(cause).split())
+    return next((said for words, said in UNREACHABLE.items() if words in text), text)
 
 
 def quiet() -> None:
-    """MLflow and alembic report each migration step; the user asked for a launch."""
+    """MLflow and alembic report each migration step, urllib3 each retry; the user asked for a launch."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # a server's, after each run
-    for name in ("mlflow", "alembic"):
+    for name in ("mlflow", "alembic", "urllib3.connectionpool"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
@@ -136,7 +207,6 @@ def _relax_every_connection() -> None:
 
 def analyze(workspace: Path) -> None:
     """Let SQLite count its rows, so that searches among 20,000 runs use the right index (84 s -> 0.4 s)."""
-    uri = tracking_uri(workspace)
-    if uri.startswith("sqlite:///"):
-        with closing(sqlite3.connect(uri.removeprefix("sqlite:///"), timeout=30)) as connection:
+    if (path := sqlite_file(tracking_uri(workspace))) is not None:
+        with closing(sqlite3.connect(path, timeout=30)) as connection:
             connection.execute("ANALYZE")

@@ -20,6 +20,7 @@ from lblhep.tracking.runs import Runs, known_runs
 from lblhep.tracking.schema import check_schema
 from lblhep.tracking.store import analyze, artifact_root, connect, explained, tracking_uri
 from lblhep.tracking.trial_runs import TrialRuns
+from lblhep.waiting import LIMIT
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -31,13 +32,16 @@ KIND, TRAINING = "mlflow.experimentKind", "custom_model_development"
 class Tracker:
     """Writes one launch into the MLflow store of a workspace.
 
+    Args:
+        wait: seconds that a store on a server has to answer.
+
     Raises:
         TrackingError: from every method, if the store cannot be used.
     """
 
-    def __init__(self, workspace: Path, about: About) -> None:
+    def __init__(self, workspace: Path, about: About, wait: float = LIMIT) -> None:
         self._workspace = workspace
-        client = connect(workspace)
+        client = connect(workspace, wait)
         with explained(workspace):
             check_schema(client)
             experiment = _experiment(client, workspace, about.experiment)

@@ -1,0 +1,17 @@
+"""``--wait SECONDS``, the option of the verbs that wait for a Ray cluster or an MLflow server."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Wait = Annotated[
+    float,
+    typer.Option(
+        "--wait",
+        metavar="SECONDS",
+        min=1,
+        help="How long a Ray cluster or an MLflow server may take to answer.",
+    ),
+]

@@ -1,0 +1,42 @@
+"""Addresses of MLflow stores: what kind of store each names, and how it is printed without passwords."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+CREDENTIALS = re.compile(r"(?<=://)(?!/)[^\s'\"<>]*(?=@)")  # what stands before the host
+QUERY = re.compile(r"(?<=\w\?)[^\s'\"<>]+")  # of an address; ``?password=...`` is a form that drivers take
+HIDDEN = "***"
+
+
+def absolute(uri: str) -> str:
+    """Return the address with an SQLite file's path made absolute: it is relative to the working folder."""
+    path, query = sqlite_file(uri), uri.partition("?")[2]
+    return uri if path is None else f"sqlite:///{path}" + (f"?{query}" if query else "")
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """Return the absolute path of the file that ``sqlite:///PATH`` names, or None for any other store."""
+    path = uri.removeprefix("sqlite:///").partition("?")[0]
+    if not uri.startswith("sqlite:///") or path in ("", ":memory:"):
+        return None
+    return Path(path).absolute()
+
+
+def is_server(uri: str) -> bool:
+    """Whether the store is an MLflow server, which only MLflow's client can talk to, and not a database."""
+    return uri.startswith(("http://", "https://"))
+
+
+def without_credentials(text: str, uri: str) -> str:
+    """Return the text, which may quote the store's address or its parts, with stars for user and password."""
+    given = CREDENTIALS.search(uri)
+    text = QUERY.sub(HIDDEN, CREDENTIALS.sub(HIDDEN, text))
+    user, _, password = ("" if given is None else given[0]).partition(":")
+    for secret in {password, unquote(password)} - {""}:
+        text = text.replace(secret, HIDDEN)
+    for name in {user, unquote(user)} - {""}:  # a word of its own: it may be "a"
+        text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", HIDDEN, text)
+    return text
