@@ -13,7 +13,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
-import math
 import os
 import shutil
 import time
@@ -22,6 +21,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+from lblhep.waiting import waiting_for
 
 DRAFT = ".draft-"
 """How the names of drafts begin."""
@@ -144,18 +145,23 @@ def lock(path: Path, *, wait: bool) -> Iterator[None]:
         OSError: the file cannot be written, or its folder is not there.
     """
     with path.open("a+") as file:
-        if not _taken(file, wait):
+        if not _taken(file):
             file.seek(0)
-            raise LockedError(file.read().strip() or "an unknown process")
+            holder = file.read().strip() or "an unknown process"
+            if not wait:
+                raise LockedError(holder)
+            with waiting_for(f"{holder}, which is at work on {path.with_suffix('')}"):
+                while not _taken(file):
+                    pass
         file.truncate(0)
         file.write(f"process {os.getpid()} on {os.uname().nodename}\n")
         file.flush()
         yield
 
 
-def _taken(file: IO[str], wait: bool) -> bool:
+def _taken(file: IO[str]) -> bool:
     """Whether the lock was free: at once, or a moment later, since `is_locked` holds it for that moment."""
-    end = math.inf if wait else time.monotonic() + MOMENT
+    end = time.monotonic() + MOMENT
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

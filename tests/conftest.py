@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lblhep.launch.tune import ENVIRONMENT
-from lblhep.local_ray import start_ray
+from lblhep.local_ray import ray_running
 from lblhep.recipe import Recipe
 
 NOISE = (
@@ -32,14 +32,11 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def ray_session() -> Iterator[None]:
     """One Ray, started at first use: every launch of the test process runs on it."""
-    import ray
-
     with pytest.MonkeyPatch.context() as patch:
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
-        start_ray(num_cpus=2, include_dashboard=False)
-        yield
-        ray.shutdown()
+        with ray_running(num_cpus=2):
+            yield
 
 
 @pytest.fixture(scope="session")

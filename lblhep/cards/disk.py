@@ -16,9 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import platformdirs
-
 from lblhep import atomic
+from lblhep.cache import cache_root
 from lblhep.errors import CardError
 
 KEY = 16  # hexadecimal digits of a hash that name a directory
@@ -31,12 +30,6 @@ _REMEDIES = {
     errno.ENOTDIR: "LBLHEP_CACHE must name a folder, not a file",
     errno.EEXIST: "LBLHEP_CACHE must name a folder, not a file",
 }
-
-
-def cache_root() -> Path:
-    """``LBLHEP_CACHE``, else the user's cache folder."""
-    named = os.environ.get("LBLHEP_CACHE")
-    return Path(named).expanduser().absolute() if named else Path(platformdirs.user_cache_dir("lblhep"))
 
 
 def sample_directory(card: str, fingerprint: str) -> Path:

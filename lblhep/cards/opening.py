@@ -10,10 +10,10 @@ from typing import Literal
 import pyarrow as pa
 
 from lblhep.atomic import sha256_of
+from lblhep.cache import cache_root
 from lblhep.cards import files, production
 from lblhep.cards.card import DataCard, FileSource
 from lblhep.cards.disk import (
-    cache_root,
     card_directories,
     production_directory,
     remove,
@@ -24,6 +24,7 @@ from lblhep.cards.read import read_card
 from lblhep.cards.sample import MANIFEST, Sample, store, stored
 from lblhep.cards.version import fingerprint
 from lblhep.errors import CardError
+from lblhep.waiting import LIMIT
 
 
 def open_sample(workspace: Path, name: str) -> Sample:
@@ -50,11 +51,12 @@ def make(
     serial: bool = False,
     wait: bool = False,
     observe: production.Observe = production.ignore,
+    cluster_wait: float = LIMIT,
 ) -> Sample:
     """Produce the card's events into the cache, going on where a killed production stopped.
 
     ``serial`` stays in this process; otherwise ranges are Ray tasks.  Raises CardError if another process
-    is making them, unless told to ``wait``.
+    is making them, unless told to ``wait``.  ``cluster_wait``: seconds that a Ray cluster has to answer.
     """
     if not card.sources.produce:
         raise CardError(f"{card.file}: the card has no `produce` to make data with")
@@ -62,7 +64,7 @@ def make(
     with lock(_lock_file(card), wait=wait):
         sample = stored(card, key)
         if sample is None:
-            sample = production.produce(card, key, serial=serial, observe=observe)
+            sample = production.produce(card, key, serial=serial, observe=observe, wait=cluster_wait)
         return sample
 
 

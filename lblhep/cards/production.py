@@ -27,7 +27,8 @@ from lblhep.cards.ranges import EventRange
 from lblhep.cards.sample import Sample, store, stored
 from lblhep.cards.values import checked
 from lblhep.errors import CardError
-from lblhep.local_ray import start_ray
+from lblhep.local_ray import ray_running
+from lblhep.waiting import LIMIT
 
 RANGES_IN_FLIGHT_PER_CPU = 2
 
@@ -117,15 +118,20 @@ def range_jobs(card: DataCard, fingerprint: str) -> dict[str, list[RangeJob]]:
     }
 
 
-def produce(card: DataCard, fingerprint: str, *, serial: bool, observe: Observe) -> Sample:
-    """Make what is missing of the card's ranges, then the data set.  The caller holds the lock."""
+def produce(
+    card: DataCard, fingerprint: str, *, serial: bool, observe: Observe, wait: float = LIMIT
+) -> Sample:
+    """Make what is missing of the card's ranges, then the data set.  The caller holds the lock.
+
+    ``wait``: seconds that a Ray cluster has to answer.
+    """
     jobs = range_jobs(card, fingerprint)
     every = [job for of_source in jobs.values() for job in of_source]
     missing = [job for job in every if not job.committed()]
     done, events, start = len(every) - len(missing), 0, time.monotonic()
     left = sum(len(job.events) for job in missing)
     observe(Progress(done, len(every), 0.0, None))
-    for made in _serially(missing) if serial else _with_ray(missing):
+    for made in _serially(missing) if serial else _with_ray(missing, wait):
         done, events, left = done + 1, events + made, left - made
         rate = events / max(time.monotonic() - start, 1e-9)
         observe(Progress(done, len(every), rate, left / rate))
@@ -157,16 +163,13 @@ def _serially(jobs: Sequence[RangeJob]) -> Iterator[int]:
         yield job.run()
 
 
-def _with_ray(jobs: Sequence[RangeJob]) -> Iterator[int]:
+def _with_ray(jobs: Sequence[RangeJob], wait: float) -> Iterator[int]:
     """Run the jobs as Ray tasks of one core each, a bounded number at a time, in whatever order they end."""
     if not jobs:
         return
     import ray
 
-    ours = not ray.is_initialized()
-    if ours:
-        start_ray(include_dashboard=False)
-    try:
+    with ray_running(wait=wait):
         task = ray.remote(num_cpus=1, max_retries=2)(RangeJob.run)
         waiting = iter(jobs)
         limit = RANGES_IN_FLIGHT_PER_CPU * max(1, int(ray.cluster_resources().get("CPU", 1)))
@@ -175,9 +178,6 @@ def _with_ray(jobs: Sequence[RangeJob]) -> Iterator[int]:
             (ended, *_), running = ray.wait(running, num_returns=1)
             running += [task.remote(job) for job in islice(waiting, 1)]
             yield _result(ended)
-    finally:
-        if ours:
-            ray.shutdown()
 
 
 def _result(ended: Any) -> int:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lblhep.cli.console import as_typed, console, duration, new_table, say
+from lblhep.cli.wait import Wait
 from lblhep.cli.workspace import workspace_here
 from lblhep.errors import CardError, LblhepError
+from lblhep.waiting import LIMIT
 
 if TYPE_CHECKING:
     from lblhep.cards import DataCard, Progress
@@ -77,6 +79,7 @@ def make(
         bool,
         typer.Option("--sample", help="Also write a copy beside the card, as Parquet files to be shipped."),
     ] = False,
+    wait: Wait = LIMIT,
 ) -> None:
     """Produce a data set's events into the cache; a production that was stopped goes on.
 
@@ -90,7 +93,7 @@ def make(
     card = _card(name)
     try:
         with _production_shown(card) as observe:
-            made = make_data(card, serial=serial, observe=observe)
+            made = make_data(card, serial=serial, observe=observe, cluster_wait=wait)
     except KeyboardInterrupt:
         say(f"stopped; the finished ranges are kept, and `lblhep data make {name}` goes on from them")
         raise typer.Exit(130) from None

@@ -23,6 +23,7 @@ from lblhep.launch.progress import Launch, Progress
 from lblhep.launch.search import read_again, read_told
 from lblhep.launch.stopping import Signals, Terminated, sigterm_interrupts
 from lblhep.launch.tally import Tally
+from lblhep.local_ray import cluster_address
 from lblhep.recipe import Search
 from lblhep.trials import Plan, plan
 from lblhep.waiting import LIMIT
@@ -124,7 +125,7 @@ class Driver:
             self._directory.update(state="running", run_id=books.ledger.run_id)
             if warning := announce(self._recipe, self._directory.id, "started", self._tally.snapshot()):
                 self._tell(warning)
-            self._tell("starting" if serial else "starting Ray")
+            self._tell("starting" if serial else _starting_ray())
             with self._launcher(serial, books) as launcher:
                 signals.listen()
                 self._run_packs(launcher, books, resumed)
@@ -146,7 +147,7 @@ class Driver:
             return Serial(context, written=lambda: self._look(books))
         from lblhep.launch.tune import RayTune
 
-        return RayTune(context)
+        return RayTune(context, self._wait)
 
     def _run_packs(self, launcher: Launcher, books: Books, resumed: bool) -> None:
         """All that is not committed yet; groups are combined as they become complete.
@@ -187,3 +188,8 @@ class Driver:
 
     def _tell(self, message: str = "") -> None:
         self._observe(self._tally.snapshot(message))
+
+
+def _starting_ray() -> str:
+    address = cluster_address()
+    return f"joining the Ray cluster at {address}" if address else "starting Ray"

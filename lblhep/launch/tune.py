@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import queue
-import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from lblhep.errors import LaunchError
@@ -16,9 +16,11 @@ from lblhep.launch import search as searching
 from lblhep.launch.execute import Context, combine_group, record_lost, record_pruned
 from lblhep.launch.launchers import Combined, Done, Event, Exhausted, Started
 from lblhep.launch.search import Told
-from lblhep.local_ray import start_ray
+from lblhep.local_ray import cluster_address, died, ray_running
 from lblhep.recipe import Recipe, Search
+from lblhep.temporary import temporary_folder
 from lblhep.trials import Group, Pack, point_pack
+from lblhep.waiting import LIMIT
 
 TICK = 0.25
 """Seconds between two looks at what happened."""
@@ -48,22 +50,18 @@ class Combiner:
         return combine_group(self._context, group, key, pack_of)
 
 
-def _dead() -> str:
-    """Which of the processes of this machine's Ray without which there is none has died; mostly none."""
-    from ray._private import worker
-
-    node = worker._global_node
-    dead = () if node is None else [kind for kind, _ in node.dead_processes()]
-    return next((kind for kind in ("raylet", "gcs_server") if kind in dead), "")
-
-
 class RayTune:
-    """Runs Tune in a thread, so that the driver sees each pack's end as it comes."""
+    """Runs Tune in a thread, so that the driver sees each pack's end as it comes.
+
+    Args:
+        wait: seconds that a Ray cluster has to answer.
+    """
 
     notice = ""
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __init__(self, context: Context, wait: float = LIMIT) -> None:
+        self._context, self._wait = context, wait
+        self._ray = ExitStack()
         self._events: queue.Queue[Event | BaseException] = queue.Queue()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -76,10 +74,13 @@ class RayTune:
             os.environ.setdefault(name, value)
         import ray
 
-        self._own = not ray.is_initialized()
-        if self._own:
-            start_ray(**({} if "RAY_ADDRESS" in os.environ else {"include_dashboard": False}))
-            self._check_resources(ray.cluster_resources())
+        ours = not ray.is_initialized() and not cluster_address()
+        wanted = self._context.recipe.resources
+        with ExitStack() as stack:
+            stack.enter_context(ray_running(wait=self._wait, cpu=wanted.cpu, gpu=wanted.gpu))
+            if ours:
+                self._check_resources(ray.cluster_resources())
+            self._ray = stack.pop_all()
         for name in ("ray.tune", "ray.train"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         return self
@@ -89,10 +90,7 @@ class RayTune:
         wanted = self._context.recipe.resources
         for name, amount in (("cpu", wanted.cpu), ("gpu", wanted.gpu)):
             have = available.get(name.upper(), 0)
-            if "RAY_ADDRESS" not in os.environ and amount > have:
-                import ray
-
-                ray.shutdown()
+            if amount > have:
                 raise LaunchError(
                     f"resources.{name}: each pack asks for {amount:g}, this machine has {have:g}; "
                     f"try resources.{name}={have:g}"
@@ -100,7 +98,7 @@ class RayTune:
 
     def _check_alive(self) -> None:
         """Soon after its node has died, Ray ends this process from within, without a word: be quicker."""
-        if dead := _dead():
+        if dead := died():
             raise LaunchError(
                 f"Ray died (its process {dead} is gone: out of memory, perhaps); finished packs are kept. "
                 f"Go on with the same command and --resume {self._context.directory.name}"
@@ -109,15 +107,14 @@ class RayTune:
     def __exit__(self, *exception: object) -> None:
         import ray
 
-        if _dead():  # nobody is left who could answer
-            return
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
-        for reference in self._combining:
-            ray.cancel(reference)
-        if self._own:
-            ray.shutdown()
+        with self._ray:
+            if died():  # nobody is left who could answer
+                return
+            self._stop.set()
+            if self._thread is not None:
+                self._thread.join()
+            for reference in self._combining:
+                ray.cancel(reference)
 
     def scan(self, packs: Sequence[Pack]) -> Iterator[Event]:
         from ray import tune
@@ -159,8 +156,8 @@ class RayTune:
 
         def fit() -> None:
             try:
-                with tempfile.TemporaryDirectory(prefix="lblhep-tune-") as storage:
-                    self._fit(packs, param_space, tune_config, storage)
+                with temporary_folder() as storage:
+                    self._fit(packs, param_space, tune_config, str(storage))
             except BaseException as error:  # raised again in the driver's own thread, below
                 self._events.put(error)
 

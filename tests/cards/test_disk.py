@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lblhep.cache import cache_root
 from lblhep.cards import disk
 from lblhep.errors import CardError
 
@@ -15,7 +16,7 @@ def test_the_cache_is_where_the_environment_says(tmp_path, monkeypatch):
     monkeypatch.setenv("LBLHEP_CACHE", str(tmp_path))
     assert disk.sample_directory("card", "f" * 64) == tmp_path / "samples" / "card" / ("f" * disk.KEY)
     monkeypatch.delenv("LBLHEP_CACHE")
-    assert disk.cache_root().name == "lblhep"
+    assert cache_root().name == "lblhep"
 
 
 def test_a_file_is_committed_whole(tmp_path):

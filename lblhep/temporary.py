@@ -1,0 +1,87 @@
+"""Temporary folders that are removed however their process ends: if it is killed, when another starts.
+
+    <cache>/temporary/<id>.json    which folder, of which process, since when, on which host
+    <cache>/temporary/<id>.lock    held by that process as long as it lives
+    <temporary>/lblhep-<id>/       the folder
+
+The record is there before the folder is.  A folder is removed only by its record, if nobody holds the lock,
+and if it is a real folder (no link) of this user.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lblhep.atomic import LockedError, lock, write_file
+from lblhep.cache import cache_root
+
+PREFIX = "lblhep-"
+LONGEST = 26
+"""Characters of the path that the folder lies in: Ray has sockets in it, whose paths may have 107."""
+
+SETTLED = 60.0
+"""Seconds after a removal until its record goes: processes of Ray that were just starting make folders anew."""
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Give a new folder, which is removed at the end of the block or, if this process is killed, later."""
+    records = cache_root() / "temporary"
+    records.mkdir(parents=True, exist_ok=True)
+    _remove_remnants(records)
+    name = uuid.uuid4().hex[:8]
+    record, held = records / f"{name}.json", records / f"{name}.lock"
+    folder = _base() / f"{PREFIX}{name}"
+    about = {"path": str(folder), "process": os.getpid(), "started": time.time(), "host": os.uname().nodename}
+    with lock(held, wait=False):
+        write_file(record, lambda draft: draft.write_text(json.dumps(about)))
+        folder.mkdir(mode=0o700)
+        try:
+            yield folder
+        finally:
+            _remove(folder, record)
+
+
+def _base() -> Path:
+    """The directory for temporary files, or ``/tmp`` where its name is too long for sockets below it."""
+    chosen = Path(tempfile.gettempdir()).resolve()
+    return chosen if len(str(chosen)) <= LONGEST else Path("/tmp").resolve()
+
+
+def _remove_remnants(records: Path) -> None:
+    """Remove the folders of killed processes of this user on this host."""
+    for record in records.glob("*.json"):
+        held = record.with_suffix(".lock")
+        try:
+            about = json.loads(record.read_text())
+            if about["host"] != os.uname().nodename:
+                continue
+            with lock(held, wait=False):
+                folder = Path(about["path"])
+                if _is_ours(folder, record.stem):
+                    _remove(folder, record)
+                elif not folder.exists() and time.time() - record.stat().st_mtime > SETTLED:
+                    record.unlink()
+                    held.unlink()
+        except (LockedError, OSError, ValueError, KeyError):  # in use, gone by now, or no record
+            continue
+
+
+def _is_ours(folder: Path, name: str) -> bool:
+    """Whether this is the folder that was recorded under the name: no link, and of this user."""
+    whole = folder.name == f"{PREFIX}{name}" and folder.resolve() == folder
+    return whole and folder.is_dir() and folder.stat().st_uid == os.getuid()
+
+
+def _remove(folder: Path, record: Path) -> None:
+    """Remove the folder; its record stays for the next start to see that nothing came back."""
+    shutil.rmtree(folder, ignore_errors=True)
+    os.utime(record)
