@@ -150,7 +150,7 @@ def lock(path: Path, *, wait: bool) -> Iterator[None]:
             holder = file.read().strip() or "an unknown process"
             if not wait:
                 raise LockedError(holder)
-            with waiting_for(f"{holder}, which is at work on {path.with_suffix('')}"):
+            with waiting_for(f"{holder}, which holds {path}"):
                 while not _taken(file):
                     pass
         file.truncate(0)

@@ -28,7 +28,7 @@ LONGEST = 26
 """Characters of the path that the folder lies in: Ray has sockets in it, whose paths may have 107."""
 
 SETTLED = 60.0
-"""Seconds after a removal until its record goes: processes of Ray that were just starting make folders anew."""
+"""Seconds after a removal until its record goes: processes of Ray that were starting make folders anew."""
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from lblhep.cards.ranges import EventRange
 from lblhep.cards.sample import Sample, store, stored
 from lblhep.cards.values import checked
 from lblhep.errors import CardError
-from lblhep.local_ray import ray_running
+from lblhep.local_ray import TICK, check_alive, ray_running
 from lblhep.waiting import LIMIT
 
 RANGES_IN_FLIGHT_PER_CPU = 2
@@ -175,9 +175,10 @@ def _with_ray(jobs: Sequence[RangeJob], wait: float) -> Iterator[int]:
         limit = RANGES_IN_FLIGHT_PER_CPU * max(1, int(ray.cluster_resources().get("CPU", 1)))
         running = [task.remote(job) for job in islice(waiting, limit)]
         while running:
-            (ended, *_), running = ray.wait(running, num_returns=1)
-            running += [task.remote(job) for job in islice(waiting, 1)]
-            yield _result(ended)
+            check_alive("finished ranges are kept: go on with the same command")
+            ended, running = ray.wait(running, num_returns=1, timeout=TICK)
+            running += [task.remote(job) for job in islice(waiting, len(ended))]
+            yield from map(_result, ended)
 
 
 def _result(ended: Any) -> int:

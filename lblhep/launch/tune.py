@@ -6,17 +6,17 @@ import logging
 import os
 import queue
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
 from lblhep.errors import LaunchError
 from lblhep.launch import search as searching
-from lblhep.launch.execute import Context, combine_group, record_lost, record_pruned
+from lblhep.launch.combining import Combining
+from lblhep.launch.execute import Context, record_lost, record_pruned
 from lblhep.launch.launchers import Combined, Done, Event, Exhausted, Started
 from lblhep.launch.search import Told
-from lblhep.local_ray import cluster_address, died, ray_running
+from lblhep.local_ray import check_alive, cluster_address, died, ray_running
 from lblhep.recipe import Recipe, Search
 from lblhep.temporary import temporary_folder
 from lblhep.trials import Group, Pack, point_pack
@@ -24,9 +24,6 @@ from lblhep.waiting import LIMIT
 
 TICK = 0.25
 """Seconds between two looks at what happened."""
-
-COMBINING = 2
-"""Groups at the combiner, of which it works on one: a Combine takes memory, and packs come first."""
 
 ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # 0.7 s a trial, for files that nobody reads
@@ -38,16 +35,6 @@ ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
 }
-
-
-class Combiner:
-    """An actor that combines groups for the whole launch: a study's imports cost more than a Combine."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-
-    def combine(self, group: str, key: dict[str, Any], pack_of: dict[str, str]) -> str | None:
-        return combine_group(self._context, group, key, pack_of)
 
 
 class RayTune:
@@ -65,9 +52,8 @@ class RayTune:
         self._events: queue.Queue[Event | BaseException] = queue.Queue()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._waiting: deque[tuple[Group, dict[str, str]]] = deque()
-        self._combining: dict[Any, str] = {}
-        self._combiner: Any = None
+        self._combining = Combining(context, self._events.put, self._stop)
+        self._uncombined = 0
 
     def __enter__(self) -> RayTune:
         for name, value in ENVIRONMENT.items():
@@ -97,24 +83,17 @@ class RayTune:
                 )
 
     def _check_alive(self) -> None:
-        """Soon after its node has died, Ray ends this process from within, without a word: be quicker."""
-        if dead := died():
-            raise LaunchError(
-                f"Ray died (its process {dead} is gone: out of memory, perhaps); finished packs are kept. "
-                f"Go on with the same command and --resume {self._context.directory.name}"
-            )
+        again = f"the same command and --resume {self._context.directory.name}"
+        check_alive(f"finished packs are kept. Go on with {again}")
 
     def __exit__(self, *exception: object) -> None:
-        import ray
-
         with self._ray:
+            self._stop.set()
             if died():  # nobody is left who could answer
                 return
-            self._stop.set()
             if self._thread is not None:
                 self._thread.join()
-            for reference in self._combining:
-                ray.cancel(reference)
+            self._combining.join()
 
     def scan(self, packs: Sequence[Pack]) -> Iterator[Event]:
         from ray import tune
@@ -164,15 +143,19 @@ class RayTune:
         self._thread = threading.Thread(target=fit, name="tune", daemon=True)
         self._thread.start()
         while self._thread.is_alive() or not self._events.empty():
-            try:
-                event = self._events.get(timeout=TICK)
-            except queue.Empty:
-                event = None
-            self._check_alive()
-            if isinstance(event, BaseException):
-                raise event
-            yield event
-            yield from self._combined(wait=0)
+            yield self._next()
+
+    def _next(self) -> Event:
+        """What the threads have to say, or None after a moment.  (This thread asks Ray nothing: it may hang.)"""
+        try:
+            event = self._events.get(timeout=TICK)
+        except queue.Empty:
+            event = None
+        self._check_alive()
+        if isinstance(event, BaseException):
+            raise event
+        self._uncombined -= isinstance(event, Combined)
+        return event
 
     def _fit(
         self, packs: dict[str, Pack], space: dict[str, Any], config: dict[str, Any], storage: str
@@ -246,32 +229,9 @@ class RayTune:
         self._events.put(error)
 
     def combine(self, group: Group, pack_of: dict[str, str]) -> None:
-        self._waiting.append((group, pack_of))
+        self._uncombined += 1
+        self._combining.combine(group, pack_of)
 
     def combining(self) -> Iterator[Event]:
-        while self._waiting or self._combining:
-            self._check_alive()
-            yield from self._combined(wait=TICK)
-            yield None
-
-    def _combined(self, wait: float) -> Iterator[Event]:
-        import ray
-
-        if self._waiting and self._combiner is None:
-            actor = ray.remote(num_cpus=0, max_restarts=-1)(Combiner)
-            # By value, not as an object of Ray's: a restarted actor must find its argument again.
-            self._combiner = actor.remote(self._context)
-        while self._waiting and len(self._combining) < COMBINING:
-            group, pack_of = self._waiting.popleft()
-            reference = self._combiner.combine.remote(group.id, group.key, pack_of)
-            self._combining[reference] = group.id
-        if not self._combining:
-            return
-        ready, _ = ray.wait(list(self._combining), timeout=wait)
-        for reference in ready:
-            group_id = self._combining.pop(reference)
-            try:
-                error = ray.get(reference)
-            except ray.exceptions.RayError as failure:  # its process died
-                error = f"group {group_id}: {failure}"
-            yield Combined(group_id, error)
+        while self._uncombined:
+            yield self._next()

@@ -42,8 +42,12 @@ def kill_after(
     delay: float,
     by: signal.Signals = signal.SIGKILL,
     child: str = "",
-) -> None:
-    """Kill the driver, or its child of that name, `delay` seconds after the diary has so many lines."""
+) -> float:
+    """Kill the driver, or its child of that name, `delay` seconds after the diary has so many lines.
+
+    Returns:
+        The seconds from then to the driver's end.
+    """
     deadline = time.monotonic() + 60
     while not diary.is_file() or len(diary.read_text().split()) < lines:
         assert driver.poll() is None, "the driver ended by itself"
@@ -52,7 +56,9 @@ def kill_after(
     time.sleep(delay)
     found = ["pgrep", "-P", str(driver.pid), "-x", child]
     os.kill(int(subprocess.check_output(found)) if child else driver.pid, by)
+    begin = time.monotonic()
     driver.wait()
+    return time.monotonic() - begin
 
 
 def runs_per_trial(outcome: Launch) -> pd.Series:
@@ -116,11 +122,12 @@ def test_sigterm_reaches_a_driver_that_started_its_own_ray(toy, tmp_path: Path):
     assert len(view.rows) < 12
 
 
-def test_a_driver_outlives_its_ray(toy, tmp_path: Path):
-    """Ray would end it from within a few seconds later, and the launch would look killed."""
+@pytest.mark.parametrize("process", ["raylet", "gcs_server"])
+def test_a_driver_outlives_its_ray(toy, tmp_path: Path, process: str):
+    """Ray would end it from within, after seconds or a minute, and the launch would look killed."""
     overrides = ["task.seconds=1", f"task.diary={tmp_path / 'diary'}"]
     recipe = toy("scan", *overrides)
     driver = start(recipe, "ray", overrides)
-    kill_after(driver, tmp_path / "diary", 1, 0, child="raylet")
+    assert kill_after(driver, tmp_path / "diary", 1, 0, child=process) < 40, "10 s where nothing else runs"
     assert driver.returncode == 1
     assert LaunchView(launches(recipe.workspace)[-1]).info["state"] == "failed"
