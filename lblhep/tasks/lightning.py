@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from lblhep.tasks.callbacks import Best
     from lblhep.trials import Trial
 
+KNOWN = (
+    "does not have many workers",
+    "number of training batches",
+    "and is not empty",
+    "`srun` command is available",  # of every fit on a Slurm cluster; a trial is one process all the same
+)
+"""Warnings of Lightning's that are no news to who runs a trial."""
+
 
 class FitLightning:
     """Fit a LightningModule (the recipe's model) to a LightningDataModule, or to a data set with dataloaders.
@@ -38,7 +46,8 @@ class FitLightning:
         monitor: a metric that the module logs each epoch on validation data.
         goal: whether `monitor` is to be minimized or maximized.
         patience: stop after so many epochs without improvement; never, if None.
-        trainer: further arguments of ``lightning.Trainer`` (``gradient_clip_val``, ``precision``, ...).
+        trainer: further arguments of ``lightning.Trainer`` (``gradient_clip_val``, ``precision``, ...).  A
+            trial is one process, also inside a Slurm job; ``plugins`` may name another cluster environment.
     """
 
     batches_over: tuple[str, ...] = ()
@@ -88,7 +97,7 @@ class FitLightning:
         unfinished = bench.checkpoint / f"{trial.id}.ckpt"
         trainer, best = self._trainer(trial, bench, unfinished)
         with warnings.catch_warnings():
-            for known in ("does not have many workers", "number of training batches", "and is not empty"):
+            for known in KNOWN:
                 warnings.filterwarnings("ignore", message=f".*{known}.*")
             with _interruptible():
                 begun = unfinished if unfinished.is_file() else None
@@ -104,6 +113,7 @@ class FitLightning:
     def _trainer(self, trial: Trial, bench: Bench, unfinished: Path) -> tuple[Trainer, Best]:
         from lightning import Trainer
         from lightning.pytorch.callbacks import EarlyStopping
+        from lightning.pytorch.plugins.environments import LightningEnvironment
 
         from lblhep.tasks.callbacks import Best, Continuation, Curves
 
@@ -113,7 +123,10 @@ class FitLightning:
         callbacks: list[Callback] = [Curves(trial, bench), best, Continuation(unfinished, best)]
         if self.patience is not None:
             callbacks.append(EarlyStopping(self.monitor, patience=self.patience, mode=self.mode))
+        environment = LightningEnvironment()
+        environment.set_global_rank(0)  # that of the process is its worker's number in the job
         settings: dict[str, Any] = {
+            "plugins": [environment],
             "accelerator": "gpu" if bench.device.startswith("cuda") else "cpu",
             "devices": 1,
             "logger": False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -85,6 +86,32 @@ def test_fit_stops_early_and_keeps_the_best(regression):
     assert rows.loc[0.1, "validation_loss"] == curve.min()
     assert rows.loc[100.0, "epochs_trained"] < 60
     assert not list((outcome.directory / "checkpoints").iterdir())
+
+
+JOB = {"JOB_ID": "7", "JOB_NAME": "tune", "NTASKS": "2", "PROCID": "1", "LOCALID": "1", "NODEID": "1"}
+
+
+@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning", "ignore:.*LeafSpec.*")
+@pytest.mark.parametrize("job", [{}, JOB, JOB | {"NTASKS": "1", "PROCID": "0"}])
+def test_where_slurm_is_installed_a_fit_is_one_process(
+    regression, tmp_path: Path, job: dict[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    """On a login node, where Lightning would warn, and in a job's step, where it would take part in the job."""
+    from lightning.fabric.utilities.rank_zero import rank_zero_only
+
+    srun = tmp_path / "bin" / "srun"
+    srun.parent.mkdir()
+    srun.write_text("#!/bin/sh\nexit 1\n")
+    srun.chmod(0o755)
+    monkeypatch.setenv("PATH", str(srun.parent), prepend=":")
+    for name, value in job.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    monkeypatch.setattr(rank_zero_only, "rank", int(job.get("PROCID", 0)))
+    outcome = launch(regression, serial=True)
+    rows = LaunchView(outcome.directory).rows.set_index("rate")
+    assert rows.loc[0.1, "status"] == "finished", outcome.reasons
+    assert rows.loc[0.1, "test_loss"] < 5e-4
+    assert rank_zero_only.rank == 0
 
 
 @pytest.mark.filterwarnings("ignore:.*:DeprecationWarning", "ignore:.*LeafSpec.*")
