@@ -99,7 +99,7 @@ def _ask(address: str, until: float) -> None:
     """Ask the cluster's control store for a sign of life until it gives one; each time it has 40 s."""
     from ray._private.services import canonicalize_bootstrap_address
     from ray._raylet import GcsClient  # type: ignore[attr-defined]
-    from ray.exceptions import RpcError
+    from ray.exceptions import AuthenticationError, RpcError
 
     found = canonicalize_bootstrap_address(address)
     if found is None:  # "auto"
@@ -107,6 +107,10 @@ def _ask(address: str, until: float) -> None:
     while True:
         try:
             GcsClient(address=found)
+            return
+        except (
+            AuthenticationError
+        ):  # an answer; Ray itself knows more ways to a token, and says what is missing
             return
         except RpcError:
             if time.monotonic() > until:
@@ -121,7 +125,7 @@ def _await_place(address: str, cpu: float, gpu: float) -> None:
     sizes = [(wanted, name) for wanted, name in ((cpu, "CPU"), (gpu, "GPU")) if wanted]
     wanted = " and ".join(f"{size:g} {name}" for size, name in sizes)
     state = ", ".join(f"{free.get(name, 0):g} of {have.get(name, 0):g} {name}" for _, name in sizes)
-    place = ray.remote(num_cpus=cpu, num_gpus=gpu)(bool).remote()
+    place = ray.remote(num_cpus=cpu, num_gpus=gpu)(lambda: None).remote()
     with waiting_for(f"a place ({wanted}) in the Ray cluster at {address}, where {state} are free"):
         while not ray.wait([place], timeout=TICK)[0]:
             pass

@@ -207,6 +207,20 @@ def test_waiting_for_a_lock(tmp_path: Path, holder: subprocess.Popen[str]) -> No
         assert time.monotonic() - start >= 0.3
 
 
+def test_waiting_for_a_lock_is_said(
+    tmp_path: Path,
+    holder: subprocess.Popen[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("lblhep.waiting.SAY_AFTER", 0.1)
+    threading.Timer(0.5, holder.kill).start()
+    with atomic.lock(tmp_path / "lock", wait=True):
+        said = capsys.readouterr().err
+    assert said.startswith(f"waiting for process {holder.pid} on ")
+    assert f"which holds {tmp_path / 'lock'}: " in said
+
+
 def test_who_looks_at_a_lock_hinders_nobody(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     assert not atomic.is_locked(path)

@@ -25,6 +25,7 @@ from lblhep.launch.stopping import Signals, Terminated, sigterm_interrupts
 from lblhep.launch.tally import Tally
 from lblhep.local_ray import cluster_address
 from lblhep.recipe import Search
+from lblhep.tracking import shown_uri
 from lblhep.trials import Plan, plan
 from lblhep.waiting import LIMIT
 
@@ -122,7 +123,7 @@ class Driver:
     ) -> Launch:
         """One of the two ends that a launch is meant to have."""
         try:
-            self._directory.update(state="running", run_id=books.ledger.run_id)
+            self._note_store(books)
             if warning := announce(self._recipe, self._directory.id, "started", self._tally.snapshot()):
                 self._tell(warning)
             self._tell("starting" if serial else _starting_ray())
@@ -132,6 +133,13 @@ class Driver:
             return ending.finished()
         except KeyboardInterrupt as stop:
             return ending.interrupted(signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
+
+    def _note_store(self, books: Books) -> None:
+        """Write down where the launch is logged; a store other than before has it anew, from the packs."""
+        store, before = shown_uri(self._recipe.workspace), self._directory.info.get("store")
+        self._directory.update(state="running", run_id=books.ledger.run_id, store=store)
+        if before not in (None, store):
+            self._tell(f"logged into {store} from now on, before into {before}")
 
     def _open_ledger(self, fresh: bool) -> Ledger:
         try:

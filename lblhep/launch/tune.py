@@ -146,7 +146,7 @@ class RayTune:
             yield self._next()
 
     def _next(self) -> Event:
-        """What the threads have to say, or None after a moment.  (This thread asks Ray nothing: it may hang.)"""
+        """What the threads have to say, or None after a moment.  (Ray is not asked: it may hang.)"""
         try:
             event = self._events.get(timeout=TICK)
         except queue.Empty:

@@ -50,8 +50,15 @@ def test_a_finished_launch(call: Any, launched: dict[str, Any]) -> None:
     assert any("its mean AUC" in line and "0.9123" in line for line in lines)
     assert launched["serial"] is True
     assert launched["resume"] is False
+    assert launched["wait"] == 60
     assert launched["recipe"].task.arguments["epochs"] == 3
     assert launched["recipe"].trials.total == 2
+
+
+def test_how_long_to_wait(call: Any, launched: dict[str, Any]) -> None:
+    assert call("run", "recipes/sample.yaml", "--wait", "600").exit_code == 0
+    assert launched["wait"] == 600
+    assert call("run", "recipes/sample.yaml", "--wait", "0").exit_code == 2
 
 
 @pytest.mark.parametrize(

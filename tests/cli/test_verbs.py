@@ -269,9 +269,11 @@ def test_ui_serves_this_machine_only(
 ) -> None:
     shutil.copy(empty_store, workspace / "mlruns/mlflow.db")
     started: list[list[str]] = []
+    environments: list[dict[str, str]] = []
 
     def run(command: list[str], *, env: dict[str, str], start_new_session: bool) -> SimpleNamespace:
         started.append(command)
+        environments.append(env)
         assert start_new_session, "the server and its children end together"
         return SimpleNamespace(pid=2**30, wait=lambda: 0)  # there is no such process
 
@@ -280,8 +282,32 @@ def test_ui_serves_this_machine_only(
     assert result.exit_code == 0, result.output
     assert started[0][:4] == [sys.executable, "-m", "mlflow", "ui"]
     assert started[0][started[0].index("--host") + 1] == "127.0.0.1"
-    assert started[0][-1] == f"sqlite:///{workspace}/mlruns/mlflow.db"
+    assert environments[0]["MLFLOW_BACKEND_STORE_URI"] == f"sqlite:///{workspace}/mlruns/mlflow.db"
     assert "http://127.0.0.1:5123/#/experiments?workflowType=machine_learning" in result.stdout
+
+
+def test_no_password_of_the_store_is_shown(
+    call: Any, stored: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither on the terminal nor in the list of processes, which other users see."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://anna:pa5sword@host/db")
+    monkeypatch.setattr("lblhep.tracking.pages", lambda workspace: {})
+    monkeypatch.setattr("lblhep.launch.removal.forget_launch", lambda workspace, launch: None)
+    commands: list[list[str]] = []
+
+    def run(command: list[str], **options: Any) -> SimpleNamespace:
+        commands.append(command)
+        assert options["env"]["MLFLOW_BACKEND_STORE_URI"] == "postgresql://anna:pa5sword@host/db"
+        return SimpleNamespace(pid=2**30, wait=lambda: 0)  # there is no such process
+
+    monkeypatch.setattr(subprocess, "Popen", run)
+    shown = [call("ui"), call("rm", stored.name, "-y")]
+    assert [result.exit_code for result in shown] == [0, 0], shown
+    text = " ".join([*commands[0], *(result.output for result in shown)])
+    assert "anna" not in text
+    assert "pa5sword" not in text
+    assert "runs of postgresql://***@host/db" in text
+    assert "mlflow gc --backend-store-uri $MLFLOW_TRACKING_URI" in text
 
 
 def test_rm_asks_first(call: Any, stored: Path, empty_store: Path, workspace: Path) -> None:

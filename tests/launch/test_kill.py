@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -16,6 +17,7 @@ import pytest
 from lblhep.launch import Launch, LaunchView, launch, packs
 from lblhep.launch.directory import launches
 from lblhep.recipe import Recipe
+from lblhep.temporary import temporary_folder
 
 pytestmark = pytest.mark.ray
 
@@ -76,7 +78,10 @@ def runs_per_trial(outcome: Launch) -> pd.Series:
 
 
 @pytest.mark.parametrize(("how", "kills"), [("serial", 3), ("ray", 1)])
-def test_driver_killed_and_resumed(toy, tmp_path: Path, ray_session: None, how: str, kills: int):
+def test_driver_killed_and_resumed(
+    toy, tmp_path: Path, ray_session: None, how: str, kills: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("LBLHEP_CACHE", str(tmp_path / "cache"))
     diary = tmp_path / "diary"
     overrides = ["trials.axes.window.range=[0, 10]", "trials.expect=30", "task.seconds=0.15"]
     undisturbed = launch(toy("scan", *overrides), serial=True)
@@ -97,6 +102,11 @@ def test_driver_killed_and_resumed(toy, tmp_path: Path, ray_session: None, how: 
         ran = finished
         diary.write_text("".join(f"{trial}\n" for trial in finished))
 
+    records = (tmp_path / "cache" / "temporary").glob("*.json")
+    temporary = [Path(json.loads(record.read_text())["path"]) for record in records]
+    assert len([path for path in temporary if path.exists()]) == (2 if how == "ray" else 0), (
+        "Ray's and Tune's"
+    )
     outcome = launch(recipe, serial=how == "serial", resume=True)
     assert outcome.state == "finished"
     lines = diary.read_text().split()
@@ -108,6 +118,8 @@ def test_driver_killed_and_resumed(toy, tmp_path: Path, ray_session: None, how: 
     pd.testing.assert_frame_equal(LaunchView(outcome.directory).groups, expected.groups, check_exact=True)
     assert (runs_per_trial(outcome) == 1).all()
     assert len(runs_per_trial(outcome)) == 30
+    with temporary_folder():
+        assert not [path for path in temporary if path.exists()]
 
 
 def test_sigterm_reaches_a_driver_that_started_its_own_ray(toy, tmp_path: Path):

@@ -96,7 +96,7 @@ JOB = {"JOB_ID": "7", "JOB_NAME": "tune", "NTASKS": "2", "PROCID": "1", "LOCALID
 def test_where_slurm_is_installed_a_fit_is_one_process(
     regression, tmp_path: Path, job: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ):
-    """On a login node, where Lightning would warn, and in a job's step, where it would take part in the job."""
+    """On a login node, where Lightning would warn, and in a job's step, where it would take part in it."""
     from lightning.fabric.utilities.rank_zero import rank_zero_only
 
     srun = tmp_path / "bin" / "srun"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from lblhep import waiting
 from lblhep.errors import TrackingError
-from lblhep.launch import launch
+from lblhep.launch import LaunchView, launch
 from lblhep.launch.directory import launches
 from lblhep.recipe import Recipe
 from lblhep.tracking import find_run
@@ -118,6 +119,29 @@ def test_a_relative_path(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert find_run(recipe.workspace, outcome.run_id) == (outcome.id, None)
     assert not (recipe.workspace / "mlruns" / "mlflow.db").exists()
     assert outcome.run_id == launch(recipe, serial=True, resume=outcome.id).run_id
+    assert LaunchView(outcome.directory).info["store"] == f"sqlite:///{tmp_path}/rel.db"
+
+
+def test_a_launch_that_goes_on_into_another_store_says_so(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """As by a relative path from another working folder."""
+    recipe = toy("scan")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    shutil.copy(recipe.workspace / "mlruns" / "mlflow.db", tmp_path / "rel.db")
+    shutil.copy(recipe.workspace / "mlruns" / "mlflow.db", elsewhere / "rel.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///rel.db")
+    monkeypatch.chdir(tmp_path)
+    begun = launch(recipe, serial=True)
+    monkeypatch.chdir(elsewhere)
+    told: list[str] = []
+    outcome = launch(recipe, serial=True, resume=begun.id, observe=lambda now: told.append(now.message))
+    assert (
+        f"logged into sqlite:///{elsewhere}/rel.db from now on, before into sqlite:///{tmp_path}/rel.db"
+        in told
+    )
+    assert find_run(recipe.workspace, outcome.run_id) == (begun.id, None)
 
 
 def test_a_relative_path_of_a_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
