@@ -108,9 +108,7 @@ def _ask(address: str, until: float) -> None:
         try:
             GcsClient(address=found)
             return
-        except (
-            AuthenticationError
-        ):  # an answer; Ray itself knows more ways to a token, and says what is missing
+        except AuthenticationError:  # an answer: Ray itself knows more ways to a token
             return
         except RpcError:
             if time.monotonic() > until:

@@ -27,7 +27,7 @@ with temporary_folder() as folder:
 
 @pytest.fixture
 def records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Of a cache of its own."""
+    """The folder of records in a cache of the test's own."""
     monkeypatch.setenv("LBLHEP_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "temporary"
 

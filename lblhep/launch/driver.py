@@ -199,5 +199,6 @@ class Driver:
 
 
 def _starting_ray() -> str:
+    """What is done first, in words."""
     address = cluster_address()
     return f"joining the Ray cluster at {address}" if address else "starting Ray"

@@ -100,8 +100,13 @@ def _limit_requests(wait: float) -> None:
     while retries < 7 and _pauses(retries + 1) <= wait / 4:
         retries += 1
     timeout = max(1, int((wait - _pauses(retries)) / (retries + 1)))
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", str(retries))
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(timeout))
+    limits = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": str(retries), "MLFLOW_HTTP_REQUEST_TIMEOUT": str(timeout)}
+    for name, limit in limits.items():
+        if os.environ.get(name) in (None, _limits.get(name)):  # not set by the user
+            os.environ[name] = _limits[name] = limit
+
+
+_limits: dict[str, str] = {}
 
 
 def _pauses(retries: int) -> float:

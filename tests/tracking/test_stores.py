@@ -77,6 +77,15 @@ def test_no_request_takes_much_longer(tmp_path: Path, wait: float, monkeypatch: 
     assert retries == 7 or longest > 0.6 * wait
 
 
+def test_limits_that_the_user_has_set_stay(monkeypatch: pytest.MonkeyPatch):
+    from lblhep.tracking.store import _limit_requests
+
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "300")
+    _limit_requests(5)
+    _limit_requests(600)
+    assert [os.environ[name] for name in LIMITS] == ["6", "300"], "those of the later launch, and the user's"
+
+
 def test_a_server_that_is_gone_in_the_middle_of_a_request(
     black_hole: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -125,7 +134,7 @@ def test_a_relative_path(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_launch_that_goes_on_into_another_store_says_so(
     toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """As by a relative path from another working folder."""
+    """From another working folder, a relative path names another file."""
     recipe = toy("scan")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
