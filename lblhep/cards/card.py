@@ -27,6 +27,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from lblhep.cards.ranges import EventRange, cut
+from lblhep.names import DiskName
 
 
 def _fault(message: str) -> PydanticCustomError:
@@ -181,7 +182,7 @@ class ProduceSource(BaseModel):
 
     use: Import
     merge: Import | None = None
-    name: Annotated[str, Field(pattern=r"^[\w-]+$")] = "events"
+    name: DiskName = "events"
     first: Annotated[int, Field(ge=0)] = 0
     events: Annotated[int, Field(gt=0)]
     range: Annotated[int, Field(gt=0)]
@@ -219,7 +220,7 @@ class DataCard(_Strict):
     """A data card.  ``file`` and ``workspace`` say where it was read."""
 
     schema_: Literal["lblhep/card@1"] = Field(alias="schema")
-    name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
+    name: DiskName
     title: str
     description: str = ""
     licence: str

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from lblhep.cards.card import DataCard
 from lblhep.errors import CardError, RecipeError
+from lblhep.names import name_fault
 from lblhep.recipe.hints import did_you_mean
 from lblhep.recipe.problems import problem_at, translate
 from lblhep.recipe.text import parse, read_text
@@ -26,6 +27,8 @@ def read_card(workspace: Path, name: str) -> DataCard:
 
     Raises CardError if there is no such card and RecipeError with every problem of its text.
     """
+    if fault := name_fault(name):
+        raise CardError(f"the name of a data card {fault}")
     path = workspace / FOLDER / f"{name}.yaml"
     if not path.is_file():
         hint = did_you_mean(name, list_cards(workspace)) or "`lblhep data list` names the cards"

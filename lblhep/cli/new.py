@@ -12,6 +12,7 @@ import typer
 
 from lblhep.cli.console import say
 from lblhep.errors import LblhepError
+from lblhep.names import LONGEST, name_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,10 +24,10 @@ SUFFIX = ".template"  # keeps linters and importers away from them
 
 def new(name: Annotated[str, typer.Argument(metavar="NAME", help="The study's name, e.g. mystudy.")]) -> None:
     """Make a workspace here (or add to the one here) with a study that runs at once."""
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
+    if name_fault(name) or not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
         raise LblhepError(
             f"{name!r} cannot name a study: it becomes a Python package, "
-            "so take a-z, 0-9 and _, such as my_study"
+            f"so take a-z, 0-9 and _, such as my_study, at most {LONGEST} of them"
         )
     here = Path.cwd()
     content = {here / path: text for path, text in study_files(name).items()}

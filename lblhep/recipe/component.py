@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from typing_extensions import TypeAliasType
 
+from lblhep.names import DiskName
+
 IMPORT_PATH = r"^[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*$"
 """``package.module:Attribute``; kept loose enough for nested attributes (``module:Class.method``)."""
 
@@ -68,7 +70,7 @@ def _copy(value: Argument) -> Argument:
 class DatasetComponent(Component):
     """A data set of the study; ``card`` names the data card that the events come from."""
 
-    card: str | None = None
+    card: DiskName | None = None
 
 
 class MetricComponent(Component):

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, PrivateAttr, ValidationError
 
 from lblhep.errors import Problem, RecipeError
+from lblhep.names import DiskName
 from lblhep.recipe import points, reading, writing
 from lblhep.recipe.component import Component, DatasetComponent, Groups, MetricComponent
 from lblhep.recipe.problems import problem_at
@@ -53,7 +54,7 @@ class Recipe(Section):
     """One declarative study, validated. Read it with ``Recipe.read``; it never changes afterwards."""
 
     schema_: Literal["lblhep/recipe@1"] = Field(alias="schema")
-    study: Name
+    study: DiskName
     title: str = ""
     seed: Annotated[int, Field(ge=0)] = 0
     datasets: dict[Name, DatasetComponent] = Field(default_factory=dict)

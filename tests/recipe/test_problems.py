@@ -15,7 +15,7 @@ CASES = [
     ("seed: 2018", "seed: -1", "1: seed: must be at least 0, not -1"),
     ("seed: 2018", "seed: {a: 1}", "1: seed: must be an integer, not a mapping"),
     ("title: Weakly supervised dijet bump hunt", "title: 3", "1: title: must be text, not 3"),
-    ("study: cwola", "study: my study", "1: study: must be a word of letters, digits, `_` and `-`,"),
+    ("study: cwola", "study: my study", "1: study: must be made of 1 to 64 letters A-Z and a-z, digits,"),
     ("schema: lblhep/recipe@1", "schema: lblhep/recipe@2", "1: schema: must be 'lblhep/recipe@1', not the"),
     ("goal: maximize", "goal: maximise", "goal: must be 'maximize' or 'minimize', not the text 'maximise'"),
     ("on: [failed, finished]", "on: [failed, fished]", "notify.on[1]: must be 'started', 'interrupted',"),
