@@ -80,5 +80,7 @@ def commit_directory(path: Path, fill: Callable[[Path], None]) -> None:
 def remove(path: Path) -> None:
     """Remove a directory of the cache whole, if it is there."""
     with writing(path):
+        if path.is_symlink():
+            raise CardError(f"{path}: is a link, which is not removed: remove it by hand")
         if path.exists():
             atomic.remove_directory(path)

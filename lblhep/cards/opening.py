@@ -21,7 +21,7 @@ from lblhep.cards.disk import (
 )
 from lblhep.cards.lock import lock
 from lblhep.cards.read import read_card
-from lblhep.cards.sample import MANIFEST, Sample, store, stored
+from lblhep.cards.sample import MANIFEST, Sample, check_content, store, stored
 from lblhep.cards.version import fingerprint
 from lblhep.errors import CardError
 from lblhep.waiting import LIMIT
@@ -125,7 +125,7 @@ class Finding:
 
 
 def verify(card: DataCard) -> Iterator[Finding]:
-    """Check every file that the card names and the cached data set against their checksums."""
+    """Check every file that the card names against its checksum, and all that the cache holds of the data."""
     for source in card.sources.files:
         path = files.local_path(card, source)
         if not path.is_file():
@@ -142,6 +142,7 @@ def verify(card: DataCard) -> Iterator[Finding]:
         yield _verified_cache(card, "files")
     if card.sources.produce:
         yield _verified_cache(card, "produce")
+        yield from _verified_ranges(card)
 
 
 def _verified_cache(card: DataCard, origin: Literal["files", "produce"]) -> Finding:
@@ -152,13 +153,30 @@ def _verified_cache(card: DataCard, origin: Literal["files", "produce"]) -> Find
         return Finding(what, "wrong", str(error))
     if sample is None:
         return Finding(what, "absent", "not made yet")
+    try:
+        check_content(sample)
+    except CardError as error:
+        return Finding(what, "wrong", str(error))
     return Finding(what, "ok", f"{len(sample)} rows, {sample.content}")
+
+
+def _verified_ranges(card: DataCard) -> Iterator[Finding]:
+    """What an unfinished production has committed, range by range."""
+    by_source = production.range_jobs(card, fingerprint(card, "produce"))
+    jobs = [job for of_source in by_source.values() for job in of_source]
+    there = [job for job in jobs if job.path.is_file()]
+    wrong = [job for job in there if not job.committed()]
+    for job in wrong:
+        detail = f"{job.path}: is not what was written for these events; `lblhep data make` makes them again"
+        yield Finding(str(job), "wrong", detail)
+    if there and not wrong:
+        yield Finding("unfinished production", "ok", f"{len(there)} of {len(jobs)} ranges")
 
 
 def forget(card: DataCard) -> list[Path]:
     """Remove all that the cache holds of the card's data, of this and of earlier versions, but downloads."""
     with lock(_lock_file(card), wait=False):
-        there = [path for path in card_directories(card.name) if path.exists()]
+        there = [path for path in card_directories(card.name) if path.exists() or path.is_symlink()]
         for path in there:
             remove(path)
     return there

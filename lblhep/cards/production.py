@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from lblhep import components
 from lblhep.cards.card import Column, DataCard, ProduceSource
+from lblhep.cards.content import content_digest
 from lblhep.cards.disk import commit_file, production_directory, remove
 from lblhep.cards.formats import explained, read_parquet, write_parquet
 from lblhep.cards.ranges import EventRange
@@ -31,6 +31,7 @@ from lblhep.local_ray import TICK, check_alive, ray_running
 from lblhep.waiting import LIMIT
 
 RANGES_IN_FLIGHT_PER_CPU = 2
+STATED = (b"lblhep.events", b"lblhep.content")  # keys in the Parquet file of a range
 
 
 @dataclass(frozen=True)
@@ -83,17 +84,33 @@ class RangeJob:
             raise CardError(f"{self}: returned {found}, not a pyarrow.Table of {len(self.events)} rows")
         if self.columns is not None:
             table = checked(table, self.columns, str(self))
+        table = table.replace_schema_metadata((table.schema.metadata or {}) | self._stated(table))
         commit_file(self.path, partial(write_parquet, table))
 
     def committed(self) -> bool:
-        """Whether the range is there; a file that is not whole (a crashed disk) is not."""
+        """Whether the range is there: a whole file, of these events, with the content that was written."""
         if not self.path.is_file():
             return False
         try:
-            rows: int = pq.read_metadata(self.path).num_rows
-        except (pa.ArrowException, OSError):
+            table = read_parquet(self.path)
+            return self._stated(table).items() <= (table.schema.metadata or {}).items()
+        except (pa.ArrowException, OSError, CardError):
             return False
-        return self.columns is None or rows == len(self.events)
+
+    def read(self) -> pa.Table:
+        """The range's table, as it was given to `commit`."""
+        table = explained(self.path, "parquet", partial(read_parquet, self.path))
+        metadata = table.schema.metadata or {}
+        return table.replace_schema_metadata({k: v for k, v in metadata.items() if k not in STATED} or None)
+
+    def _stated(self, table: pa.Table) -> dict[bytes, bytes]:
+        """What a range's file says of itself, so that neither another's nor a damaged one is taken for it.
+
+        (Of tables for a ``merge`` Parquet has the checksums of pages: they may hold what has no digest.)
+        """
+        events = f"{self.use}, {self.events.start} to {self.events.stop - 1}, seed {self.events.seed}"
+        content = "" if self.columns is None else content_digest(table)
+        return dict(zip(STATED, (events.encode(), content.encode()), strict=True))
 
     def __str__(self) -> str:
         return f"{self.use}, events {self.events.start} to {self.events.stop - 1}"
@@ -144,7 +161,7 @@ def produce(
 
 def _gathered(card: DataCard, source: ProduceSource, jobs: Sequence[RangeJob]) -> pa.Table:
     """The ranges of one source as one table; a ``merge`` sees one range at a time."""
-    tables = (explained(job.path, "parquet", partial(read_parquet, job.path)) for job in jobs)
+    tables = (job.read() for job in jobs)
     if source.merge is None:
         return pa.concat_tables(tables).combine_chunks()
     components.on_path(card.workspace)

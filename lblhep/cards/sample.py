@@ -156,13 +156,31 @@ def _manifest(card: DataCard, path: Path) -> Manifest:
 
 
 def check_parts(card: DataCard, directory: Path, manifest: Manifest) -> None:
-    """Raise a CardError for the first part that is missing or not what was written."""
+    """Raise a CardError for the first part that is missing, not what was written, or of other rows."""
     for part in manifest.parts:
         path = directory / part.file
         if not path.is_file():
             raise CardError(f"{path}: no such file; {_remedy(card)}")
         if (found := sha256_of(path)) != part.sha256:
             raise CardError(f"{path}: sha256 is {found}, but {part.sha256} was written; {_remedy(card)}")
+        rows = explained(path, "parquet", partial(pq.read_metadata, path)).num_rows
+        if rows != part.rows:
+            raise CardError(
+                f"{path}: has {rows} rows, but {directory / MANIFEST} says {part.rows}; {_remedy(card)}"
+            )
+
+
+def check_content(sample: Sample) -> None:
+    """Raise a CardError if the data, in the order of the manifest's parts, are not those that it was made of.
+
+    The parts' checksums do not tell: a manifest may name sound parts in another order.
+    """
+    found = content_digest(sample.table())
+    if found != sample.content:
+        raise CardError(
+            f"{sample.directory / MANIFEST}: says that the data's content is {sample.content}, "
+            f"but that of its parts is {found}; {_remedy(sample.card)}"
+        )
 
 
 def _remedy(card: DataCard) -> str:

@@ -8,12 +8,15 @@ from typing import Annotated
 import typer
 
 from lblhep.cli.console import say
-from lblhep.cli.workspace import find_launch, workspace_here
+from lblhep.cli.workspace import find_removable, workspace_here
 
 
 def rm(
     launches: Annotated[
-        list[str], typer.Argument(metavar="LAUNCH...", help="Ids, their beginnings, or `newest`.")
+        list[str],
+        typer.Argument(
+            metavar="LAUNCH...", help="Ids, their beginnings with the date (cwola-20260131), or `newest`."
+        ),
     ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
@@ -21,13 +24,13 @@ def rm(
     from lblhep.launch.removal import remove
     from lblhep.tracking import shown_uri
 
-    found = {view.directory.name: view.directory for view in map(find_launch, launches)}
+    workspace = workspace_here()
+    found = {path.name: path for path in map(find_removable, launches)}
     if not yes:
         typer.confirm(f"Remove {', '.join(found)} with all results and MLflow runs?", abort=True)
-    for name, directory in found.items():
-        remove(directory)
+    for name in remove(workspace, list(found.values())):
         say(f"removed {name}")
     say("MLflow keeps what is deleted; to free its space too:")
     # Not the address itself where it may hold a password.
     named = "MLFLOW_TRACKING_URI" in os.environ
-    say(f"  mlflow gc --backend-store-uri {'$MLFLOW_TRACKING_URI' if named else shown_uri(workspace_here())}")
+    say(f"  mlflow gc --backend-store-uri {'$MLFLOW_TRACKING_URI' if named else shown_uri(workspace)}")

@@ -55,7 +55,11 @@ def run(
     ] = False,
     wait: Wait = LIMIT,
 ) -> None:
-    """Run a recipe: every trial of it, its groups and its report."""
+    """Run a recipe: every trial of it, its groups and its report.
+
+    A recipe is code: it names Python functions that run as you.  So are the caches and checkpoints under
+    mlruns/.  Run, and resume, only what you trust.
+    """
     from lblhep.cli.progress import progress_shown, stage
 
     words = " ".join([str(recipe), *([f"--profile {profile}"] if profile else []), *(overrides or ())])

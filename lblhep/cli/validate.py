@@ -21,7 +21,11 @@ def validate(
         bool, typer.Option("--import/--no-import", help="Import the components and check their arguments.")
     ] = True,
 ) -> None:
-    """Check a recipe, as it stands and with each of its profiles; print every problem with its line."""
+    """Check a recipe, as it stands and with each of its profiles; print every problem with its line.
+
+    A recipe is code: without --no-import the Python modules that it names are imported, which runs them.
+    Validate so only what you trust.
+    """
     plain = checked_recipe(recipe, overrides or (), profile, imports=imports, every_profile=profile is None)
     others = () if profile is not None else tuple(plain.profiles)
     checked = f" and with its profiles {', '.join(others)}" if others else ""

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lblhep.launch.packs import pack_file
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -21,11 +23,11 @@ def write_npz(path: Path, arrays: ArrayMap) -> None:
     np.savez(path, **flat)  # type: ignore[arg-type]  # numpy's stub takes any name for allow_pickle
 
 
-def read_npz(path: Path) -> dict[str, np.ndarray]:
+def read_npz(path: Path | None) -> dict[str, np.ndarray]:
     """A whole npz file; empty if there is none."""
     import numpy as np
 
-    if not path.is_file():
+    if path is None:
         return {}
     with np.load(path) as content:
         return dict(content)
@@ -59,7 +61,7 @@ class Arrays:
             while len(self._packs) >= self.kept:
                 del self._packs[next(iter(self._packs))]
             nested: ArrayMap = {}
-            for flat, value in read_npz(self._directory / "packs" / pack / "arrays.npz").items():
+            for flat, value in read_npz(pack_file(self._directory, pack, "arrays.npz")).items():
                 trial, name, key = flat.split("/", 2)
                 nested.setdefault((trial, name), {})[key] = value
             self._packs[pack] = nested

@@ -60,10 +60,9 @@ class Worker:
 
         return self.samples.get_or_make(card, lambda: open_sample(self.workspace, card))
 
-    @property
-    def stages(self) -> StageCache:
+    def stages(self, tell: Callable[[str], None]) -> StageCache:
         """Products of pipeline stages, shared by all launches of the workspace."""
-        return StageCache(self.workspace / "mlruns" / "stages")
+        return StageCache(self.workspace / "mlruns" / "stages", tell)
 
 
 class PackBench:
@@ -80,6 +79,8 @@ class PackBench:
         """Each called with (trial id, metrics, step) at every `log`, before it returns."""
         self.curves: list[dict[str, Any]] = []
         self.arrays: ArrayMap = {}
+        self.notices: list[str] = []
+        """Lines for the user, which the driver tells once the pack is committed."""
 
     @property
     def device(self) -> str:
@@ -134,7 +135,7 @@ class PackBench:
         self.arrays[trial.id, name] = {key: np.asarray(value) for key, value in arrays.items()}
 
     def cached(self, key: str, make: Callable[[], T]) -> T:
-        return self._worker.stages.get(key, make)
+        return self._worker.stages(self.notices.append).get(key, make)
 
 
 def component_at(recipe: Recipe, address: str) -> Component:

@@ -94,7 +94,7 @@ class Books:
             return f"trial {failures[0].trial} failed: {failures[0].error}"
         if here and math.isnan(about.get("objective", 0)):
             return f"point {pack_id} has no objective: that of a replicate is not a number"
-        return ""
+        return "; ".join(about.get("notices", ())) if here else ""
 
     def _groups_of(self, pack: Pack) -> dict[str, Group]:
         """Trial id -> its group; a search's point is one."""

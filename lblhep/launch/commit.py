@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import is_zipfile
 
 from lblhep import atomic
+from lblhep.launch import packs
 from lblhep.launch.arrays import ArrayMap, write_npz
+from lblhep.launch.checksums import FORMAT, record_text, write_record
 from lblhep.launch.tables import cell, write_table
 from lblhep.recipe import cells
 from lblhep.tasks import Failure
@@ -55,8 +56,6 @@ def commit_pack(directory: Path, pack: str, result: PackResult) -> None:
     import pandas as pd
 
     with _new(directory / "packs" / pack) as draft:
-        about = {"trials": list(result.rows["trial"])} | result.about
-        (draft / "pack.json").write_text(json.dumps(about))
         write_table(result.rows, draft / "rows.parquet")
         if result.curves:
             write_table(pd.DataFrame(result.curves), draft / "curves.parquet")
@@ -67,6 +66,10 @@ def commit_pack(directory: Path, pack: str, result: PackResult) -> None:
         if result.combined is not None:
             (draft / "group").mkdir()
             _write_group(draft / "group", pack, result.about["point"], result.combined)
+        if "point" in result.about:
+            point = {"pack": pack, "point": result.about["point"]}
+            (draft / packs.POINT).write_text(record_text({"format": FORMAT} | point))
+        write_record(draft / "pack.json", {"pack": pack, "trials": list(result.rows["trial"])} | result.about)
 
 
 def commit_group(directory: Path, group: str, key: Mapping[str, Any], combined: Mapping[str, Any]) -> None:
@@ -82,37 +85,21 @@ def _write_group(draft: Path, group: str, key: Mapping[str, Any], combined: Mapp
     arrays = {name: value for name, value in combined.items() if np.ndim(value) > 0}
     metrics = {name: float(value) for name, value in combined.items() if name not in arrays}
     content = {"group": group, "key": {k: cell(v) for k, v in cells(key).items()}, "metrics": metrics}
-    (draft / "metrics.json").write_text(json.dumps(content))
     if arrays:
         np.savez(draft / "arrays.npz", **arrays)
+    write_record(draft / "metrics.json", content)
 
 
-def set_aside(directory: Path, pack: str) -> None:
-    """Take a search's failed point out of the launch; its values are kept, for it to be tried again."""
-    aside = directory / "failed" / pack
-    if aside.exists():  # of an earlier attempt
+def set_aside(pack: Path, folder: str) -> None:
+    """Move a pack into another folder of its launch, in place of one that an earlier attempt left there."""
+    aside = pack.parents[1] / folder / pack.name
+    if aside.exists():
         atomic.remove_directory(aside)
     aside.parent.mkdir(exist_ok=True)
-    (directory / "packs" / pack).rename(aside)
-
-
-def is_whole(target: Path) -> bool:
-    """Whether a pack or a group, or one file of it, can be read: disks fail, and copies break off."""
-    import pyarrow.parquet as pq
-
-    if target.is_dir():
-        return all(is_whole(file) for file in target.iterdir())
-    try:
-        if target.suffix == ".json":
-            json.loads(target.read_text())
-        elif target.suffix == ".parquet":
-            pq.read_metadata(target)
-    except (OSError, ValueError):  # Arrow's own errors are one or the other
-        return False
-    return target.suffix != ".npz" or is_zipfile(target)
+    pack.rename(aside)
 
 
 def sweep(directory: Path) -> None:
     """Remove what killed writers left behind.  Only for who holds the launch's lock."""
-    for parent in ("packs", "groups", "failed"):
+    for parent in ("packs", "groups", "failed", "damaged"):
         atomic.sweep(directory / parent)

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lblhep import atomic
 from lblhep.errors import LaunchError
-from lblhep.launch import commit, packs
+from lblhep.launch.checksums import checksums, record_text, write_record
 from lblhep.launch.code import code_digest, code_digests
 from lblhep.launch.data import fingerprints
 from lblhep.launch.info import LOCK, SCHEMA, read_info
 
 if TYPE_CHECKING:
     from lblhep.recipe import Recipe
+
+
+LONGEST_STUDY = 44
+"""Letters of a study's name in the ids of its launches, which are names of at most 64 letters themselves."""
 
 
 class LaunchDirectory:
@@ -40,51 +43,43 @@ class LaunchDirectory:
     def update(self, **changes: Any) -> None:
         """Change launch.json."""
         self.info |= changes
-        text = json.dumps(self.info, indent=1)
+        text = record_text(self.info)
         atomic.write_file(self.path / "launch.json", lambda draft: draft.write_text(text))
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the launch: no second driver, here or on another node that shares the disk.
+    def held(self) -> AbstractContextManager[None]:
+        """Hold the launch, as `held` does."""
+        return held(self.path)
 
-        The lock dies with its process, so a killed driver leaves none behind.
+    def list_tables(self, files: Iterable[Path]) -> None:
+        """State in launch.json the tables that its end has written, in place of those it stated."""
+        stated = self.info.get("sha256")
+        if stated is not None:  # a launch of format 1 states none
+            kept = {name: value for name, value in stated.items() if not name.endswith(".parquet")}
+            self.update(sha256=kept | checksums(self.path, files))
 
-        Raises:
-            LaunchError: another driver holds it.
-        """
-        with ExitStack() as held:
-            try:
-                held.enter_context(atomic.lock(self.path / LOCK, wait=False))
-            except atomic.LockedError as holder:
-                raise LaunchError(
-                    f"{self.path}: another driver ({holder}) is running this launch; "
-                    "wait for it, or stop it first"
-                ) from None
-            yield
 
-    def forget_failures(self) -> None:
-        """Remove packs that are damaged or hold a failure, and the groups built on them: they run again.
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Hold the launch at `path`: no second driver, here or on another node that shares the disk.
 
-        The groups first: as long as a bad pack is there, whoever resumes after a kill does all of this again.
-        """
-        there = {pack: self.path / "packs" / pack for pack in packs.committed(self.path)}
-        bad = [
-            pack
-            for pack, path in there.items()
-            if not commit.is_whole(path) or packs.read_failures(self.path, pack)
-        ]
-        for group in (self.path / "groups").glob("[!.]*"):
-            if not commit.is_whole(group):
-                atomic.remove_directory(group)
-        if bad:  # which groups they were part of is cheap to find out again, and cheap to redo
-            for group in sorted((self.path / "groups").glob("[!.]*")):
-                atomic.remove_directory(group)
-        for pack in sorted(bad):
-            # Nothing else knows a search's point; if its pack.json is the damaged file, nothing does.
-            if self.partition is None and commit.is_whole(there[pack] / "pack.json"):
-                commit.set_aside(self.path, pack)
-            else:
-                atomic.remove_directory(there[pack])
+    The lock dies with its process, so a killed driver leaves none behind.
+
+    Raises:
+        LaunchError: another driver holds it.
+    """
+    with ExitStack() as lock:
+        try:
+            lock.enter_context(atomic.lock(path / LOCK, wait=False))
+        except atomic.LockedError as holder:
+            raise LaunchError(
+                f"{path}: another driver ({holder}) is running this launch; wait for it, or stop it first"
+            ) from None
+        yield
+
+
+def launches_folder(workspace: Path) -> Path:
+    """The folder that holds the launches of a workspace, a folder each."""
+    return workspace / "mlruns" / "launches"
 
 
 def launches(workspace: Path) -> list[Path]:
@@ -92,7 +87,7 @@ def launches(workspace: Path) -> list[Path]:
 
     So the newest is one that can be worked with, and the broken ones are there to be listed and named.
     """
-    found = (workspace / "mlruns" / "launches").glob("[!.]*/launch.json")
+    found = launches_folder(workspace).glob("[!.]*/launch.json")
     return sorted((path.parent for path in found), key=_age)
 
 
@@ -110,7 +105,7 @@ def create(recipe: Recipe, partition: Mapping[str, list[str]] | None) -> LaunchD
         LaunchError: ``mlruns`` cannot be written.
         CardError: a data card cannot be read.
     """
-    parent = recipe.workspace / "mlruns" / "launches"
+    parent = launches_folder(recipe.workspace)
     digests, data = code_digests(recipe.workspace, recipe.study), fingerprints(recipe)
     info = {
         "schema": SCHEMA,
@@ -144,7 +139,7 @@ def create(recipe: Recipe, partition: Mapping[str, list[str]] | None) -> LaunchD
 
 def _placed(parent: Path, info: dict[str, Any], recipe: str) -> Path:
     """Write a launch under the first name that is free; two of one second get different names."""
-    stem = f"{info['study']}-{time.strftime('%Y%m%d-%H%M%S')}"
+    stem = f"{info['study'][:LONGEST_STUDY]}-{time.strftime('%Y%m%d-%H%M%S')}"
     for number in range(1, 1000):
         path = parent / (stem if number == 1 else f"{stem}-{number}")
         try:
@@ -152,7 +147,7 @@ def _placed(parent: Path, info: dict[str, Any], recipe: str) -> Path:
                 (draft / "packs").mkdir()
                 (draft / "groups").mkdir()
                 (draft / "recipe.yaml").write_text(recipe)
-                (draft / "launch.json").write_text(json.dumps(info | {"id": path.name}, indent=1))
+                write_record(draft / "launch.json", info | {"id": path.name})
         except FileExistsError:
             continue
         return path

@@ -14,6 +14,7 @@ from lblhep.launch import directory as directories
 from lblhep.launch import resume as resuming
 from lblhep.launch.announce import announce
 from lblhep.launch.bookkeeping import Books
+from lblhep.launch.clearing import clear
 from lblhep.launch.directory import LaunchDirectory
 from lblhep.launch.ending import Ending
 from lblhep.launch.execute import Context
@@ -106,13 +107,14 @@ class Driver:
 
     def run(self, serial: bool, resumed: bool) -> Launch:
         """Run what is missing, then finish.  The first snapshot is told once nothing hinders the start."""
-        if resumed:
-            resuming.clear(self._directory)
+        damage = clear(self._directory) if resumed else []
         ledger = self._open_ledger(fresh=not resumed)
         books = Books(self._recipe, self._directory.path, self._packs, self._groups, self._tally, ledger)
         with sigterm_interrupts() as signals:
             ending = Ending(self._recipe, self._directory, books, self._tell, signals.ignore)
             try:
+                for line in damage:
+                    self._tell(line)
                 return self._to_an_end(serial, resumed, ending, books, signals)
             except BaseException:  # of the disk, Ray, an observer: the launch must not look alive
                 ending.broken_off()
@@ -164,6 +166,8 @@ class Driver:
         resumes such a launch has been told, and wants them tried.
         """
         there = packs.committed(self._directory.path)
+        if self._packs:
+            there &= self._packs.keys()
         for pack in sorted(there):
             books.pack(pack, launcher, here=False)
         self._tell(launcher.notice or "the first packs are starting")

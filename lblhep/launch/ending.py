@@ -104,6 +104,7 @@ class Ending:
             if len(table):
                 written.append(self._directory.path / f"{name}.parquet")
                 tables.write_table(table, written[-1])
+        self._directory.list_tables(written)
         return written
 
     def _render(self) -> tuple[Mapping[str, str | float], Path | None]:

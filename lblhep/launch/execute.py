@@ -121,6 +121,8 @@ def run_pack(
     )
     if isinstance(search, Search):
         _judge(context, search, pack, result)
+    if bench.notices:
+        result.about["notices"] = bench.notices
     result.about["seconds"] = round(time.perf_counter() - begin, 3)
     commit.commit_pack(context.directory, pack.id, result)
     _drop_checkpoints(context, pack)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from lblhep.atomic import is_locked
 from lblhep.errors import LaunchError
+from lblhep.launch.checksums import FORMAT, read_record
 
-SCHEMA = "lblhep/launch@1"
+SCHEMA = f"lblhep/launch@{FORMAT}"
+REMEDY = "get it back from a copy, or remove the launch (lblhep rm) and run its recipe anew"
 LOCK = "lock"
 """The file in a launch's directory that its driver holds locked."""
 
@@ -20,17 +21,13 @@ def read_info(path: Path) -> dict[str, Any]:
     Raises:
         LaunchError: there is none, it is not one of ours, or it cannot be used without its recipe.
     """
-    try:
-        content: dict[str, Any] = json.loads((path / "launch.json").read_text())
-    except FileNotFoundError:
-        raise LaunchError(f"{path}: no launch here (launch.json is missing)") from None
-    except OSError as error:
-        raise LaunchError(f"{path / 'launch.json'}: {error.strerror}") from error
-    except ValueError as error:
-        raise LaunchError(f"{path / 'launch.json'}: not readable as JSON ({error})") from error
-    schema = content.get("schema") if isinstance(content, dict) else None
-    if schema != SCHEMA:
-        raise LaunchError(f"{path / 'launch.json'}: schema {schema!r} is not {SCHEMA!r}")
+    if not (path / "launch.json").exists():
+        raise LaunchError(f"{path}: no launch here (launch.json is missing)")
+    content = read_record(path / "launch.json", REMEDY)
+    known = [f"lblhep/launch@{number}" for number in range(1, FORMAT + 1)]
+    if content.get("schema") not in known:
+        schema = f"{content.get('schema')!r:.60}"
+        raise LaunchError(f"{path / 'launch.json'}: schema {schema} is none of {', '.join(known)}")
     if not (path / "recipe.yaml").is_file():
         raise LaunchError(f"{path / 'recipe.yaml'}: missing, so nothing is known of this launch's trials")
     return content

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from lblhep.errors import TrackingError
 from lblhep.launch import packs, tables
+from lblhep.launch.checksums import FORMAT
 from lblhep.launch.data import cards
 from lblhep.recipe import Recipe, cells
 from lblhep.tracking import About, CurvePoint, DataInput, Tracker, TrialRecord, is_locked
@@ -155,7 +156,8 @@ def _about(recipe: Recipe, directory: LaunchDirectory) -> About:
         if card.name in data
     ]
     digests = {"recipe_digest": directory.info["recipe_digest"], "code_digest": directory.info["code_digest"]}
-    tags = {f"lblhep.{name}": value for name, value in digests.items()} | {"lblhep.study": recipe.study}
+    tags = {f"lblhep.{name}": value for name, value in digests.items()}
+    tags |= {"lblhep.study": recipe.study, "lblhep.format": str(FORMAT)}
     if "mixed" in directory.info:
         tags["lblhep.mixed"] = ", ".join(directory.info["mixed"])
     return About(

@@ -2,31 +2,39 @@
 
 ::
 
-    packs/<pack>/    pack.json  rows.parquet  [curves.parquet]  [arrays.npz]  [failures.json]  [group/]
+    packs/<pack>/    pack.json  rows.parquet  [curves.parquet]  [arrays.npz]  [failures.json]
+                     of a search also: point.json  [group/]
     groups/<group>/  metrics.json  [arrays.npz]
     failed/<pack>/   a search's point that failed, set aside until it has been tried again
+    damaged/<pack>/  a pack that was not as written, set aside: nothing reads it
 
 A search's point is a pack and a group at once, so its group lies within its pack: one rename commits both.
+Packs and groups are known by number: whatever else lies there (``.DS_Store``, a copy) is none and is ignored.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+from lblhep.launch.checksums import DamageError, checked, read_record
 from lblhep.tasks import Failure
+
+NUMBER = re.compile(r"\d{6,}")
+ROWS, POINT = "rows.parquet", "point.json"
 
 
 def committed(directory: Path) -> set[str]:
     """Ids of the packs that are there."""
-    return _names(directory / "packs")
+    return numbered(directory / "packs")
 
 
 def committed_groups(directory: Path) -> set[str]:
     """Ids of the groups that are there."""
-    points = {path.parent.name for path in directory.glob("packs/[!.]*/group")}
-    return _names(directory / "groups") | points
+    points = {pack for pack in committed(directory) if _holds_group(directory, pack)}
+    return numbered(directory / "groups") | points
 
 
 def group_directory(directory: Path, group: str) -> Path:
@@ -36,21 +44,62 @@ def group_directory(directory: Path, group: str) -> Path:
 
 
 def read_about(directory: Path, pack: str) -> dict[str, Any]:
-    """A pack's pack.json."""
-    content: dict[str, Any] = json.loads((directory / "packs" / pack / "pack.json").read_text())
+    """A pack's pack.json.
+
+    Raises:
+        DamageError: it is missing, or not what was written.
+    """
+    path = directory / "packs" / pack / "pack.json"
+    content = read_record(path, remedy(directory))
+    if content.get("pack", pack) != pack:
+        raise DamageError(f"{path}: is that of pack {content['pack']}; {remedy(directory)}")
     return content
+
+
+def pack_file(directory: Path, pack: str, name: str) -> Path | None:
+    """The path of one of a pack's files, its bytes verified; None if the pack has none of that name.
+
+    Raises:
+        DamageError: it is missing, or not what was written; or pack.json is.
+    """
+    folder = directory / "packs" / pack
+    path = checked(folder, read_about(directory, pack), name, remedy(directory))
+    if path is None and name == ROWS:  # which every pack has
+        raise DamageError(f"{folder / name}: is missing; {remedy(directory)}")
+    return path
 
 
 def read_failures(directory: Path, pack: str) -> list[Failure]:
-    """A pack's failures, usually none."""
-    path = directory / "packs" / pack / "failures.json"
-    return [Failure(**entry) for entry in json.loads(path.read_text())] if path.is_file() else []
+    """A pack's failures, usually none.  Raises DamageError as `pack_file` does."""
+    path = pack_file(directory, pack, "failures.json")
+    return [] if path is None else [Failure(**entry) for entry in json.loads(path.read_text())]
 
 
 def read_group(directory: Path, group: str) -> dict[str, Any]:
-    """A group's metrics.json: group, key, metrics."""
-    content: dict[str, Any] = json.loads((group_directory(directory, group) / "metrics.json").read_text())
+    """A group's metrics.json: group, key, metrics.  Raises DamageError as `read_about` does."""
+    path = group_directory(directory, group) / "metrics.json"
+    content = read_record(path, remedy(directory))
+    if content["group"] != group:
+        raise DamageError(f"{path}: is that of group {content['group']}; {remedy(directory)}")
     return content
+
+
+def group_file(directory: Path, group: str, name: str) -> Path | None:
+    """The path of one of a group's files, as `pack_file` gives that of a pack's."""
+    folder = group_directory(directory, group)
+    return checked(folder, read_group(directory, group), name, remedy(directory))
+
+
+def check_pack(directory: Path, pack: str) -> None:
+    """Raises DamageError for the first file of a pack that is missing or not what was written."""
+    for name in (ROWS, *read_about(directory, pack).get("sha256", ())):
+        pack_file(directory, pack, name)
+
+
+def check_group(directory: Path, group: str) -> None:
+    """Raises DamageError for the first file of a group that is missing or not what was written."""
+    for name in read_group(directory, group).get("sha256", ()):
+        group_file(directory, group, name)
 
 
 def pack_of_trial(directory: Path) -> dict[str, str]:
@@ -59,12 +108,37 @@ def pack_of_trial(directory: Path) -> dict[str, str]:
 
 
 def points_set_aside(directory: Path) -> dict[str, dict[str, Any]]:
-    """Pack -> the point's values."""
-    found = sorted(_names(directory / "failed"))
-    return {
-        pack: json.loads((directory / "failed" / pack / "pack.json").read_text())["point"] for pack in found
-    }
+    """Pack -> the point's values.  Raises DamageError as `read_about` does."""
+    found = sorted(numbered(directory / "failed"))
+    return {pack: read_point(directory / "failed" / pack) for pack in found}
 
 
-def _names(parent: Path) -> set[str]:
-    return {p.name for p in parent.iterdir() if not p.name.startswith(".")} if parent.is_dir() else set()
+def read_point(pack: Path) -> dict[str, Any]:
+    """The values of a search's point.  Nothing else knows them, so they are there twice.
+
+    Raises:
+        DamageError: neither file that states them is as it was written.
+    """
+    try:
+        content = read_record(pack / "pack.json", remedy(pack.parents[1]))
+    except DamageError:
+        content = read_record(pack / POINT, remedy(pack.parents[1]))
+    point: dict[str, Any] = content["point"]
+    return point
+
+
+def _holds_group(directory: Path, pack: str) -> bool:
+    stated = read_about(directory, pack).get("sha256", ())
+    return "group/metrics.json" in stated or (directory / "packs" / pack / "group").is_dir()
+
+
+def remedy(directory: Path) -> str:
+    """What to do about a damaged pack or group, as the end of a sentence."""
+    return f"the command that made the launch, with --resume {directory.name}, makes this part of it again"
+
+
+def numbered(parent: Path) -> set[str]:
+    """The folders called like packs and groups."""
+    if not parent.is_dir():
+        return set()
+    return {path.name for path in parent.iterdir() if NUMBER.fullmatch(path.name) and path.is_dir()}

@@ -1,21 +1,53 @@
-"""Removing a launch: all that it left on disk and in MLflow."""
+"""Removing launches: all that they left on disk and in MLflow."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from lblhep.atomic import remove_directory
-from lblhep.launch.directory import LaunchDirectory
+from lblhep.errors import LaunchError
+from lblhep.launch.directory import held, launches_folder
 from lblhep.tracking import forget_launch
 
 
-def remove(path: Path) -> None:
-    """Remove the launch at `path`, its runs in MLflow first: if that fails, it can be removed again.
+def removable(workspace: Path, path: Path) -> Path:
+    """Return the folder of a launch as it may be removed: one that lies in the workspace's own ``mlruns``.
 
     Raises:
-        LaunchError: a driver holds it.
+        LaunchError: it is a link, or the path leads elsewhere, or has ``..`` in it.
+    """
+    parent = launches_folder(workspace).resolve()
+    if ".." in path.parts:
+        raise LaunchError(f"{path}: a path with `..` is not removed: give the launch's id")
+    if path.is_symlink():
+        raise LaunchError(
+            f"{path}: is a link, which is not removed: remove the link, or what it leads to, by hand"
+        )
+    if path.resolve().parent != parent:
+        raise LaunchError(f"{path}: is no launch of this workspace ({parent}); nothing else is removed")
+    return path.resolve()
+
+
+def remove(workspace: Path, paths: Sequence[Path]) -> Iterator[str]:
+    """Remove launches, and yield the id of each once it is gone.
+
+    All of them are looked at before the first is touched.  Of each the runs in MLflow go first: if that
+    fails, the launch is there and can be removed again.
+
+    Raises:
+        LaunchError: a driver holds one of them, or it must not be removed.
         TrackingError: the MLflow store cannot be used.
     """
-    with LaunchDirectory(path).held():
-        forget_launch(path.parents[2], path.name)
-        remove_directory(path)
+    with ExitStack() as locks:
+        found = [removable(workspace, path) for path in paths]
+        for path in found:
+            if not os.access(path.parent, os.W_OK | os.X_OK):
+                raise LaunchError(f"{path.parent}: cannot be written, so nothing there can be removed")
+            locks.enter_context(held(path))
+        for path in found:
+            forget_launch(workspace, path.name)
+            remove_directory(path)
+            yield path.name

@@ -1,13 +1,11 @@
-"""Resuming: which launch, whether what it was made from is still the same, and what of it is made again."""
+"""Resuming: which launch, and whether what it was made from is still the same."""
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lblhep.errors import LaunchError
-from lblhep.launch import commit
 from lblhep.launch.code import changed, code_digests
 from lblhep.launch.data import fingerprints
 from lblhep.launch.directory import LaunchDirectory, launches
@@ -97,15 +95,6 @@ def kept_partition(planned: Plan, directory: LaunchDirectory) -> dict[str, Pack]
             f"{len(trials)}: start anew without --resume"
         )
     return {pack: Pack(pack, tuple(trials[trial] for trial in ids)) for pack, ids in partition.items()}
-
-
-def clear(found: LaunchDirectory) -> None:
-    """Before the launch goes on: what its end had written, and what failed, is made again."""
-    commit.sweep(found.path)
-    shutil.rmtree(found.path / "live", ignore_errors=True)
-    for name in ("rows", "curves", "groups"):
-        (found.path / f"{name}.parquet").unlink(missing_ok=True)
-    found.forget_failures()
 
 
 def _some(names: list[str]) -> str:

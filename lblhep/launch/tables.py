@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lblhep.errors import LblhepError
 from lblhep.launch import packs
+from lblhep.launch.checksums import DamageError
 from lblhep.recipe import cells
 from lblhep.recipe.trials import RESERVED
 
@@ -66,25 +67,37 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
 
 
 def read_rows(directory: Path, pack: str) -> pd.DataFrame:
-    """A pack's rows."""
-    import pandas as pd
-
-    return pd.read_parquet(directory / "packs" / pack / "rows.parquet")
+    """A pack's rows.  Raises DamageError if they, or pack.json, are missing or not what was written."""
+    path = packs.pack_file(directory, pack, packs.ROWS)
+    assert path is not None
+    return _read(path, directory)
 
 
 def read_tables(directory: Path, name: str, only: Iterable[str] | None = None) -> pd.DataFrame:
-    """All packs' ``rows`` or ``curves`` (of the packs `only`) as one table, in the order of the trials."""
+    """All packs' ``rows`` or ``curves`` (of the packs `only`) as one table, in the order of the trials.
+
+    Raises DamageError if a table, or pack.json, is missing or not what was written.
+    """
     import pandas as pd
 
     ids = sorted(packs.committed(directory) if only is None else only)
-    paths = [directory / "packs" / pack / f"{name}.parquet" for pack in ids]
-    frames = [pd.read_parquet(path) for path in paths if path.is_file()]
+    paths = [packs.pack_file(directory, pack, f"{name}.parquet") for pack in ids]
+    frames = [_read(path, directory) for path in paths if path is not None]
     if not frames:
         return pd.DataFrame({"trial": pd.Series(dtype=str)})
     table = pd.concat(frames, ignore_index=True).sort_values("trial", kind="stable", ignore_index=True)
     if "status" in table:  # last, also where a later pack brought a metric that the first one lacks
         table["status"] = table.pop("status")
     return table
+
+
+def _read(path: Path, directory: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:  # of format 1; Arrow's own errors are one or the other
+        raise DamageError(f"{path}: {error}; {packs.remedy(directory)}") from error
 
 
 def read_groups(directory: Path) -> pd.DataFrame:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from lblhep.errors import LaunchError
 from lblhep.launch import packs, tables
 from lblhep.launch.arrays import Arrays, read_npz
-from lblhep.launch.info import read_info
+from lblhep.launch.checksums import checked
+from lblhep.launch.info import REMEDY, read_info
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,6 +42,7 @@ class LaunchView:
         """The launch's recipe, resolved: profile and overrides are applied."""
         from lblhep.recipe import Recipe
 
+        checked(self.directory, self.info, "recipe.yaml", REMEDY)
         return Recipe.read(self.directory / "recipe.yaml")
 
     @cached_property
@@ -67,7 +69,7 @@ class LaunchView:
 
     def group_arrays(self, group: str) -> dict[str, np.ndarray]:
         """The arrays among what the Combine returned for `group`; empty if there were none."""
-        return read_npz(packs.group_directory(self.directory, group) / "arrays.npz")
+        return read_npz(packs.group_file(self.directory, group, "arrays.npz"))
 
     def sample(self, dataset: str) -> Any:
         """The opened data set (`lblhep.cards.Sample`) behind the recipe's data set of that name."""
@@ -86,7 +88,9 @@ class LaunchView:
         """The table written at the launch's end, or what its packs have so far."""
         import pandas as pd
 
-        whole = self.directory / f"{name}.parquet"
-        if whole.is_file():
-            return pd.read_parquet(whole)
+        file = f"{name}.parquet"
+        if (self.directory / file).is_file():
+            whole = checked(self.directory, self.info, file, packs.remedy(self.directory))
+            if whole is not None:
+                return pd.read_parquet(whole)
         return tables.read_tables(self.directory, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 import signal
 import traceback
 import warnings
@@ -38,8 +39,9 @@ class FitLightning:
 
     A fit that breaks off (its worker dies, the launch is stopped or killed) goes on from its last finished
     epoch when its pack is tried again, to the numbers that it would have come to.  A module that keeps more
-    than parameters and buffers saves it in its own ``on_save_checkpoint``; a DataLoader's own ``generator``
-    starts anew.
+    than parameters and buffers saves it in its own ``on_save_checkpoint``, as tensors, numbers and text: a
+    checkpoint with anything else in it is not read, since it could run code, and its fit begins anew.  A
+    DataLoader's own ``generator`` starts anew.
 
     Args:
         model, dataset: names in the recipe; the only ones if not given.
@@ -100,8 +102,8 @@ class FitLightning:
             for known in KNOWN:
                 warnings.filterwarnings("ignore", message=f".*{known}.*")
             with _interruptible():
-                begun = unfinished if unfinished.is_file() else None
-                trainer.fit(model, **_loaders(data), ckpt_path=begun, weights_only=False)
+                begun = unfinished if _is_readable(unfinished) else None
+                trainer.fit(model, **_loaders(data), ckpt_path=begun, weights_only=True)
             metrics = {**best.best_metrics, "epochs_trained": float(trainer.current_epoch)}
             model.load_state_dict(torch.load(best.best_model_path, weights_only=True)["state_dict"])
             if hasattr(data, "test_dataloader"):
@@ -134,6 +136,21 @@ class FitLightning:
             "enable_model_summary": False,
         }
         return Trainer(max_epochs=self.max_epochs, callbacks=callbacks, **(settings | self.trainer)), best
+
+
+def _is_readable(checkpoint: Path) -> bool:
+    """Whether a fit can go on from here: it is whole, and holds nothing that would run code when read."""
+    import torch
+
+    if not checkpoint.is_file():
+        return False
+    try:
+        torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        logging.getLogger(__name__).warning("%s: is not read, the fit begins anew (%s)", checkpoint, reason)
+        return False
+    return True
 
 
 @contextmanager

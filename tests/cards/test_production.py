@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pytest
 
-from lblhep.cards import content_digest, fingerprint, make, open_sample, state
+from lblhep.cards import content_digest, fingerprint, make, open_sample, state, verify
 from lblhep.cards.disk import production_directory
 from lblhep.cards.production import range_jobs
 from lblhep.errors import CardError
@@ -107,6 +107,39 @@ def test_what_is_made_is_not_made_again(write_card, workspace):
     assert make(card, serial=True).directory == first.directory
     assert open_sample(workspace, "tiny").directory == first.directory
     assert (first.directory / "manifest.json").stat().st_mtime_ns == changed
+
+
+def test_swapped_ranges_are_found_and_made_again(write_card, monkeypatch, tmp_path):
+    """Two files of one length under each other's names, as a careless copy leaves them."""
+    card = write_card()
+    jobs = range_jobs(card, fingerprint(card))["background"]
+    for job in jobs[:2]:
+        job.run()
+    assert [(finding.verdict, finding.detail) for finding in verify(card)][-1] == ("ok", "2 of 4 ranges")
+    aside = jobs[0].path.with_name("aside")
+    jobs[0].path.rename(aside)
+    jobs[1].path.rename(jobs[0].path)
+    aside.rename(jobs[1].path)
+    found = [finding for finding in verify(card) if finding.verdict == "wrong"]
+    assert [finding.what for finding in found] == [str(job) for job in jobs[:2]]
+    made = make(card, serial=True)
+    monkeypatch.setenv("LBLHEP_CACHE", str(tmp_path / "other cache"))
+    assert make(card, serial=True).content == made.content
+
+
+def test_a_range_with_a_flipped_bit_is_made_again(write_card):
+    card = write_card()
+    job = range_jobs(card, fingerprint(card))["background"][1]
+    job.run()
+    table, written = job.read(), job.path.read_bytes()
+    found = 0
+    for place in range(4, len(written) // 2, 7):  # the columns' pages, of which Parquet keeps checksums
+        content = bytearray(written)
+        content[place] ^= 1
+        job.path.write_bytes(content)
+        found += not job.committed()
+        assert not job.committed() or job.read().equals(table), place
+    assert found > 10
 
 
 def test_a_damaged_range_is_made_again(write_card):

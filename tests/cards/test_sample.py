@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 
 import numpy as np
 import pyarrow as pa
@@ -88,6 +89,54 @@ def test_a_changed_part(made, workspace, another_process):
     flip_a_bit(made.directory / "signal.parquet")
     with pytest.raises(CardError, match=r"signal\.parquet: sha256 is .*, but .* was written"):
         open_sample(workspace, "tiny")
+
+
+def more_rows(manifest):
+    manifest["parts"][0]["rows"] += 1
+
+
+def swapped_rows(manifest):
+    one, other = manifest["parts"]
+    one["rows"], other["rows"] = other["rows"], one["rows"]
+
+
+def swapped_parts(manifest):
+    manifest["parts"].reverse()
+
+
+def a_part_less(manifest):
+    manifest["parts"].pop()
+
+
+def other_content(manifest):
+    manifest["content"] = f"sha256:{'0' * 64}"
+
+
+@pytest.mark.parametrize("alter", [more_rows, swapped_rows, swapped_parts, a_part_less, other_content])
+def test_an_altered_manifest_is_found(made, another_process, alter):
+    file = made.directory / "manifest.json"
+    manifest = json.loads(file.read_text())
+    alter(manifest)
+    file.write_text(json.dumps(manifest))
+    (finding,) = verify(made.card)
+    assert finding.verdict == "wrong"
+    assert "manifest.json" in finding.detail
+
+
+def test_rows_that_a_part_lacks_are_found_when_it_is_opened(made, workspace, another_process):
+    file = made.directory / "manifest.json"
+    file.write_text(file.read_text().replace('"rows": 25', '"rows": 24'))
+    with pytest.raises(CardError, match=r"background\.parquet: has 25 rows, but .*manifest\.json says 24"):
+        open_sample(workspace, "tiny")
+
+
+def test_a_link_in_the_cache_is_not_removed(made, tmp_path):
+    """Somebody has put the data on another disk."""
+    made.directory.parent.rename(tmp_path / "elsewhere")
+    made.directory.parent.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(CardError, match="is a link, which is not removed"):
+        forget(made.card)
+    assert (tmp_path / "elsewhere" / made.directory.name / "manifest.json").is_file()
 
 
 def test_a_full_disk_leaves_nothing(write_card, workspace, cached_files, monkeypatch):

@@ -47,7 +47,7 @@ class Killer:
 
 def kill_forgetting(directory: Path, step: int, half: bool, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Whether there was such a step to be killed at."""
-    from lblhep.launch import resume
+    from lblhep.launch import clearing
     from lblhep.launch.directory import LaunchDirectory
 
     killer = Killer(step, half)
@@ -55,7 +55,7 @@ def kill_forgetting(directory: Path, step: int, half: bool, monkeypatch: pytest.
         patch.setattr(shutil, "rmtree", killer.wrap(shutil.rmtree, halfway))
         patch.setattr(Path, "rename", killer.wrap(Path.rename, lambda *paths: None))
         try:
-            resume.clear(LaunchDirectory(directory))
+            clearing.clear(LaunchDirectory(directory))
         except Killed:
             return True
     return False

@@ -1,32 +1,137 @@
-"""A launch is removed from the disk and from MLflow; one that runs is not."""
+"""A launch is removed whole, from disk and MLflow; one that runs, a link, or what lies elsewhere is not."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
-from lblhep.errors import LaunchError
-from lblhep.launch import launch
-from lblhep.launch.directory import LaunchDirectory, launches
+from lblhep.cli import app
+from lblhep.errors import LaunchError, TrackingError
+from lblhep.launch import launch, removal
+from lblhep.launch.directory import LaunchDirectory, create, launches, launches_folder
 from lblhep.launch.removal import remove
 from lblhep.recipe import Recipe
 from lblhep.tracking.store import connect
 
+Toy = Callable[..., Recipe]
 
-def test_nothing_is_left_of_it_and_others_stay(toy: Callable[..., Recipe]) -> None:
+
+def runs(workspace: Path) -> set[str]:
+    """The launches that MLflow has runs of."""
+    client = connect(workspace)
+    found = client.search_runs([client.get_experiment_by_name("toy").experiment_id])
+    return {run.data.tags["lblhep.launch"] for run in found}
+
+
+def test_nothing_is_left_of_it_and_others_stay(toy: Toy) -> None:
     recipe = toy("scan")
     first, second = (launch(recipe, serial=True) for _ in range(2))
-    remove(first.directory)
+    assert list(remove(recipe.workspace, [first.directory])) == [first.id]
     assert launches(recipe.workspace) == [second.directory]
     assert not list(first.directory.parent.glob(".*"))
-    client = connect(recipe.workspace)
-    left = client.search_runs([client.get_experiment_by_name("toy").experiment_id])
-    assert {run.data.tags["lblhep.launch"] for run in left} == {second.id}
+    assert runs(recipe.workspace) == {second.id}
 
 
-def test_a_running_launch_is_refused(toy: Callable[..., Recipe]) -> None:
-    running = launch(toy("scan"), serial=True)
-    with LaunchDirectory(running.directory).held(), pytest.raises(LaunchError, match="another driver"):
-        remove(running.directory)
-    assert launches(running.directory.parents[2]) == [running.directory]
+def test_of_several_none_goes_where_one_must_not(toy: Toy) -> None:
+    recipe = toy("scan")
+    sound, running = (launch(recipe, serial=True).directory for _ in range(2))
+    with LaunchDirectory(running).held(), pytest.raises(LaunchError, match="another driver"):
+        list(remove(recipe.workspace, [sound, running]))
+    assert launches(recipe.workspace) == [sound, running]
+    assert runs(recipe.workspace) == {sound.name, running.name}
+
+
+def test_a_store_that_gives_out_leaves_the_launch(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(workspace: Path, launch: str) -> None:
+        raise TrackingError("no store")
+
+    made = create(toy("scan"), {})
+    monkeypatch.setattr(removal, "forget_launch", broken)
+    with pytest.raises(TrackingError):
+        list(remove(made.path.parents[2], [made.path]))
+    assert launches(made.path.parents[2]) == [made.path]
+
+
+@pytest.fixture
+def call(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """``call("toy-2026")``: ``lblhep rm -y``, in a workspace with one launch; nobody asks MLflow."""
+    monkeypatch.chdir(create(toy("scan"), {}).path.parents[2])
+    monkeypatch.setattr(removal, "forget_launch", lambda workspace, launch: None)
+    return lambda *names: CliRunner().invoke(app, ["rm", "-y", *names])
+
+
+@pytest.mark.parametrize(
+    "name", ["", "t", "toy", "toy-", "toy-2", "toy-2026", "toy-2026120", ".", "..", "/", "*"]
+)
+def test_a_short_name_removes_nothing(call: Callable[..., Result], name: str) -> None:
+    before = launches(Path.cwd())
+    result = call(name)
+    assert result.exit_code == 1, result.output
+    assert launches(Path.cwd()) == before
+
+
+@pytest.mark.parametrize("length", [len("toy-20261201"), None])
+def test_the_study_and_the_day_are_enough(call: Callable[..., Result], length: int | None) -> None:
+    (only,) = launches(Path.cwd())
+    result = call(only.name[:length])
+    assert f"removed {only.name}" in result.stdout, result.output
+    assert not launches(Path.cwd())
+
+
+def test_a_beginning_that_several_share_removes_none(call: Callable[..., Result], toy: Toy) -> None:
+    create(toy("scan"), {})
+    result = call(launches(Path.cwd())[0].name[: len("toy-20261201")])
+    assert result.exit_code == 1
+    assert "fits several launches" in result.stderr
+    assert len(launches(Path.cwd())) == 2
+
+
+def test_what_lies_elsewhere_is_refused(call: Callable[..., Result], tmp_path: Path) -> None:
+    (only,) = launches(Path.cwd())
+    folder, elsewhere = launches_folder(Path.cwd()), tmp_path / "elsewhere" / only.name
+    shutil.copytree(only, elsewhere)
+    shutil.copytree(elsewhere, only / "packs" / "within")
+    (folder / "toy-20200101-000000").symlink_to(elsewhere)
+    refused = {
+        str(elsewhere): "no launch of this workspace",
+        f"{only}/packs/within": "no launch of this workspace",
+        f"{only}/../{only.name}": "`..`",
+        f"mlruns/../../elsewhere/{only.name}": "`..`",
+        "toy-20200101-000000": "is a link",
+        str(folder / "toy-20200101-000000"): "is a link",
+    }
+    for name, reason in refused.items():
+        result = call(only.name, name)
+        assert result.exit_code == 1, (name, result.output)
+        assert reason in " ".join(result.stderr.split()), name
+    assert only.is_dir()
+    assert (elsewhere / "launch.json").is_file()
+
+
+@pytest.mark.parametrize("by_path", [False, True])
+def test_mlruns_may_be_a_link_to_scratch(
+    toy: Toy, tmp_path: Path, by_path: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = toy("scan")
+    mlruns = recipe.workspace / "mlruns"
+    mlruns.rename(tmp_path / "scratch")
+    mlruns.symlink_to(tmp_path / "scratch")
+    monkeypatch.chdir(recipe.workspace)
+    made = launch(recipe, serial=True)
+    result = CliRunner().invoke(app, ["rm", "-y", os.path.relpath(made.directory) if by_path else made.id])
+    assert result.exit_code == 0, result.output
+    assert not launches(recipe.workspace)
+    assert runs(recipe.workspace) == set()
+    assert [*tmp_path.rglob("mlflow.db")] == [tmp_path / "scratch" / "mlflow.db"], "no stray database"
+
+
+def test_a_broken_launch_can_be_removed(call: Callable[..., Result]) -> None:
+    (only,) = launches(Path.cwd())
+    (only / "launch.json").write_text("{")
+    assert call(only.name).exit_code == 0
+    assert not only.exists()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 from lblhep.launch import Launch, LaunchView, execute, launch
 from lblhep.launch.worker import PackTrainable
@@ -238,3 +239,34 @@ def test_a_paused_point_goes_on(wave: Read, tmp_path: Path) -> None:
     assert curve["step"].tolist() == list(range(epochs))
     assert [result["validation_loss"] for result in told[:-1]] == curve["validation_loss"].tolist()[:-1]
     assert trained(diary) == [*range(4), *range(3, epochs)]
+
+
+@pytest.mark.parametrize("kept", ["an object", "half"])
+def test_a_checkpoint_that_is_not_read_costs_only_time(wave: Read, tmp_path: Path, kept: str) -> None:
+    """It is a pickle, which could run code: one of more than tensors, numbers and text is not read."""
+    diary = tmp_path / "diary"
+    undisturbed = launch(wave("wave"), serial=True)
+    epochs = trained(diary)
+    recipe = wave("wave", "models.network.breaks=[4]")
+    interrupted = launch(recipe, serial=True)
+    assert interrupted.state == "interrupted"
+    (checkpoint,) = interrupted.directory.glob("checkpoints/*/000000.ckpt")
+    if kept == "half":
+        checkpoint.write_bytes(checkpoint.read_bytes()[: checkpoint.stat().st_size // 2])
+    else:
+        content = torch.load(checkpoint, weights_only=True)
+        torch.save(content | {"payload": Payload(tmp_path / "ran")}, checkpoint)
+    outcome = launch(recipe, serial=True, resume=True)
+    assert not (tmp_path / "ran").exists(), "nothing ran"
+    assert trained(diary) == [*range(5), *epochs]
+    assert_same(outcome, undisturbed)
+
+
+class Payload:
+    """Runs when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[Path]]:
+        return Path.touch, (self.path,)

@@ -131,3 +131,40 @@ def test_a_changed_model_makes_the_stages_again_that_may_ask_for_it(pipeline, tm
 def test_a_failing_stage_fails_its_trial(pipeline):
     outcome = launch(pipeline("pipeline", "task.stages.draw.size=-1"), serial=True)
     assert outcome.progress.failed == outcome.progress.done > 0
+
+
+@pytest.mark.parametrize("kept", [b"", b"x" * 100, None])
+def test_a_damaged_product_is_made_again_with_a_line(pipeline, tmp_path: Path, kept: bytes | None):
+    """Cut to nothing, something else, or with a flipped bit: it is not unpickled."""
+    expected = LaunchView(launch(pipeline("pipeline"), serial=True).directory).rows
+    entries = sorted((tmp_path / "workspace" / "mlruns" / "stages").glob("*.stage"))
+    assert len(entries) == 2
+    whole = [path.read_bytes() for path in entries]
+    for path, content in zip(entries, whole, strict=True):
+        path.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:] if kept is None else kept)
+    told: list[str] = []
+    outcome = launch(pipeline("pipeline"), serial=True, observe=lambda now: told.append(now.message))
+    assert outcome.state == "finished"
+    columns = ["trial", "cut", "above", "status"]
+    assert LaunchView(outcome.directory).rows[columns].equals(expected[columns])
+    assert [path.read_bytes() for path in entries] == whole
+    lines = [line for line in told if "is made again (ValueError: it is not what was written" in line]
+    assert len(lines) == 1, "told once, by the pack that met it"
+
+
+def test_what_cannot_be_unpickled_any_more_is_made_again(tmp_path: Path):
+    """As after a newer version of a library, whose classes have moved."""
+    import pickle
+
+    from lblhep.launch import stages
+
+    told: list[str] = []
+    cache = stages.StageCache(tmp_path, told.append)
+    assert cache.get("key", lambda: 1) == 1
+    (entry,) = tmp_path.glob("*.stage")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pickle, "dumps", lambda *arguments, **named: b"cno_such_module\nThing\n.")
+        stages._write(entry, None)
+    assert cache.get("key", lambda: 2) == 2
+    assert cache.get("key", lambda: 3) == 2
+    assert "ModuleNotFoundError" in " ".join(told)

@@ -1,0 +1,198 @@
+"""Every damage to any file of a launch is named or harmless, and resuming comes to the same results."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from lblhep.errors import LaunchError
+from lblhep.launch import Launch, LaunchView, launch
+from lblhep.launch.checksums import DamageError
+from lblhep.recipe import Recipe
+
+Toy = Callable[..., Recipe]
+SMALL = {
+    "scan": ("trials.axes.window.range=[0, 2]", "trials.axes.fold.range=[0, 2]", "trials.expect=4"),
+    "search": ("trials.points=2", "task.epochs=2", "trials.scheduler=null"),
+}
+IDENTITY = ("launch.json", "recipe.yaml")
+"""Without these nothing is known of the launch: they are named, and cannot be made again."""
+
+
+def delete(path: Path) -> None:
+    path.unlink()
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def halve(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip(path: Path) -> None:
+    """One bit in the middle: of a number, where the middle of a text has one."""
+    content = bytearray(path.read_bytes())
+    middle = [place for place in range(len(content) // 2, len(content)) if content[place] in b"0123456789"]
+    content[middle[0] if path.suffix == ".json" and middle else len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def read_all(directory: Path) -> list[pd.DataFrame]:
+    """What reports and comparisons read; raises what they would."""
+    view = LaunchView(directory)
+    assert view.recipe.study == "toy"
+    for trial in view.rows["trial"]:
+        assert len(view.arrays(trial, "noise")["values"]) == 3
+    for group in view.groups["group"]:
+        view.group_arrays(group)
+    return [view.rows, view.groups, view.curves]
+
+
+def same(found: list[pd.DataFrame], expected: list[pd.DataFrame]) -> None:
+    for one, other in zip(found, expected, strict=True):
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+def fault_of(directory: Path, expected: list[pd.DataFrame]) -> str:
+    """What is said of a launch; empty if it is as expected."""
+    try:
+        same(read_all(directory), expected)
+    except LaunchError as error:
+        return str(error)
+    return ""
+
+
+@pytest.fixture
+def finished(toy: Toy, request: pytest.FixtureRequest) -> tuple[Recipe, Launch, Path]:
+    """A small finished launch, as it is found damaged: with its tables, or killed before it wrote them."""
+    recipe = toy(request.param, *SMALL[request.param])
+    outcome = launch(recipe, serial=True)
+    assert outcome.state == "finished"
+    kept = outcome.directory.parents[2] / "kept"
+    shutil.copytree(outcome.directory, kept)
+    return recipe, outcome, kept
+
+
+def damages(kept: Path) -> Iterator[tuple[str, Callable[[Path], None]]]:
+    for file in sorted(path for path in kept.rglob("*") if path.is_file()):
+        for damage in (delete, empty, halve, flip):
+            yield file.relative_to(kept).as_posix(), damage
+
+
+@pytest.mark.parametrize("tables", [True, False], ids=["finished", "killed before its tables"])
+@pytest.mark.parametrize("finished", ["scan", "search"], indirect=True)
+def test_each_damage_is_named_or_harmless(finished: tuple[Recipe, Launch, Path], tables: bool) -> None:
+    """It is harmless in what nothing reads: reports and the rows of packs whose table is there."""
+    _, outcome, kept = finished
+    for table in [] if tables else [*outcome.directory.glob("*.parquet"), *kept.glob("*.parquet")]:
+        table.unlink()
+    expected, named = read_all(kept), 0
+    for file, damage in damages(kept):
+        broken = outcome.directory / file
+        damage(broken)
+        fault = fault_of(outcome.directory, expected)
+        shutil.copy(kept / file, broken)
+        if fault:
+            assert file in fault or (file, damage) == ("launch.json", delete), fault
+            named += 1
+        elif "/" not in file:
+            assert file in ("lock", "groups.parquet") or damage is delete, (file, damage)
+        else:
+            unread = ("index.html", "point.json", *(["rows.parquet", "curves.parquet"] if tables else []))
+            assert file.endswith(unread), (file, damage)
+    assert named >= (25 if tables else 30)
+
+
+@pytest.mark.parametrize("finished", ["scan", "search"], indirect=True)
+def test_each_damage_is_mended_on_resuming(finished: tuple[Recipe, Launch, Path]) -> None:
+    """One damage to every kind of file; the packs whose tables are still whole are not run again."""
+    recipe, outcome, kept = finished
+    expected, seen = read_all(kept), set()
+    for number, (file, damage) in enumerate(damages(kept)):
+        kind = file.rpartition("/")[2], damage if file.count("/") > 1 else None
+        if kind in seen or file in IDENTITY or number % 2 == len(seen) % 2:
+            continue
+        seen.add(kind)
+        damage(outcome.directory / file)
+        assert launch(recipe, serial=True, resume=outcome.id).state == "finished", (file, damage)
+        same(read_all(outcome.directory), expected)
+        shutil.rmtree(outcome.directory)
+        shutil.copytree(kept, outcome.directory)
+    assert len(seen) >= 8
+
+
+@pytest.mark.parametrize("finished", ["search"], indirect=True)
+def test_a_damaged_point_is_set_aside_and_run_again(finished: tuple[Recipe, Launch, Path]) -> None:
+    recipe, outcome, kept = finished
+    (outcome.directory / "packs" / "000001" / "pack.json").unlink()
+    told: list[str] = []
+    resumed = launch(recipe, serial=True, resume=outcome.id, observe=lambda now: told.append(now.message))
+    assert resumed.state == "finished"
+    same(read_all(outcome.directory), read_all(kept))
+    assert [line for line in told if line.startswith("set aside: ") and "packs/000001/pack.json" in line]
+
+
+@pytest.mark.parametrize("finished", ["scan"], indirect=True)
+def test_what_is_no_pack_is_ignored(finished: tuple[Recipe, Launch, Path]) -> None:
+    """Files and copies that Finder, Explorer, rsync and people leave."""
+    recipe, outcome, kept = finished
+    expected = read_all(kept)
+    for folder in ("packs", "groups", "failed", "packs/000000", "groups/000000"):
+        (outcome.directory / folder).mkdir(exist_ok=True)
+        for stray in (".DS_Store", "Thumbs.db", "._000000", "000000.orig"):
+            (outcome.directory / folder / stray).touch()
+    for copy in ("000000 copy", "000000 (1)", "000000.bak", ".000000.swp"):
+        shutil.copytree(kept / "packs" / "000000", outcome.directory / "packs" / copy)
+        shutil.copytree(kept / "groups" / "000000", outcome.directory / "groups" / copy)
+    same(read_all(outcome.directory), expected)
+    for table in outcome.directory.glob("*.parquet"):
+        table.unlink()
+    same(read_all(outcome.directory), expected)
+    assert launch(recipe, serial=True, resume=outcome.id).state == "finished"
+    same(read_all(outcome.directory), expected)
+
+
+@pytest.mark.parametrize("finished", ["scan"], indirect=True)
+def test_a_copy_under_another_number_is_set_aside(finished: tuple[Recipe, Launch, Path]) -> None:
+    recipe, outcome, kept = finished
+    packs = outcome.directory / "packs"
+    shutil.rmtree(packs / "000001")
+    for number in ("000001", "000099"):
+        shutil.copytree(packs / "000000", packs / number)
+    told: list[str] = []
+    resumed = launch(recipe, serial=True, resume=outcome.id, observe=lambda now: told.append(now.message))
+    assert resumed.state == "finished"
+    same(read_all(outcome.directory), read_all(kept))
+    assert len([line for line in told if line.startswith("set aside: ")]) == 2
+    assert "packs/000099: is no pack of this launch" in " ".join(told)
+
+
+@pytest.mark.parametrize("finished", ["scan"], indirect=True)
+def test_the_same_numbers_in_another_file_are_not_taken(finished: tuple[Recipe, Launch, Path]) -> None:
+    """A sound file of another pack, or one that was written anew, is not what was written."""
+    _, outcome, _ = finished
+    arrays = [outcome.directory / "packs" / pack / "arrays.npz" for pack in ("000000", "000001")]
+    assert zipfile.is_zipfile(arrays[1])
+    shutil.copy(*arrays)
+    with pytest.raises(DamageError, match=rf"000001/arrays.npz: .* --resume {outcome.id}"):
+        read_all(outcome.directory)
+
+
+@pytest.mark.parametrize("finished", ["scan"], indirect=True)
+def test_a_later_format_is_named(finished: tuple[Recipe, Launch, Path]) -> None:
+    from lblhep.launch import checksums
+
+    _, outcome, _ = finished
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checksums, "FORMAT", 3)
+        (outcome.directory / "packs/000000/pack.json").unlink()
+        checksums.write_record(outcome.directory / "packs/000000/pack.json", {"pack": "000000"})
+    with pytest.raises(LaunchError, match=r"pack.json: is of format 3, this version of lblhep reads 1 to 2"):
+        read_all(outcome.directory)
