@@ -46,9 +46,9 @@ def estimate(recipe: Recipe) -> str:
     for directory in reversed(launches(recipe.workspace)):
         try:
             alike = _settings(LaunchView(directory).recipe) == _settings(recipe)
-        except LblhepError:  # unreadable: `lblhep list` says so
+            per_trial = _seconds_a_trial(directory, max(sizes)) if alike else None
+        except LblhepError:  # unreadable: `lblhep list`, or `compare`, says so
             continue
-        per_trial = _seconds_a_trial(directory, max(sizes)) if alike else None
         if per_trial is None:
             continue
         seconds = per_trial * recipe.trials.total / min(workers, len(sizes))

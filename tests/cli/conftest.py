@@ -65,5 +65,6 @@ def stored(workspace: Path) -> Path:
         commit.commit_group(launch.path, group.id, group.key, combined)
     tables.read_tables(launch.path, "rows").to_parquet(launch.path / "rows.parquet")
     tables.read_tables(launch.path, "curves").to_parquet(launch.path / "curves.parquet")
+    launch.list_tables(launch.path.glob("*.parquet"))
     launch.update(state="finished")
     return launch.path

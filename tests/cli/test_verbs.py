@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from lblhep.launch.directory import LaunchDirectory
 from lblhep.recipe import Recipe
 
 
@@ -37,8 +38,6 @@ def test_list_works_from_a_folder_below(call: Any, stored: Path, monkeypatch: py
 
 
 def test_list_says_which_launches_were_killed(call: Any, stored: Path) -> None:
-    from lblhep.launch.directory import LaunchDirectory
-
     launch = LaunchDirectory(stored)
     assert "killed" not in call("list").stdout
     launch.update(state="running")
@@ -165,6 +164,7 @@ def test_compare_says_what_did_not_finish(call: Any, stored: Path) -> None:
     shutil.copytree(stored, twin)
     rows = pd.read_parquet(stored / "rows.parquet").assign(status="failed", auc=None)
     rows.to_parquet(stored / "rows.parquet")
+    LaunchDirectory(stored).list_tables([stored / "rows.parquet"])
     said = f"{stored.name}: 0 of 2 trials finished, 2 failed"
     assert said in call("compare", stored).stdout
     both = call("compare", stored, twin).stdout
@@ -185,6 +185,7 @@ def test_compare_prints_what_fits_and_says_what_does_not(call: Any, stored: Path
     rows = pd.read_parquet(stored / "rows.parquet")
     many = {f"a_metric_{n}": 0.123456 for n in range(12)}
     rows.assign(**many).to_parquet(stored / "rows.parquet")
+    LaunchDirectory(stored).list_tables([stored / "rows.parquet"])
     result = call("compare", "newest", "--rows", "1")
     assert max(len(line) for line in result.stdout.splitlines() if "--json" not in line) <= 100
     columns = set(result.stdout.splitlines()[2].split())

@@ -92,7 +92,7 @@ def test_a_signal_after_the_final_state_changes_nothing(
 
     def then_signal(directory: LaunchDirectory, **changes: Any) -> None:
         update(directory, **changes)
-        if changes["state"] == "finished":
+        if changes.get("state") == "finished":
             signal.raise_signal(late)
 
     def again(ending: Ending, *arguments: Any, **named: Any) -> Launch:
