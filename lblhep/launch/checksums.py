@@ -30,7 +30,8 @@ def checksums(folder: Path, files: Iterable[Path]) -> dict[str, str]:
 
 def record_text(content: Mapping[str, Any]) -> str:
     """Return a record as it is written: JSON, with a checksum of all the rest."""
-    return json.dumps({**content, "checksum": _checksum(content)}, indent=1)
+    plain = json.loads(json.dumps({**content}))  # as JSON gives it back: keys are text, tuples lists
+    return json.dumps({**plain, "checksum": _checksum(plain)}, indent=1)
 
 
 def write_record(path: Path, content: Mapping[str, Any]) -> None:
@@ -92,6 +93,6 @@ def checked(folder: Path, record: Mapping[str, Any], name: str, remedy: str) -> 
 
 
 def _checksum(content: Mapping[str, Any]) -> str:
-    """The SHA-256 of a record's content as JSON gives it back, whatever the order of its keys."""
-    given_back = json.loads(json.dumps({key: value for key, value in content.items() if key != "checksum"}))
-    return hashlib.sha256(json.dumps(given_back, sort_keys=True).encode()).hexdigest()
+    """The SHA-256 of a record's content but for its checksum, whatever the order of its keys."""
+    rest = {key: value for key, value in content.items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
