@@ -1,24 +1,22 @@
-"""Whether arguments fit a signature: names always, types where the annotations are ours and plain."""
+"""Whether arguments fit a signature: their names, and their types by the annotations or else the defaults."""
 
 from __future__ import annotations
 
 import inspect
 import json
 import sys
-import sysconfig
-from collections.abc import Callable, Mapping, Set
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import takewhile
-from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic.errors import PydanticUserError
 
 from lblhep.recipe import Component
-from lblhep.recipe.hints import did_you_mean
-from lblhep.recipe.problems import wording
+from lblhep.recipe.hints import did_you_mean, plain_value
+from lblhep.recipe.problems import shown, wording
 from lblhep.recipe.text import Keys, dotted
 
 
@@ -74,20 +72,41 @@ def argument_faults(
 
 
 def _type_faults(target: Callable[..., Any], parameter: inspect.Parameter, value: Any) -> list[ArgumentFault]:
-    """The faults of one value against its annotation; what cannot be judged passes."""
-    if not is_ours(target) or _holds_component(value) or value is parameter.default:
+    """The faults of one value against its annotation, or its default; what neither can judge passes."""
+    default = parameter.default
+    if _holds_component(value) or value is default or (type(value) is type(default) and value == default):
         return []
     adapter = _adapter(target, parameter.name)
     if adapter is None:
-        return []
+        return list(_default_faults(parameter, (parameter.name,), default, value))
     try:
         # As JSON: a list may stand for a tuple, an integer for a float, but no text for a number.
         adapter.validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]  # of a union, each alternative reports its own
         places = takewhile(lambda step: isinstance(step, int), first["loc"])
-        return [ArgumentFault((parameter.name, *places), wording(first))]
+        wants_number = first["type"] in ("bool_type", "float_type", "int_type")
+        hint = plain_value(first["input"]) if wants_number and isinstance(first["input"], str) else ""
+        return [ArgumentFault((parameter.name, *places), wording(first), hint)]
     return []
+
+
+def _default_faults(
+    parameter: inspect.Parameter, keys: Keys, default: Any, value: Any
+) -> Iterator[ArgumentFault]:
+    """Text where the default is a number or a truth value, or a list of these.
+
+    An argument without any annotation may take a word beside its number (scikit-learn's ``max_features``):
+    there only text that reads as a number or a truth value is refused.
+    """
+    if isinstance(default, list | tuple) and isinstance(value, list):
+        for place, (inner, item) in enumerate(zip(default, value, strict=False)):
+            yield from _default_faults(parameter, (*keys, place), inner, item)
+    elif isinstance(default, bool | int | float) and isinstance(value, str):
+        hint = plain_value(value)
+        if hint or parameter.annotation is not parameter.empty:
+            wanted = "true or false" if isinstance(default, bool) else "a number"
+            yield ArgumentFault(keys, f"must be {wanted}, not {shown(value)}", hint)
 
 
 @lru_cache(maxsize=1024)
@@ -99,31 +118,22 @@ def _adapter(target: Callable[..., Any], name: str) -> TypeAdapter[Any] | None:
     if annotation in (inspect.Parameter.empty, Any, None):
         return None
     try:
-        return TypeAdapter(annotation)
-    except (PydanticUserError, NameError, TypeError):
+        with warnings.catch_warnings(action="ignore"):  # of other packages' types, which we cannot mend
+            adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+    except Exception:  # whatever other packages' types may raise while they are looked at
         return None
+    return adapter if adapter.pydantic_complete else None
 
 
 def _evaluated(annotation: str, target: Callable[..., Any]) -> Any:
     """A postponed annotation's type; Any where its names exist for type checkers only."""
+    function = target.__init__ if isinstance(target, type) else target  # type: ignore[misc]
     module = sys.modules.get(getattr(target, "__module__", ""))
+    names = getattr(inspect.unwrap(function), "__globals__", vars(module) if module else {})
     try:
-        return eval(annotation, vars(module) if module else {})
-    except (NameError, AttributeError, TypeError, SyntaxError):
+        return eval(annotation, names)
+    except Exception:  # as above
         return Any
-
-
-@lru_cache(maxsize=1024)
-def is_ours(target: Callable[..., Any]) -> bool:
-    """Whether the annotations are ours or the user's: other packages' are often looser than their words."""
-    name = getattr(target, "__module__", None) or ""
-    if name.split(".")[0] in ("lblhep", "experiments"):
-        return True
-    file = getattr(sys.modules.get(name), "__file__", None)
-    if file is None:
-        return False
-    folders = [Path(sysconfig.get_path(key)) for key in ("stdlib", "platstdlib", "purelib", "platlib")]
-    return not any(Path(file).is_relative_to(folder) for folder in folders)
 
 
 def _holds_component(value: Any) -> bool:

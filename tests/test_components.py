@@ -163,11 +163,40 @@ def test_arguments_are_checked(arguments: dict[str, Any], faults: list[str]) -> 
     assert all(line.startswith(start) for line, start in zip(found, faults, strict=True)), found
 
 
-def test_of_other_packages_only_names_are_checked() -> None:
-    assert faults_of(component("fractions:Fraction", numerator="x"), ()) == []
-    assert faults_of(component("fractions:Fraction", numeratr=1), ()) == [
-        "numeratr: Fraction takes no such argument; did you mean `numerator`?"
-    ]
+ADAM = "torch.optim:AdamW"
+FOREST = "sklearn.ensemble:RandomForestRegressor"
+
+
+@pytest.mark.parametrize(
+    ("use", "arguments", "faults"),
+    [
+        (
+            ADAM,
+            {"amsgrad": "no"},
+            ["amsgrad: must be true or false, not the text 'no'; did you mean `false`"],
+        ),
+        (ADAM, {"amsgrad": "perhaps"}, ["amsgrad: must be true or false, not the text 'perhaps'"]),
+        (ADAM, {"fused": "yes"}, ["fused: must be true or false, not the text 'yes'; did you mean `true`"]),
+        # Annotated with a tensor besides, which pydantic cannot judge: the type of the default.
+        (ADAM, {"lr": "1e-3"}, ["lr: must be a number, not the text '1e-3'; did you mean `1e-3`, without"]),
+        (ADAM, {"lr": "fast"}, ["lr: must be a number, not the text 'fast'"]),
+        (ADAM, {"betas": [0.9, "0.99"]}, ["betas[1]: must be a number, not the text '0.99'"]),
+        (ADAM, {"eps": "1e-8"}, ["eps: must be a number, not the text '1e-8'; did you mean `1e-8`"]),
+        (ADAM, {"lr": 1, "betas": [0.9, 1], "amsgrad": True, "foreach": None, "weight_decay": 0}, []),
+        (ADAM, {"lr": {"use": "a:b"}}, []),
+        # Without annotations: a word may be meant, a number or a truth value in quotes is not.
+        (FOREST, {"max_features": "sqrt", "warm_start": True, "verbose": True, "max_samples": 0.5}, []),
+        (FOREST, {"warm_start": "off"}, ["warm_start: must be true or false, not the text 'off'"]),
+        (FOREST, {"n_estimators": "10"}, ["n_estimators: must be a number, not the text '10'"]),
+        ("fractions:Fraction", {"numeratr": 1}, ["numeratr: Fraction takes no such argument; did you mean"]),
+    ],
+)
+def test_arguments_of_other_packages_are_checked(
+    use: str, arguments: dict[str, Any], faults: list[str]
+) -> None:
+    found = faults_of(component(use, **arguments), ("params",))
+    assert len(found) == len(faults), found
+    assert all(line.startswith(start) for line, start in zip(found, faults, strict=True)), found
 
 
 def test_a_function_misses_nothing_and_takes_any_under_stars() -> None:

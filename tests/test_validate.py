@@ -168,6 +168,41 @@ def test_a_report_may_refuse_a_recipe(found: Callable[..., list[str]]) -> None:
     assert "task.epochs" in other
 
 
+@pytest.mark.parametrize(
+    ("overrides", "problem"),
+    [
+        (
+            ["task.optimizer.amsgrad=no"],
+            "command line: task.optimizer.amsgrad: must be true or false, not the",
+        ),
+        (["task.optimizer.lr='1e-3'"], "command line: task.optimizer.lr: must be a number, not the text"),
+        (
+            ["trials.axes.fold={path: task.optimizer.amsgrad, values: [true, off]}"],
+            "trials.axes.fold: at 'off', task.optimizer.amsgrad must be true or false, not the text 'off'",
+        ),
+        (
+            [
+                "trials={kind: search, points: 2, objective: {metric: m, goal: maximize}, "
+                "space: {rate: {path: task.optimizer.lr, choices: [1e-3, '1e-2']}}}"
+            ],
+            "trials.space.rate: at '1e-2', task.optimizer.lr must be a number, not the text '1e-2'",
+        ),
+    ],
+)
+def test_text_for_a_number_of_another_package(workspace: Path, overrides: list[str], problem: str) -> None:
+    """In a component inside another one's arguments: from the command line, an axis, a search space."""
+    file = workspace / "recipe.yaml"
+    adam = '"torch.optim:AdamW", lr: 1e-3, amsgrad: false'
+    text = RECIPE.replace('"fractions:Fraction"', adam)
+    file.write_text(text.replace("expect: 4, pack: 2", "expect: 2, pack: 1").replace("[0, 4]", "[0, 2]"))
+    lines = [str(each) for each in problems(Recipe.read(file, overrides))]
+    assert len(lines) == 1, lines
+    assert problem in lines[0]
+    file.write_text(file.read_text().replace("amsgrad: false", "amsgrad: no"))
+    (in_the_file,) = problems(Recipe.read(file))
+    assert str(in_the_file).startswith(f"{file}:5:")
+
+
 def test_an_axis_names_models_that_there_are(workspace: Path) -> None:
     file = workspace / "recipe.yaml"
     text = RECIPE.replace('"fractions:Fraction"', '"fractions:Fraction", model: m')

@@ -13,3 +13,18 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if close:
         return f"did you mean `{close[0]}`?"
     return f"known: {', '.join(names)}" if 0 < len(names) <= 16 else ""
+
+
+def plain_value(text: str) -> str:
+    """A hint naming the number or truth value that the text reads as; empty if it reads as neither.
+
+    ``no``, ``off`` and the like are text in YAML 1.2, and so is a number in quotes.
+    """
+    word = text.strip().lower()
+    if word in ("true", "yes", "on", "y", "false", "no", "off", "n"):
+        return f"did you mean `{str(word in ('true', 'yes', 'on', 'y')).lower()}`, without quotes?"
+    try:
+        float(word)
+    except ValueError:
+        return ""
+    return f"did you mean `{word}`, without quotes?"

@@ -72,15 +72,15 @@ def wording(details: ErrorDetails) -> str:
         case "union_tag_invalid":
             return f"must be one of {context['expected_tags']}, not '{context['tag']}'"
         case "literal_error":
-            return f"must be {context['expected']}, not {_shown(given)}"
+            return f"must be {context['expected']}, not {shown(given)}"
         case "too_short":
             return f"needs at least {context['min_length']} entries, not {context['actual_length']}"
         case "too_long":
             return f"takes {context['max_length']} entries, not {context['actual_length']}"
         case "greater_than_equal":
-            return f"must be at least {context['ge']}, not {_shown(given)}"
+            return f"must be at least {context['ge']}, not {shown(given)}"
         case _ if kind in WANTED:
-            return f"must be {WANTED[kind]}, not {_shown(given)}"
+            return f"must be {WANTED[kind]}, not {shown(given)}"
         case _:
             return details["msg"][:1].lower() + details["msg"][1:]
 
@@ -101,13 +101,13 @@ def address(details: ErrorDetails) -> Keys:
 def _pattern(keys: Keys, details: ErrorDetails) -> str:
     given = details["input"]
     if keys[-1] == "use":
-        return f"must be an import path `module:Attribute`, not {_shown(given)}"
+        return f"must be an import path `module:Attribute`, not {shown(given)}"
     if keys[-1] == "path":
-        return f"must be a dotted address such as `datasets.name.argument`, not {_shown(given)}"
-    return f"must be a word of letters, digits, `_` and `-`, not {_shown(given)}"
+        return f"must be a dotted address such as `datasets.name.argument`, not {shown(given)}"
+    return f"must be a word of letters, digits, `_` and `-`, not {shown(given)}"
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """A value as the user wrote it, kept short."""
     match value:
         case dict():
