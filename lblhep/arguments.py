@@ -16,8 +16,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from lblhep.recipe import Component
 from lblhep.recipe.hints import did_you_mean, plain_value
+from lblhep.recipe.marks import Keys, dotted
 from lblhep.recipe.problems import shown, wording
-from lblhep.recipe.text import Keys, dotted
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,14 @@ def parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 
 def argument_faults(
-    target: Callable[..., Any], arguments: Mapping[str, Any], given: Set[str]
+    target: Callable[..., Any], arguments: Mapping[str, Any], given: Set[str], *, complete: bool = True
 ) -> list[ArgumentFault]:
-    """Unknown, missing and mistyped arguments. ``given``: the names that the harness offers besides."""
+    """Unknown, missing and mistyped arguments.
+
+    Args:
+        given: the names that the harness offers besides.
+        complete: these are all its arguments: one that it needs and does not find here is missing.
+    """
     named = parameters(target)
     name = getattr(target, "__name__", "the component")
     found = []
@@ -60,11 +65,12 @@ def argument_faults(
         elif "**" not in named:
             hint = did_you_mean(argument, [known for known in named if known not in given])
             found.append(ArgumentFault((argument,), f"{name} takes no such argument", hint))
+    if not complete or not isinstance(target, type):  # a function is called with more later
+        return found
     return found + [
         ArgumentFault((argument,), f"is missing: {name} needs it")
         for argument, parameter in named.items()
-        if isinstance(target, type)  # a function is called with more later
-        and argument != "**"
+        if argument != "**"
         and parameter.default is parameter.empty
         and argument not in arguments
         and argument not in given

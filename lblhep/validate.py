@@ -17,7 +17,7 @@ from lblhep.cards import Column, list_cards, read_card
 from lblhep.errors import CardError, ComponentError, Problem, RecipeError
 from lblhep.recipe import Axis, Component, Dimension, Recipe, Scan, Search
 from lblhep.recipe.hints import did_you_mean
-from lblhep.recipe.text import Keys, dotted
+from lblhep.recipe.marks import Keys, dotted
 from lblhep.trials import is_batched
 
 MOST_VALUES = 50
@@ -25,6 +25,10 @@ MOST_VALUES = 50
 
 HIDDEN = ("truth", "weight", "id")
 """Roles of the columns that nothing may learn from."""
+
+
+CONCERNS_OTHERS = ("use", "card", "goal", "by", "features", "model", "dataset")
+"""Keys of a component whose value must fit other sections of the recipe, or its own other keys."""
 
 
 @dataclass(frozen=True)
@@ -249,30 +253,54 @@ def _hidden_columns(recipe: Recipe, card: str | None) -> dict[str, str]:
 def _axis_values(recipe: Recipe, imports: bool, known: set[str]) -> Iterator[Problem]:
     """Whether the recipe still holds at the values of each axis; faults known without them are left out."""
     trials = recipe.trials
+    inside = {dotted(place.keys): place for each in _places(recipe) for place in _within(each)}
     for section in ("axes", "space", "replicates"):
         for name, axis in getattr(trials, section, {}).items():
+            holder, _, argument = axis.path.rpartition(".")
+            alone = holder in inside and argument not in CONCERNS_OTHERS
             for value in _tried(axis):
-                for message, hint in _faults_at(recipe, name, value, imports, known):
-                    yield recipe.problem(("trials", section, name), f"at {value!r:.60}, {message}", hint)
+                if alone and _is_plain(value):
+                    found = _argument_faults(inside[holder], argument, value) if imports else []
+                else:
+                    found = _faults_at(recipe, name, value, imports)
+                for path, message, hint in found:
+                    if path not in known:
+                        place: Keys = ("trials", section, name)
+                        yield recipe.problem(place, f"at {value!r:.60}, {path} {message}", hint)
 
 
-def _faults_at(
-    recipe: Recipe, axis: str, value: Any, imports: bool, known: set[str]
-) -> Iterator[tuple[str, str]]:
+def _is_plain(value: Any) -> bool:
+    """Whether an axis value is one argument's, and no component is in it."""
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return not isinstance(value, dict)
+
+
+def _argument_faults(place: Place, argument: str, value: Any) -> list[tuple[str, str, str]]:
+    """The faults of a value that one component alone sees: (path, message, hint) of each."""
+    try:
+        target = components.load(place.component.use)
+    except ComponentError:  # ``_arguments`` reports it
+        return []
+    return [
+        (dotted((*place.keys, *fault.keys)), fault.message, fault.hint)
+        for fault in argument_faults(target, {argument: value}, set(place.given), complete=False)
+    ]
+
+
+def _faults_at(recipe: Recipe, axis: str, value: Any, imports: bool) -> list[tuple[str, str, str]]:
+    """The faults of the whole recipe at a value: (path, message, hint) of each."""
     try:
         trial = recipe.at({axis: value})
     except RecipeError as error:
-        yield from ((f"{problem.path} {problem.message}", problem.hint) for problem in error.problems)
-        return
+        return [(problem.path, problem.message, problem.hint) for problem in error.problems]
     path = recipe.trials.axes_of_trial[axis]
     found = [*_cards(trial), *_features(trial), *_references(trial)]
     if imports:
         found += _unknown_features(trial)
         touched = (place for place in _places(trial) if f"{path}.".startswith(f"{dotted(place.keys)}."))
         found += chain.from_iterable(_arguments(trial, place) for place in touched)
-    yield from (
-        (f"{problem.path} {problem.message}", problem.hint) for problem in found if problem.path not in known
-    )
+    return [(problem.path, problem.message, problem.hint) for problem in found]
 
 
 def _tried(axis: Axis | Dimension) -> list[Any]:

@@ -143,7 +143,7 @@ CASES = [
         "trials.axes.fold: at {'fold': 'x'}, datasets.d.fold must be an integer",
     ),
     (
-        "trials.axes.fold={path: datasets.d.card, values: [events, a, b, events]}",
+        "trials.axes.fold={path: datasets.d.card, values: [events, a, b, c]}",
         "trials.axes.fold: at 'a', datasets.d.card there is no data_cards/a.yaml",
     ),
 ]

@@ -24,29 +24,28 @@ def checked_recipe(
 
     Raises RecipeError with all faults of form, components, cards and axes, in the order of their lines.
     """
-    recipe, found = _surveyed(path, overrides, profile, imports)
-    for name in recipe.profiles if every_profile and recipe is not None else ():
-        try:
-            found += _surveyed(path, overrides, name, imports)[1]
-        except RecipeError as error:
-            found += error.problems
+    from lblhep.recipe import Recipe
+
+    survey = Recipe.survey(path, overrides, profile)
+    recipe, found = survey[0], _problems(survey, imports)
+    if every_profile and recipe is not None:
+        for each in Recipe.survey_profiles(path, overrides, recipe.profiles):
+            found += _problems(each, imports)
     if found or recipe is None:
         # A fault of the file shows with every profile: it is said once.
         raise RecipeError(sorted(dict.fromkeys(found), key=lambda problem: _place(problem, str(path))))
     return recipe
 
 
-def _surveyed(
-    path: Path, overrides: Sequence[str], profile: str | None, imports: bool
-) -> tuple[Recipe | None, list[Problem]]:
-    """The recipe, or what holds of it; the faults of its form and those of its sound parts."""
-    from lblhep.recipe import Recipe, lies_in
+def _problems(survey: tuple[Recipe | None, list[Problem], frozenset[str]], imports: bool) -> list[Problem]:
+    """The faults of a recipe's form and those of its sound parts."""
+    from lblhep.recipe import lies_in
     from lblhep.validate import problems
 
-    recipe, found, gone = Recipe.survey(path, overrides, profile)
-    if recipe is not None:
-        found += [each for each in problems(recipe, imports) if not lies_in(each.path, gone)]
-    return recipe, found
+    recipe, found, gone = survey
+    if recipe is None:
+        return found
+    return [*found, *(each for each in problems(recipe, imports) if not lies_in(each.path, gone))]
 
 
 def _place(problem: Problem, recipe: str) -> tuple[bool, bool, str, int, int]:

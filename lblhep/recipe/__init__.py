@@ -5,10 +5,11 @@ with every problem at its line and column. Importing this package costs pydantic
 """
 
 from lblhep.recipe.component import Component, DatasetComponent, Groups, MetricComponent
+from lblhep.recipe.marks import Mark
 from lblhep.recipe.points import cells
 from lblhep.recipe.remnant import lies_in
 from lblhep.recipe.schema import Notify, Recipe, Resources, Tracking
-from lblhep.recipe.text import Mark, parse_value
+from lblhep.recipe.text import parse_value
 from lblhep.recipe.trials import Axis, Dimension, Objective, Scan, Search, Single
 
 __all__ = [

@@ -6,13 +6,15 @@ has the wrong form is passed over here, because the schema reports it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from lblhep.recipe.hints import did_you_mean
+from lblhep.recipe.marks import Keys
 from lblhep.recipe.points import sets_several
-from lblhep.recipe.text import Keys
+from lblhep.recipe.text import DEEPEST
 from lblhep.recipe.trials import RESERVED
 
 VARIED = ("datasets", "models", "task", "metrics", "seed")
@@ -35,6 +37,7 @@ def faults(values: dict[str, Any]) -> list[Fault]:
     return [
         *(fault for keys, path in addresses for fault in _names_something(values, keys, path)),
         *_overlaps(addresses),
+        *_doubles(trials),
         *_reserved(trials),
         *_groups(values, trials),
     ]
@@ -62,6 +65,10 @@ def _addresses(trials: dict[str, Any]) -> Iterator[tuple[Keys, str]]:
 
 def _names_something(values: dict[str, Any], keys: Keys, path: str) -> Iterator[Fault]:
     """An axis varies what the recipe holds, so that the recipe reads as one of its trials."""
+    if path.count(".") >= DEEPEST:
+        steps = path.count(".") + 1
+        yield Fault(keys, f"has {steps} steps: no recipe is nested more than {DEEPEST} deep")
+        return
     first, *rest = path.split(".")
     if first not in VARIED:
         yield Fault(keys, f"`{path}` is not part of a trial", f"an axis varies one of {', '.join(VARIED)}")
@@ -88,12 +95,31 @@ def _overlaps(addresses: list[tuple[Keys, str]]) -> Iterator[Fault]:
     for keys, path in addresses:
         setters.setdefault(path, keys)
     for keys, path in addresses:
-        steps = path.split(".")
+        steps = path.split(".", DEEPEST)
         above = (".".join(steps[:length]) for length in range(1, len(steps) + 1))
         others = (setters[known] for known in above if known in setters)
         for other in others:
             if other[:3] != keys[:3]:
                 yield Fault(keys, f"`{path}` is varied by `{other[2]}` as well")
+
+
+def _doubles(trials: dict[str, Any]) -> Iterator[Fault]:
+    """Values that an axis or a searched dimension holds twice: they would count twice."""
+    for section, key in (("axes", "values"), ("space", "choices"), ("replicates", "values")):
+        for name, axis in _mapping(trials.get(section)).items():
+            first: dict[Any, int] = {}
+            for index, value in enumerate(_list(axis, key)):
+                before = first.setdefault(_identity(value), index)
+                if before != index:
+                    message = f"{str(value)[:60]} is given twice, first as {key}[{before}]"
+                    yield Fault(("trials", section, name, key, index), message)
+
+
+def _identity(value: Any) -> Any:
+    """What equal values share: 1 and 1.0 are one value, 1 and true are two, a mapping has no order."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and value == value:
+        return value
+    return json.dumps(value, sort_keys=True)
 
 
 def _reserved(trials: dict[str, Any]) -> Iterator[Fault]:
@@ -120,6 +146,7 @@ def _groups(values: dict[str, Any], trials: dict[str, Any]) -> Iterator[Fault]:
         yield Fault(("trials", "objective"), "is a group metric, but the recipe has no `groups`", hint)
     by = _mapping(groups).get("by")
     names = [name for name in by if isinstance(name, str)] if isinstance(by, list) else []
+    first = {name: index for index, name in reversed([*enumerate(names)])}
     if kind == "search" and names:
         yield Fault(("groups", "by"), "must be left out: in a search each point is a group")
         return
@@ -128,5 +155,5 @@ def _groups(values: dict[str, Any], trials: dict[str, Any]) -> Iterator[Fault]:
         if name not in axes:
             hint = did_you_mean(name, axes)
             yield Fault(("groups", "by", index), f"`{name}` is not an axis of this recipe", hint)
-        elif name in names[:index]:
+        elif first[name] != index:
             yield Fault(("groups", "by", index), f"`{name}` is given twice")

@@ -9,13 +9,13 @@ of the recipe's own sections need not be written either, since the schema knows 
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import Any
 
 from lblhep.errors import Problem, RecipeError
 from lblhep.recipe.hints import did_you_mean
+from lblhep.recipe.marks import Keys, Mark, Marks
 from lblhep.recipe.problems import problem_at
-from lblhep.recipe.text import Document, Keys, Mark, parse_value
+from lblhep.recipe.text import DEEPEST, Document, parse_value
 
 NAMED: tuple[Keys, ...] = (
     ("datasets",),
@@ -43,37 +43,47 @@ EXTENDS = "extends"
 """The one entry of a profile that is no override: the name of a profile that is applied before it."""
 
 
-def apply_profile(document: Document, name: Any, below: tuple[str, ...] = ()) -> list[Problem]:
-    """Applies ``profiles.<name>`` to the document in place; what cannot be applied is returned.
+def apply_profile(document: Document, name: str) -> list[Problem]:
+    """Applies ``profiles.<name>`` to the document; what cannot be applied is returned.
 
-    Args:
-        name: as written; what is no name is no profile.
-        below: the profiles that extend this one.
+    The document's values and marks are replaced, not altered: other documents may share them.
     """
     profiles = document.values.get("profiles")
     known = profiles if isinstance(profiles, dict) else {}
-    if not isinstance(name, str) or name not in known:
-        place: Keys = ("profiles", below[-1], EXTENDS) if below else ("profiles",)
-        hint = did_you_mean(str(name), known) if known else "the recipe has no profiles"
-        return [problem_at(document.marks, document.file, place, f"there is no profile `{name}`", hint)]
-    if name in below:
-        return [_circle(document, below[below.index(name) :])]
-    faults = []
-    entries = dict(known[name]) if isinstance(known[name], dict) else {}
-    if EXTENDS in entries:
-        faults += apply_profile(document, entries.pop(EXTENDS), (*below, name))
-    for address, value in entries.items():
-        prefix: Keys = ("profiles", name, address)
-        marks = {
-            keys[3:]: Mark(mark.file, mark.line, mark.column, f"profile {name}")
-            for keys, mark in document.marks.items()
-            if keys[:3] == prefix
-        }
-        faults += _put(document, address, deepcopy(value), marks)
+    written = document.marks
+    chain, faults = _chain(document, known, name)
+    for each in reversed(chain):
+        for address, value in _entries(known[each]).items():
+            if address != EXTENDS:
+                marks = written.at(("profiles", each, address)) or Marks(Mark(document.file, 1, 1))
+                faults += _put(document, address, value, marks.put_by(f"profile {each}"))
     return faults
 
 
-def _circle(document: Document, profiles: tuple[str, ...]) -> Problem:
+def _chain(document: Document, known: dict[str, Any], name: str) -> tuple[list[str], list[Problem]]:
+    """The profile, the one that it extends, and so on; and why the last of them is not sound."""
+    chain: list[str] = []
+    place: Keys = ("profiles",)
+    extended: Any = name
+    while True:
+        if not isinstance(extended, str) or extended not in known:
+            hint = did_you_mean(str(extended), known) if known else "the recipe has no profiles"
+            message = f"there is no profile `{extended}`"
+            return chain, [problem_at(document.marks, document.file, place, message, hint)]
+        if extended in chain:
+            return chain, [_circle(document, chain[chain.index(extended) :])]
+        if len(chain) == DEEPEST:
+            message = f"stands on more than {DEEPEST} profiles, one extending the other"
+            return chain, [problem_at(document.marks, document.file, place, message)]
+        chain.append(extended)
+        place = ("profiles", extended, EXTENDS)
+        entries = _entries(known[extended])
+        if EXTENDS not in entries:
+            return chain, []
+        extended = entries[EXTENDS]
+
+
+def _circle(document: Document, profiles: list[str]) -> Problem:
     """The one problem of profiles that extend one another in a circle, from whichever it was entered."""
     first = profiles.index(min(profiles))
     profiles = profiles[first:] + profiles[:first]
@@ -81,8 +91,13 @@ def _circle(document: Document, profiles: tuple[str, ...]) -> Problem:
     return problem_at(document.marks, document.file, ("profiles", profiles[0], EXTENDS), message)
 
 
+def _entries(profile: Any) -> dict[str, Any]:
+    """A profile's overrides; what is no mapping has none, and the schema says so."""
+    return profile if isinstance(profile, dict) else {}
+
+
 def apply_assignments(document: Document, assignments: tuple[str, ...]) -> list[Problem]:
-    """Applies ``a.b.c=value`` texts to the document in place; what cannot be applied is returned."""
+    """Applies ``a.b.c=value`` texts to the document; what cannot be applied is returned."""
     faults = []
     for text in assignments:
         address, equals, written = text.partition("=")
@@ -95,7 +110,7 @@ def apply_assignments(document: Document, assignments: tuple[str, ...]) -> list[
         except RecipeError as error:
             faults += [Problem("command line", 0, 0, address, fault.message) for fault in error.problems]
             continue
-        faults += _put(document, address, value, {(): Mark("command line")})
+        faults += _put(document, address, value, Marks(Mark("command line")))
     return faults + [fault for text in assignments for fault in _swept(document, text.partition("=")[0])]
 
 
@@ -117,24 +132,33 @@ def _swept(document: Document, address: str) -> list[Problem]:
     ]
 
 
-def _put(document: Document, address: str, value: Any, marks: dict[Keys, Mark]) -> list[Problem]:
+def _put(document: Document, address: str, value: Any, marks: Marks) -> list[Problem]:
     """Sets one address and its marks, or returns the problem that it names nothing."""
+    source = marks.mark or Mark(document.file)
+    if address.count(".") >= DEEPEST:
+        message = f"has {address.count('.') + 1} steps: no recipe is nested more than {DEEPEST} deep"
+        return [Problem(source.file, source.line, source.column, f"{address[:60]}...", message)]
     *above, last = keys = tuple(address.split("."))
-    source = marks[()]
     values: Any = document.values
     for depth, key in enumerate(above):
         here = keys[:depth]
         if key not in values and here in OWN and (*here, key) in OWN:
-            values[key] = {}
-        if key not in values or not isinstance(values[key], dict):
+            values = {}
+        elif key not in values or not isinstance(values[key], dict):
             return [_nothing(source, address, here, key, values)]
-        values = values[key]
+        else:
+            values = values[key]
     if last not in values and not _takes_new(tuple(above), values):
         return [_nothing(source, address, tuple(above), last, values)]
-    values[last] = value
-    document.marks = {place: mark for place, mark in document.marks.items() if place[: len(keys)] != keys}
-    document.marks |= {(*keys, *below): mark for below, mark in marks.items()}
+    document.values = _with(document.values, keys, value)
+    document.marks = document.marks.put(keys, marks)
     return []
+
+
+def _with(values: dict[str, Any], keys: tuple[str, ...], value: Any) -> dict[str, Any]:
+    """The values with one address set; the mappings on its path are copied, no others."""
+    first, *rest = keys
+    return {**values, first: _with(values.get(first, {}), tuple(rest), value) if rest else value}
 
 
 def _takes_new(keys: Keys, values: dict[str, Any]) -> bool:

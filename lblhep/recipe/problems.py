@@ -10,7 +10,8 @@ from pydantic_core import ErrorDetails
 
 from lblhep.errors import Problem
 from lblhep.recipe.hints import did_you_mean
-from lblhep.recipe.text import Document, Keys, Mark, dotted
+from lblhep.recipe.marks import Keys, Mark, Marks, dotted
+from lblhep.recipe.text import Document
 
 WANTED = {
     "bool_type": "true or false",
@@ -31,19 +32,11 @@ def translate(error: ValidationError, document: Document, model: type[BaseModel]
     return [_problem(details, document, model) for details in error.errors(include_url=False)]
 
 
-def problem_at(marks: dict[Keys, Mark], file: str, keys: Keys, message: str, hint: str = "") -> Problem:
+def problem_at(marks: Marks, file: str, keys: Keys, message: str, hint: str = "") -> Problem:
     """A problem placed at ``keys`` or at the nearest written key above."""
-    mark = nearest(marks, keys, file)
+    mark = marks.nearest(keys) or Mark(file, 1, 1)
     by = f" ({mark.by})" if mark.by else ""
     return Problem(mark.file, mark.line, mark.column, dotted(keys), message + by, hint)
-
-
-def nearest(marks: dict[Keys, Mark], keys: Keys, file: str) -> Mark:
-    """Where ``keys``, or the nearest written key above it, stands."""
-    for length in range(len(keys), 0, -1):
-        if keys[:length] in marks:
-            return marks[keys[:length]]
-    return Mark(file, 1, 1)
 
 
 def _problem(details: ErrorDetails, document: Document, model: type[BaseModel]) -> Problem:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,10 @@ from pydantic import BaseModel, ValidationError
 from lblhep.errors import Problem, RecipeError
 from lblhep.recipe import checks, overrides
 from lblhep.recipe.hints import did_you_mean
+from lblhep.recipe.marks import Mark, Marks
 from lblhep.recipe.points import Addresses
 from lblhep.recipe.problems import problem_at, translate
-from lblhep.recipe.text import Document, Keys, Mark, parse, read_text
+from lblhep.recipe.text import Document, parse, read_text
 
 
 @dataclass(frozen=True)
@@ -26,30 +29,39 @@ class Origin:
     shown: str = "recipe.yaml"
     """The file as the user named it, for messages."""
     profile: str | None = None
-    marks: dict[Keys, Mark] = field(default_factory=dict)
+    marks: Marks = field(default_factory=Marks)
 
-    @property
+    @cached_property
     def workspace(self) -> Path:
         """The nearest folder above the file that holds ``data_cards/``, else the file's folder."""
         folders = [folder for folder in self.file.parents if (folder / "data_cards").is_dir()]
         return folders[0] if folders else self.file.parent
 
 
-def resolve(
-    path: Path, assignments: tuple[str, ...], profile: str | None
-) -> tuple[Document, Origin, list[Problem]]:
-    """The file's values with profile and overrides applied, and what could not be applied.
+@dataclass(frozen=True)
+class Resolved:
+    """A file's values with a profile and overrides applied, and what could not be applied."""
+
+    document: Document
+    origin: Origin
+    faults: list[Problem]
+
+
+def resolve(path: Path, assignments: tuple[str, ...], profiles: Iterable[str | None]) -> Iterator[Resolved]:
+    """The file with each of the profiles in turn (None: none of them), read once.
 
     Raises RecipeError when the text itself is faulty.
     """
     if not path.exists():
         raise RecipeError([Problem(str(path), 0, 0, "", "there is no such recipe", _nearby(path))])
-    faults: list[Problem] = []
-    document = parse(read_text(path), str(path), faults)
-    if profile is not None:
-        faults += overrides.apply_profile(document, profile)
-    faults += overrides.apply_assignments(document, assignments)
-    return document, Origin(path.resolve(), str(path), profile, document.marks), faults
+    found: list[Problem] = []
+    written = parse(read_text(path), str(path), found)
+    for profile in profiles:
+        document, faults = replace(written), list(found)
+        if profile is not None:
+            faults += overrides.apply_profile(document, profile)
+        faults += overrides.apply_assignments(document, assignments)
+        yield Resolved(document, Origin(path.resolve(), str(path), profile, document.marks), faults)
 
 
 def _nearby(path: Path) -> str:
@@ -82,11 +94,10 @@ def point_problems(
     origin: Origin, error: ValidationError, addresses: Addresses, values: Any, model: type[BaseModel]
 ) -> list[Problem]:
     """The schema's faults of one trial, at the axes that brought them."""
-    marks = dict(origin.marks)
+    marks = origin.marks
     for address, axis in addresses.items():
         sections = [("trials", section, axis) for section in ("axes", "space", "replicates")]
-        mark = next(
-            (origin.marks[keys] for keys in sections if keys in origin.marks), Mark(origin.shown, 1, 1)
-        )
-        marks[tuple(address.split("."))] = Mark(mark.file, mark.line, mark.column, f"axis {axis}")
+        written = next(filter(None, map(origin.marks.at, sections)), Marks())
+        mark = written.mark or Mark(origin.shown, 1, 1)
+        marks = marks.put(address.split("."), Marks(replace(mark, by=f"axis {axis}")))
     return translate(error, Document(origin.shown, values, marks), model)

@@ -12,8 +12,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from lblhep.recipe import checks
+from lblhep.recipe.marks import Keys, dotted
 from lblhep.recipe.problems import address
-from lblhep.recipe.text import Keys, dotted
 
 NEEDED: dict[Keys, Any] = {
     ("schema",): "lblhep/recipe@1",
@@ -54,7 +54,8 @@ def remnant(values: dict[str, Any], model: type[BaseModel]) -> tuple[dict[str, A
 
 def lies_in(path: str, gone: frozenset[str]) -> bool:
     """Whether an address is one of those that were taken out, or inside one."""
-    return any(path == each or path.startswith((f"{each}.", f"{each}[")) for each in gone)
+    ends = [place for place, letter in enumerate(path) if letter in ".["]
+    return not gone.isdisjoint(path[:end] for end in (*ends, len(path)))
 
 
 def _take_out(values: dict[str, Any], keys: Keys) -> Keys:

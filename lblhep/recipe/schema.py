@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -14,9 +14,9 @@ from lblhep.errors import Problem, RecipeError
 from lblhep.names import DiskName
 from lblhep.recipe import points, reading, writing
 from lblhep.recipe.component import Component, DatasetComponent, Groups, MetricComponent
+from lblhep.recipe.marks import Keys
 from lblhep.recipe.problems import problem_at
 from lblhep.recipe.remnant import remnant
-from lblhep.recipe.text import Keys
 from lblhep.recipe.trials import Name, Section, Trials
 
 SCHEMA = "lblhep/recipe@1"
@@ -91,20 +91,39 @@ class Recipe(Section):
 
         Raises RecipeError when the text itself is faulty.
         """
-        document, origin, faults = reading.resolve(Path(path), tuple(overrides), profile)
-        values, gone, error = document.values, frozenset[str](), None
+        (resolved,) = reading.resolve(Path(path), tuple(overrides), [profile])
+        return cls._surveyed(resolved)
+
+    @classmethod
+    def survey_profiles(
+        cls, path: str | Path, overrides: Iterable[str], profiles: Iterable[str]
+    ) -> Iterator[tuple[Self | None, list[Problem], frozenset[str]]]:
+        """What ``survey`` gives for each of the profiles; the file is read once for all of them.
+
+        The section ``profiles`` itself is left out: a survey without a profile has looked at it.
+        """
+        for resolved in reading.resolve(Path(path), tuple(overrides), profiles):
+            resolved.document.values = {
+                name: value for name, value in resolved.document.values.items() if name != "profiles"
+            }
+            yield cls._surveyed(resolved)
+
+    @classmethod
+    def _surveyed(cls, resolved: reading.Resolved) -> tuple[Self | None, list[Problem], frozenset[str]]:
+        document, gone, error = resolved.document, frozenset[str](), None
+        values = document.values
         try:
             recipe = cls.model_validate(values)
         except ValidationError as invalid:
             error = invalid
-        problems = reading.all_problems(document, faults, error, cls)
+        problems = reading.all_problems(document, resolved.faults, error, cls)
         if problems:
             left = remnant(values, cls)
             if left is None:
                 return None, problems, gone
             values, gone = left
             recipe = cls.model_validate(values)
-        recipe._origin, recipe._values = origin, values
+        recipe._origin, recipe._values = resolved.origin, values
         return recipe, problems, gone
 
     def at(self, point: Mapping[str, Any]) -> Self:

@@ -19,25 +19,13 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from lblhep.errors import Problem, RecipeError
+from lblhep.recipe.marks import Keys, Mark, Marks, dotted
 
 LARGEST_FILE = 200_000
 """Bytes. A recipe is written by a person; ruamel.yaml reads this much in a few seconds."""
 DEEPEST = 50
 MOST_VALUES = 100_000
 """Counted as often as aliases repeat them."""
-
-Keys = tuple[str | int, ...]
-
-
-@dataclass(frozen=True)
-class Mark:
-    """Where a value was written: a file's line and column (from 1), or line 0 of a source without lines."""
-
-    file: str
-    line: int = 0
-    column: int = 0
-    by: str = ""
-    """What put it there, where that is not the file itself: ``profile full``, ``axis window``."""
 
 
 @dataclass
@@ -46,7 +34,7 @@ class Document:
 
     file: str
     values: Any
-    marks: dict[Keys, Mark] = field(default_factory=dict)
+    marks: Marks = field(default_factory=Marks)
 
 
 def read_text(path: Path) -> str:
@@ -203,7 +191,7 @@ class _Reader:
 
     def mark(self, node: Node, keys: Keys) -> None:
         start = node.start_mark
-        self.document.marks[keys] = Mark(self.document.file, start.line + 1, start.column + 1)
+        self.document.marks.add(keys, Mark(self.document.file, start.line + 1, start.column + 1))
 
     def fault(self, node: Node, keys: Keys, message: str) -> None:
         start = node.start_mark
@@ -214,14 +202,6 @@ class _Reader:
 def _float(text: str) -> float:
     """YAML 1.2 floats: ``1e-3``, ``.5``, ``.inf``, ``-.inf``, ``.nan``."""
     return float(text.replace("_", "").lower().replace(".inf", "inf").replace(".nan", "nan"))
-
-
-def dotted(keys: Keys) -> str:
-    """``("trials", "axes", "window", "range", 0)`` as an address: ``trials.axes.window.range[0]``."""
-    text = ""
-    for key in keys:
-        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else str(key)
-    return text
 
 
 def _only(file: str, message: str) -> RecipeError:

@@ -14,6 +14,9 @@ from lblhep.recipe.component import Component
 MOST_TRIALS = 10_000_000
 """More than this is taken for a slip of the pen, and would not fit in memory."""
 
+MOST_FACTORS = 8
+"""Axes that a message about the number of trials names."""
+
 RESERVED = frozenset({"trial", "name", "status", "group", "launch", "trials", "step"})
 """Columns of the tables of trials, groups and curves, which neither an axis nor a metric may be called."""
 
@@ -60,6 +63,11 @@ class Axis(Section):
     def points(self) -> Sequence[Any]:
         """The axis values in order."""
         return self.values if self.range is None else range(*self.range)  # type: ignore[return-value]
+
+    @property
+    def count(self) -> int:
+        """The number of values; ``len`` cannot say it of a range of 2^63 or more."""
+        return len(self.values or ()) if self.range is None else self.range[1] - self.range[0]
 
 
 class Dimension(Section):
@@ -121,7 +129,7 @@ class Scan(Section):
 
     @model_validator(mode="after")
     def _count(self) -> Self:
-        _check_expect(self.expect, {name: len(axis.points) for name, axis in self.axes.items()})
+        _check_expect(self.expect, "axes", {name: axis.count for name, axis in self.axes.items()})
         return self
 
     @property
@@ -149,8 +157,8 @@ class Search(Section):
 
     @model_validator(mode="after")
     def _count(self) -> Self:
-        lengths = {name: len(axis.points) for name, axis in self.replicates.items()}
-        _check_expect(self.total if self.expect is None else self.expect, {"points": self.points, **lengths})
+        lengths = {name: axis.count for name, axis in self.replicates.items()}
+        _check_expect(self.expect, "points", {"points": self.points, **lengths})
         both = sorted(self.space.keys() & self.replicates.keys())
         if both:
             raise fault("replicates", f"and `space` both name {', '.join(both)}")
@@ -165,7 +173,7 @@ class Search(Section):
     @property
     def replicates_total(self) -> int:
         """The number of trials of one point."""
-        return math.prod(len(axis.points) for axis in self.replicates.values())
+        return math.prod(axis.count for axis in self.replicates.values())
 
     @property
     def total(self) -> int:
@@ -176,11 +184,18 @@ class Search(Section):
 Trials = Annotated[Single | Scan | Search, Field(discriminator="kind")]
 
 
-def _check_expect(expect: int, lengths: dict[str, int]) -> None:
-    """Refuse a wrong count: it is the cheapest guard against a scan that is not the one intended."""
+def _check_expect(expect: int | None, source: str, lengths: dict[str, int]) -> None:
+    """Refuse a wrong count: it is the cheapest guard against a scan that is not the one intended.
+
+    Args:
+        expect: the number that the recipe states; None if it states none.
+        source: the key to which too many trials are put down.
+    """
     total = math.prod(lengths.values())
-    product = " x ".join(f"{length} {name}" for name, length in lengths.items())
-    if total != expect:
+    longest = sorted(lengths, key=lambda name: -lengths[name])[:MOST_FACTORS]
+    shown = [f"{lengths[name]} {name}" for name in lengths if name in longest]
+    product = " x ".join([*shown, *(["..."] if len(lengths) > MOST_FACTORS else [])])
+    if total > MOST_TRIALS:  # and perhaps too many to be printed
+        raise fault(source, f"make more than {MOST_TRIALS:,} trials: {product}")
+    if expect is not None and total != expect:
         raise fault("expect", f"is {expect}, but there are {total} trials: {product}", total=total)
-    if total > MOST_TRIALS:
-        raise fault("expect", f"is more than {MOST_TRIALS:,} trials: {product}")

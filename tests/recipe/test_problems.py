@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -136,4 +137,48 @@ def test_an_axis_of_mappings_names_what_is_there(faults: Faults, sample: str) ->
 def test_a_silly_number_of_trials(faults: Faults, sample: str) -> None:
     text = sample.replace("range: [0, 8]", "range: [0, 1000000000000]")
     found = faults(text.replace("expect: 200", "expect: 25000000000000"))
-    assert any("is more than 10,000,000 trials" in line for line in found)
+    assert len(found) == 1
+    assert "trials.axes: make more than 10,000,000 trials: 1000000000000 window x 5 fold x 5 init" in found[0]
+
+
+def test_more_trials_than_can_be_counted_or_printed(faults: Faults, sample: str) -> None:
+    text = sample.replace("range: [0, 8]", "range: [-1, 9223372036854775807]")
+    (found,) = faults(text)
+    assert "trials.axes: make more than 10,000,000 trials: 9223372036854775808 window x 5 fold" in found
+    many = "".join(
+        f"    a{n}: {{path: task.a{n}, range: [-9223372036854775807, 9223372036854775807]}}\n"
+        for n in range(300)
+    )
+    arguments = "".join(f"  a{n}: 0\n" for n in range(300))
+    text = sample.replace("  axes:\n", f"  axes:\n{many}", 1).replace("  max_epochs: 60\n", arguments)
+    assert any("make more than" in line for line in faults(text))
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ("[1, 2, 2, 16]", "values[2]: 2 is given twice, first as values[1]"),
+        ("[1, 2, 1.0, 4]", "values[2]: 1.0 is given twice, first as values[0]"),
+        (
+            "[a, b, {x: 1, y: 2}, {y: 2, x: 1}]",
+            "values[3]: {'y': 2, 'x': 1} is given twice, first as values[2]",
+        ),
+        ("[.nan, 1, 2, .nan]", "values[3]: nan is given twice, first as values[0]"),
+    ],
+)
+def test_a_value_given_twice(faults: Faults, sample: str, values: str, problem: str) -> None:
+    axis = "window: {path: datasets.dijets.window, "
+    text = sample.replace(f"{axis}range: [0, 8]", f"{axis}values: {values}").replace(
+        "expect: 200", "expect: 100"
+    )
+    line = text[: text.index(axis)].count("\n") + 1
+    found = [each for each in faults(text) if "twice" in each]
+    assert len(found) == 1
+    assert found[0].startswith(f"recipe.yaml:{line}:")
+    assert f"trials.axes.window.{problem}" in found[0]
+
+
+def test_values_that_are_not_the_same(read: Any, sample: str) -> None:
+    axis = "window: {path: datasets.dijets.window, "
+    text = sample.replace(f"{axis}range: [0, 8]", f"{axis}values: [1, true, '1', 0, false, [1], [1.5], null]")
+    assert read(text).trials.total == 200

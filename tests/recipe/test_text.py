@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from lblhep.errors import RecipeError
-from lblhep.recipe.text import LARGEST_FILE, Mark, parse, parse_value, read_text
+from lblhep.recipe.marks import Mark
+from lblhep.recipe.text import LARGEST_FILE, parse, parse_value, read_text
 
 
 def values(text: str) -> object:
@@ -46,9 +47,9 @@ def test_scalars_are_those_of_yaml_1_2(text: str, value: object) -> None:
 
 def test_every_key_has_its_place() -> None:
     marks = parse("a: 1\nb:\n  c: [x, {d: 2}]\n", "f.yaml").marks
-    assert marks[("a",)] == Mark("f.yaml", 1, 1)
-    assert marks[("b", "c")] == Mark("f.yaml", 3, 3)
-    assert marks[("b", "c", 1, "d")] == Mark("f.yaml", 3, 11)
+    assert marks.nearest(("a",)) == Mark("f.yaml", 1, 1)
+    assert marks.nearest(("b", "c")) == Mark("f.yaml", 3, 3)
+    assert marks.nearest(("b", "c", 1, "d")) == Mark("f.yaml", 3, 11)
 
 
 def test_aliases_repeat_a_value() -> None:
