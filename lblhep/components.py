@@ -40,7 +40,7 @@ def load(use: str) -> Callable[..., Any]:
         raise ComponentError(_import_fault(use, module_name, error)) from error
     for step in attribute.split("."):
         if not hasattr(found, step):
-            hint = did_you_mean(step, (name for name in dir(found) if not name.startswith("_")))
+            hint = did_you_mean(step, _names(found, step))
             raise ComponentError(f"`{use}`: {module_name} has no `{step}`" + (hint and f"; {hint}"))
         found = getattr(found, step)
     if not callable(found):
@@ -64,6 +64,12 @@ def build(component: Component, /, **given: Any) -> Any:
     wanted = parameters(target).keys() & given.keys() - arguments.keys()
     arguments |= {name: given[name] for name in wanted}
     return target(**arguments) if isinstance(target, type) else functools.partial(target, **arguments)
+
+
+def _names(found: Any, wanted: str) -> list[str]:
+    """The public names inside an object, those with the first letter of the wanted one before the others."""
+    names = (name for name in dir(found) if not name.startswith("_"))
+    return sorted(names, key=lambda name: name[:1].lower() != wanted[:1].lower())
 
 
 def _import_fault(use: str, module_name: str, error: BaseException) -> str:
