@@ -16,12 +16,15 @@ WIDEST = 100  # columns; also the width of what is written into a file or a pipe
 
 
 def console() -> Console:
-    """The standard output: the terminal, up to ``WIDEST`` columns of it, or a file."""
+    """The standard output: the terminal, up to ``WIDEST`` columns of it, or a file.
+
+    What it prints is as it was written: brackets and colons in a title are no markup.
+    """
     from rich.console import Console
 
-    terminal = Console(highlight=False)
+    terminal = Console()
     width = min(terminal.width, WIDEST) if terminal.is_terminal else WIDEST
-    return Console(highlight=False, width=width)
+    return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
 def say(line: str = "") -> None:

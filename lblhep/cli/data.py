@@ -46,12 +46,14 @@ def list_() -> None:
 @app.command("show")
 def show(name: Card) -> None:
     """Show what a data card says: columns, sources, licence, citation."""
+    from rich.text import Text
+
     from lblhep.cards import fingerprint, state
 
     card = _card(name)
     out = console()
-    out.print(f"[bold]{card.name}[/]: {card.title}\n", highlight=False)
-    out.print(f"{card.description.strip()}\n", markup=False)
+    out.print(Text.assemble((card.name, "bold"), f": {card.title}\n"))
+    out.print(f"{card.description.strip()}\n")
     table = new_table("column", "unit", "role", "meaning")
     for column, meaning in card.columns.items():
         lacking = "" if meaning.missing is None else f" (missing: {meaning.missing})"
@@ -59,7 +61,7 @@ def show(name: Card) -> None:
     out.print(table)
     for key, value in (("cross-section", card.cross_section), ("luminosity", card.luminosity)):
         if value is not None:
-            out.print(f"{key}: {value}", markup=False)
+            out.print(f"{key}: {value}")
     for source in card.sources.files:
         say(f"file: {source.address}  sha256: {source.sha256 or 'not stated'}")
     for entry in card.sources.produce:
@@ -68,7 +70,7 @@ def show(name: Card) -> None:
     found = state(card)
     say(f"fingerprint: {fingerprint(card)}")
     say(f"cache: {found.kind} {found.detail} {found.directory}")
-    out.print(f"licence: {card.licence}\ncitation: {card.citation.strip()}", markup=False)
+    out.print(f"licence: {card.licence}\ncitation: {card.citation.strip()}")
 
 
 @app.command("make")
@@ -168,7 +170,7 @@ def _production_shown(card: DataCard) -> Iterator[Callable[[Progress], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     columns = BarColumn(), MofNCompleteColumn(), TextColumn("ranges{task.fields[tail]}")
-    with Progress(TextColumn("{task.description}"), *columns, console=terminal) as bar:
+    with Progress(TextColumn("{task.description}", markup=False), *columns, console=terminal) as bar:
         task = bar.add_task(card.name, total=None, tail="")
         yield lambda now: bar.update(task, completed=now.done, total=now.total, tail=_tail(now))
 

@@ -42,7 +42,9 @@ def stage(what: str) -> Iterator[None]:
     """Say what takes a few seconds: with a spinner on a terminal, as a line elsewhere."""
     terminal = console()
     if terminal.is_terminal:
-        with terminal.status(what):
+        from rich.text import Text
+
+        with terminal.status(Text(what)):
             yield
     else:
         say(what)

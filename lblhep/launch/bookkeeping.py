@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -92,8 +91,6 @@ class Books:
         self.reasons.update((failure.error.splitlines() or [""])[0] for failure in failures)
         if failures and here:
             return f"trial {failures[0].trial} failed: {failures[0].error}"
-        if here and math.isnan(about.get("objective", 0)):
-            return f"point {pack_id} has no objective: that of a replicate is not a number"
         return "; ".join(about.get("notices", ())) if here else ""
 
     def _groups_of(self, pack: Pack) -> dict[str, Group]:

@@ -113,11 +113,15 @@ def run_pack(
         trials = tuple(trial.id for trial in pack.trials)
         bench.listeners.append(Intermediate(search.objective.metric, trials, report))
     finished, failures = _execute(context.recipe, pack.trials, bench)
+    diverged = _diverged(search, finished) if isinstance(search, Search) else []
+    lost = {each.trial for each in diverged}
+    finished = {trial: metrics for trial, metrics in finished.items() if trial not in lost}
     result = PackResult(
         rows=tables.rows_table(pack.trials, finished),
         curves=bench.curves,
         arrays=bench.arrays,
-        failures=failures,
+        failures=failures + diverged,
+        about={"diverged": True} if diverged and not failures else {},
     )
     if isinstance(search, Search):
         _judge(context, search, pack, result)
@@ -237,16 +241,30 @@ def combine_group(
     return None
 
 
+def _diverged(search: Search, finished: Mapping[str, Mapping[str, float]]) -> list[Failure]:
+    """The replicates of a search's point whose value of the objective is no finite number."""
+    metric = search.objective.metric
+    values = {trial: metrics[metric] for trial, metrics in finished.items() if metric in metrics}
+    return [
+        Failure(trial, _not_finite(metric, value), "")
+        for trial, value in values.items()
+        if not math.isfinite(value)
+    ]
+
+
+def _not_finite(metric: str, value: float) -> str:
+    return f"the objective {metric} is {value}, not a finite number"
+
+
 def _judge(context: Context, search: Search, pack: Pack, result: PackResult) -> None:
     """A search point's objective: what its Combine makes of its replicates.
 
-    A point must not win by losing its worst replicates: where one failed or diverged, there is no objective.
+    A point must not win by losing its worst replicates: where one failed, there is no objective.
     """
     metric = search.objective.metric
     point = point_group(pack).key
     result.about |= {"point": point, "objective": math.nan}
-    diverged = metric in result.rows and result.rows[metric].isna().any()
-    if result.failures or diverged:
+    if result.failures:
         return
     try:
         combined = combine(context, point, result.rows, Arrays(context.directory, {}, result.arrays))
@@ -254,10 +272,14 @@ def _judge(context: Context, search: Search, pack: Pack, result: PackResult) -> 
             raise LblhepError(
                 f"the objective {metric!r} is not among the point's metrics: {', '.join(combined)}"
             )
-        result.about["objective"] = float(combined[metric])
+        objective = float(combined[metric])
+        if not math.isfinite(objective):
+            result.about["diverged"] = True
+            raise LblhepError(_not_finite(metric, objective))
+        result.about["objective"] = objective
         result.combined = combined
     except Exception as error:  # as above: the point fails, the search goes on
-        result.rows["status"] = "failed"
+        result.rows = tables.rows_table(pack.trials, {})
         result.failures += [failure(trial.id, error) for trial in pack.trials]
 
 

@@ -12,7 +12,8 @@ class Intermediate:
     A step is ready once every trial has logged something, and either all have reached the step or the one
     that is logging has gone beyond it (a trial that stopped early then counts with its last value).  So a
     task that trains its trials together reports at every step, one that trains them in turn while it trains
-    the last.
+    the last.  A step whose mean is not a finite number is passed over: a scheduler cannot rank it, and the
+    point may recover.
 
     Args:
         trials: ids of the pack's trials.
@@ -36,7 +37,9 @@ class Intermediate:
         for ready in steps:
             if ready <= everyone or ready < step:
                 self._reported = ready
-                self._report(ready, self._mean(ready))
+                mean = self._mean(ready)
+                if math.isfinite(mean):
+                    self._report(ready, mean)
 
     def _mean(self, step: int) -> float:
         last = []

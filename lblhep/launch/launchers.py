@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -126,7 +127,7 @@ class Serial:
             yield Started(pack)
             result = run_pack(self._context, self._worker, pack, written=self._written)
             objective = result.about["objective"]
-            if objective == objective:
+            if math.isfinite(objective):
                 study.tell(asked, objective)
             else:
                 study.tell(asked, state=optuna.trial.TrialState.FAIL)

@@ -62,7 +62,7 @@ class PointSearch(OptunaSearch):  # type: ignore[misc]
         asked = self._ot_trials[trial_id]
         result = result or {}
         value = math.nan if error else result.get(self._metric, math.nan)
-        if math.isnan(value):
+        if not math.isfinite(value):
             self._ot_study.tell(asked, state=TrialState.FAIL)
         elif result.get("finished"):
             self._ot_study.tell(asked, value)

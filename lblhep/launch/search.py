@@ -26,7 +26,7 @@ class Told:
 
     point: Mapping[str, Any]
     objective: float
-    """NaN if the point failed."""
+    """NaN if the point failed (infinite too, in launches of an earlier version)."""
     pruned: bool = False
     curve: Mapping[int, float] = field(default_factory=dict)
     """Step -> objective, as reported while it trained (pruned points)."""
@@ -116,7 +116,7 @@ def frozen(search: Search, told: Told) -> FrozenTrial:
     from optuna.trial import TrialState, create_trial
 
     state = TrialState.PRUNED if told.pruned else TrialState.COMPLETE
-    if math.isnan(told.objective):
+    if not math.isfinite(told.objective):
         state = TrialState.FAIL
     return create_trial(
         state=state,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ class Tally:
         # Pack -> how many trials, and the last step that it has logged, if it has.
         self._running: dict[str, tuple[int, int | None]] = {}
         self._counts = {"finished": 0, "failed": 0, "pruned": 0}
+        self._diverged = 0
         self._best: tuple[str, float, str] | None = None
 
     def started(self, pack: Pack) -> None:
@@ -42,6 +44,8 @@ class Tally:
         self._running.pop(pack.id, None)
         for status, count in rows["status"].value_counts().items():
             self._counts[str(status)] += int(count)
+        if about.get("diverged", False):
+            self._diverged += int((rows["status"] == "failed").sum())
         self._done_here += len(rows) if here else 0
         self._packs_here += here
         if "objective" in about and not about.get("pruned", False):
@@ -51,7 +55,7 @@ class Tally:
                 self._consider(value, name)
 
     def _consider(self, value: float, name: str) -> None:
-        if value != value:
+        if not math.isfinite(value):
             return
         sign = 1 if self._goal == "maximize" else -1
         if self._best is None or sign * value > sign * self._best[1]:
@@ -74,9 +78,10 @@ class Tally:
     def hopeless(self) -> bool:
         """Whether all has failed so far: two packs or more, and more trials than there are still running.
 
-        (Of many workers, those that fail are the first to be done: the others may be well.)
+        (Of many workers, those that fail are the first to be done: the others may be well.  And a search's
+        points that diverge are no sign that the others will.)
         """
-        failed, running = self.failed, self._trials_running
+        failed, running = self.failed - self._diverged, self._trials_running
         return self._packs_here > 1 and failed == sum(self._counts.values()) and failed > running
 
     def snapshot(self, message: str = "") -> Progress:

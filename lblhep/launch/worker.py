@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import queue
 import threading
 from collections.abc import Callable
@@ -52,7 +53,9 @@ class PackTrainable(Trainable):  # type: ignore[misc]
         self._reported += 1
         metric = search.objective.metric
         if isinstance(outcome, PackResult):
-            return {metric: outcome.about["objective"], "finished": True, "done": True}
+            objective = outcome.about["objective"]
+            known = {metric: objective} if math.isfinite(objective) else {}  # a scheduler cannot rank NaN
+            return {**known, "finished": True, "done": True}
         return {metric: outcome[1], "step": outcome[0], "finished": False}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:

@@ -51,7 +51,7 @@ def _render(launch: Launched, out: Path) -> dict[str, str | float]:
     _add_failures(page, rows)
     page.provenance(launch)
     page.write(out)
-    return _headline(rows, table, recipe)
+    return _headline(launch, rows, table)
 
 
 def _metrics_of(table: pd.DataFrame, recipe: Any) -> list[str]:
@@ -127,12 +127,18 @@ def _add_failures(page: Page, rows: pd.DataFrame) -> None:
         page.table(failed[["trial", "name"]], f"{len(failed)} of {len(rows)} trials failed.")
 
 
-def _headline(rows: pd.DataFrame, table: pd.DataFrame, recipe: Any) -> dict[str, str | float]:
+def _headline(launch: Launched, rows: pd.DataFrame, table: pd.DataFrame) -> dict[str, str | float]:
+    """How many trials finished, and the goal's best finite value; of a search, among its points alone."""
+    recipe = launch.recipe
     done = int((rows["status"] == "finished").sum())
     headline: dict[str, str | float] = {"trials": f"{done} of {recipe.trials.total} finished"}
     aim = goal(recipe)
-    if aim is not None and aim[0] in table and len(table):
-        metric, best = aim[0], table.iloc[0]
+    known = launch.groups if recipe.trials.kind == "search" else table
+    if aim is None or aim[0] not in known or aim[0] not in table:
+        return headline
+    ranked = table[table[aim[0]].abs() < float("inf")]
+    if len(ranked):
+        metric, best = aim[0], ranked.iloc[0]
         headline[f"best {metric}"] = float(best[metric])
         keys = [name for name in axes(recipe) if name in table]
         if keys:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,45 @@ def test_list_shows_only_as_sound_what_it_has_checked(call: Any, workspace: Path
     result = call("list")
     assert "1 problem: lblhep validate recipes/carded.yaml" in " ".join(result.stdout.split())
     assert "Components and profiles are not checked here" in result.stdout
+
+
+MARKUP = "[GeV] [/x] :smile: [b]x[/b]"
+
+
+def test_brackets_of_users_are_no_markup(call: Any, workspace: Path) -> None:
+    """A title is shown as it was written; one unclosed bracket does not break the list of all."""
+    card, recipe = workspace / "data_cards/sample-jets.yaml", workspace / "recipes/sample.yaml"
+    card.write_text(re.sub("^title:.*", f'title: "{MARKUP}"', card.read_text(), flags=re.M))
+    recipe.write_text(re.sub("^title:.*", f'title: "{MARKUP}"', recipe.read_text(), flags=re.M))
+    for words in (
+        ["list"],
+        ["data", "list"],
+        ["data", "show", "sample-jets"],
+        ["describe", "recipes/sample.yaml"],
+        ["run", "recipes/sample.yaml", "--dry-run", f"title={MARKUP!r}"],
+        ["validate", MARKUP],
+        ["describe", f"a:{MARKUP}"],
+        ["compare", MARKUP],
+        ["list", MARKUP],
+    ):
+        result = call(*words)
+        assert not isinstance(result.exception, Exception), words
+        assert MARKUP in result.output, words
+
+
+def test_headlines_and_axes_are_no_markup(
+    call: Any, stored: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import pandas as pd
+
+    from lblhep.cli.run import print_outcome
+    from lblhep.launch import Launch, Progress
+
+    rows = pd.read_parquet(stored / "rows.parquet").assign(hidden=MARKUP)
+    rows.to_parquet(stored / "rows.parquet")
+    assert MARKUP in call("compare", "newest", "--by", "hidden").stdout
+    print_outcome(Launch("id", stored, "finished", Progress(2, 2), headline={MARKUP: MARKUP}))
+    assert capsys.readouterr().out.count(MARKUP) == 2
 
 
 def test_list_works_from_a_folder_below(call: Any, stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:

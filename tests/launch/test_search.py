@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ class Frail(Nap):
             if ill and self.how == "fails":
                 yield Failure(outcome.trial, "diverged", "no traceback")
             elif ill:
-                yield Row(outcome.trial, outcome.metrics | {"score": float("nan")})
+                yield Row(outcome.trial, outcome.metrics | {"score": float(self.how)})
             else:
                 yield outcome
 '''
@@ -83,17 +84,103 @@ def test_a_failed_point_is_told_to_optuna_and_the_search_goes_on(toy):
     assert states.count("COMPLETE") == 5
 
 
-@pytest.mark.parametrize("how", ["fails", "diverges"])
+@pytest.mark.parametrize("how", ["fails", "nan", "inf"])
 def test_a_point_does_not_win_by_losing_its_worst_replicate(frail, how: str):
     outcome = launch(frail(how), serial=True)
     told = searching.read_told(outcome.directory, sorted(packs.committed(outcome.directory)))
     assert [np.isnan(point.objective) for point in told] == [False, False, True, False, False, False]
     assert "000002" not in set(LaunchView(outcome.directory).groups["group"])
-    assert outcome.progress.failed == (how == "fails")
+    assert outcome.progress.failed == 1
+    (failure,) = packs.read_failures(outcome.directory, "000002")
+    said = "diverged" if how == "fails" else f"the objective score is {how}, not a finite number"
+    assert (failure.trial, failure.error) == ("000004", said)
     assert outcome.progress.best is not None
     assert outcome.progress.best[1] == max(
         point.objective for point in told if point.objective == point.objective
     )
+
+
+DIVERGES = '''
+
+class DivergingCurve(Nap):
+    """Logs NaN at once where the rate is above 0.03."""
+
+    def run(self, trials, bench):
+        if trials[0].recipe.task.arguments["rate"] > 0.03:
+            for epoch in range(self.epochs):
+                for trial in trials:
+                    bench.log(trial, {"score": float("nan")}, epoch)
+        return super().run(trials, bench)
+
+
+def diverging_combine(rows, arrays, *, limit, value):
+    found = combine(rows, arrays)
+    return found if rows["rate"].iloc[0] <= limit else found | {"score": float(value)}
+'''
+
+
+@pytest.fixture
+def diverging(toy: Callable[..., Recipe]) -> Callable[..., Recipe]:
+    """A search whose points have no finite objective above a rate."""
+
+    def read(limit: float, value: str, *overrides: str) -> Recipe:
+        use = "experiments.toy.tasks:diverging_combine"
+        groups = f"groups={{use: '{use}', limit: {limit}, value: {value}}}"
+        recipe = toy("search", "trials.points=6", "report=null", groups, *overrides)
+        tasks = recipe.workspace / "experiments" / "toy" / "tasks.py"
+        tasks.write_text(tasks.read_text() + DIVERGES)
+        return recipe
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("serial", "value"),
+    [(True, "nan"), (True, "inf"), pytest.param(False, "-inf", marks=pytest.mark.ray)],
+)
+def test_a_point_without_a_finite_objective_has_failed(diverging, value: str, serial: bool, request):
+    if not serial:
+        request.getfixturevalue("ray_session")
+    outcome = launch(diverging(0.03, value, "trials.scheduler=null"), serial=serial)
+    view = LaunchView(outcome.directory)
+    bad = {pack for pack in packs.committed(view.directory) if packs.read_failures(view.directory, pack)}
+    assert 0 < len(bad) < 6, "a mixture"
+    assert outcome.exit_code == 1
+    assert outcome.reasons == {f"the objective score is {value}, not a finite number": 2 * len(bad)}
+    assert set(view.rows[view.rows["rate"] > 0.03]["status"]) == {"failed"}
+    assert set(view.rows[view.rows["rate"] <= 0.03]["status"]) == {"finished"}
+    told = searching.read_told(view.directory, packs.committed(view.directory))
+    states = [searching.frozen(view.recipe.trials, one).state.name for one in told]
+    assert states.count("FAIL") == len(bad)
+    best = view.groups["score"].max()
+    assert outcome.progress.best is not None
+    assert outcome.progress.best[1] == best
+    assert outcome.headline["best score"] == best
+
+
+@pytest.mark.parametrize(
+    ("serial", "value"), [(True, "inf"), pytest.param(False, "nan", marks=pytest.mark.ray)]
+)
+def test_where_all_points_diverge_all_are_tried_and_none_is_best(diverging, value, serial, request):
+    if not serial:
+        request.getfixturevalue("ray_session")
+    outcome = launch(diverging(0, value, "trials.scheduler=null"), serial=serial)
+    assert (outcome.progress.failed, outcome.progress.done, outcome.exit_code) == (12, 12, 1)
+    assert outcome.progress.best is None
+    assert outcome.headline == {}
+    assert "no trial has finished, so there is nothing to report" in outcome.problems[0]
+    assert not len(LaunchView(outcome.directory).groups)
+
+
+@pytest.mark.ray
+def test_a_scheduler_judges_points_whose_curves_diverge(diverging, ray_session: None):
+    tasks = "task={use: 'experiments.toy.tasks:DivergingCurve', fold: 0, rate: 0.1, epochs: 6, window: 0}"
+    recipe = diverging(0.03, "nan", tasks)
+    outcome = launch(recipe, serial=False)
+    view = LaunchView(outcome.directory)
+    assert outcome.progress.done == 12
+    assert set(view.rows[view.rows["rate"] > 0.03]["status"]) == {"failed"}
+    assert outcome.progress.best is None or np.isfinite(outcome.progress.best[1])
 
 
 def runs_of_trials(recipe: Recipe, launch_id: str) -> dict[str, Any]:
@@ -226,6 +313,10 @@ class TestIntermediate:
     def test_one_stops_early(self):
         logged = [("a", 1, 0), ("b", 3, 0), ("b", 5, 1), ("b", 7, 2)]
         assert self.follow(logged) == [(0, 2), (1, 3)]
+
+    def test_steps_that_are_not_finite_are_passed_over(self):
+        logged = [("a", 1, 0), ("b", 3, 0), ("a", math.nan, 1), ("b", 4, 1), ("a", 3, 2), ("b", math.inf, 2)]
+        assert self.follow([*logged, ("a", 3, 3), ("b", 5, 3)]) == [(0, 2), (3, 4)]
 
     def test_other_metrics_are_not_the_objective(self):
         reported: list[int] = []
