@@ -2,10 +2,11 @@
 PYTHON ?= python3
 RECIPE ?= recipes/cwola.yaml
 ARGS ?=
+INPUTS ?= 1000
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint types imports pytest clean
+.PHONY: help install run test lint types imports pytest fuzz clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +30,9 @@ imports: .venv/installed  ## who may import whom (pyproject.toml, importlinter)
 
 pytest: .venv/installed  ## the tests alone (ARGS="-k recipe" picks some)
 	$(BIN)/python -m pytest $(ARGS)
+
+fuzz: .venv/installed  ## 1,000 wild inputs for each verb and each kind of mutated recipe (INPUTS=100: fewer)
+	LBLHEP_WILD_INPUTS=$(INPUTS) $(BIN)/python -m pytest -s tests/cli/test_wild_inputs.py tests/recipe/test_mutations.py $(ARGS)
 
 clean:  ## remove the environment and the caches, never mlruns/ or data_cards/
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -47,13 +47,20 @@ def _describe_component(use: str) -> None:
 
     component = load(use)
     say(f"{use}{_signature(component)}")
-    file = inspect.getsourcefile(component) if callable(component) else None
-    if file is not None:
+    if (file := _source_file(component)) is not None:
         say(f"in {file}")
     for text in (inspect.getdoc(component), _doc_of_init(component)):
         if text:
             say()
             say(text)
+
+
+def _source_file(component: Any) -> str | None:
+    """The file that defines the component; None for what is not written in Python, and for instances."""
+    try:
+        return inspect.getsourcefile(component)
+    except TypeError:
+        return None
 
 
 def _signature(component: Any) -> str:

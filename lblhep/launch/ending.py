@@ -64,12 +64,22 @@ class Ending:
         if self._ledger.broken is not None:
             missing = f"then log what is missing: the same command with --resume {self._directory.id}"
             raise TrackingError(f"{self._ledger.broken}; {missing}") from self._ledger.broken
+        return self._outcome(state, self._advice(state), headline=headline, report=page)
+
+    def _advice(self, state: str) -> str:
+        """What may be done about failures: where every trial failed, most likely to mend the recipe."""
+        if state != "failed":
+            return ""
+        progress = self._books.tally.snapshot()
         again = f"the same command with --resume {self._directory.id}"
-        if left := progress.total - progress.done:
-            advice = f"all trials so far failed, so {left} were not tried; to try all the same: {again}"
-        else:
-            advice = f"to try what failed again: {again}" if state == "failed" else ""
-        return self._outcome(state, advice, headline=headline, report=page)
+        if progress.failed < progress.done or not progress.done:
+            return f"to try what failed again: {again}"
+        left = progress.total - progress.done
+        untried = f" so far, and {left} were not tried" if left else ""
+        return (
+            f"all trials failed{untried}: if a setting is wrong, mend it and run without --resume; "
+            f"to try all again as they are: {again}"
+        )
 
     def interrupted(self, stopped_by: int) -> Launch:
         """Ctrl-C or SIGTERM, the signal `stopped_by`: what is committed is kept."""

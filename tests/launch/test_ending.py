@@ -127,7 +127,8 @@ def test_a_launch_in_which_all_fails_stops_early(
     assert (ended.state, ended.exit_code) == ("failed", 1)
     assert 2 <= ended.progress.failed == ended.progress.done < 12
     assert ended.reasons == {"asked to fail": ended.progress.failed}
-    assert f"to try all the same: the same command with --resume {ended.id}" in ended.message
+    assert "if a setting is wrong, mend it and run without --resume" in ended.message
+    assert f"to try all again as they are: the same command with --resume {ended.id}" in ended.message
     assert launch(recipe, serial=True, resume=ended.id).progress.failed == 12
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,18 +15,12 @@ from hypothesis import strategies as st
 from lblhep.errors import RecipeError
 from lblhep.recipe import Recipe
 from lblhep.recipe.text import parse
-from lblhep.recipe.writing import to_yaml
+from tests.mutations import altered_characters, altered_lines, altered_values, values, yaml_or_nothing
 
 quick = settings(
-    max_examples=60,
+    max_examples=int(os.environ.get("LBLHEP_WILD_INPUTS", "60")),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-
-scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
-values = st.recursive(
-    scalars,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
 )
 
 
@@ -51,65 +46,24 @@ def judge(tmp_path: Path) -> Callable[..., None]:
     return judge
 
 
-def places(value: Any, above: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
-    """The address of everything inside a value."""
-    inside: Any = (
-        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    )
-    return [place for key, item in inside for place in ((*above, key), *places(item, (*above, key)))]
-
-
-def holder(tree: Any, place: tuple[str | int, ...]) -> Any:
-    for key in place[:-1]:
-        tree = tree[key]
-    return tree
-
-
 @quick
 @given(data=st.data())
 def test_values_deleted_renamed_swapped(judge: Callable[..., None], sample: str, data: st.DataObject) -> None:
-    tree = parse(sample, "sample").values
-    for _ in range(data.draw(st.integers(1, 3))):
-        found = places(tree)
-        place = data.draw(st.sampled_from(found))
-        inside = holder(tree, place)
-        match data.draw(st.sampled_from(["delete", "rename", "replace", "swap"])):
-            case "delete":
-                del inside[place[-1]]
-            case "rename" if isinstance(inside, dict):
-                inside[data.draw(st.text(max_size=6))] = inside.pop(place[-1])
-            case "swap":
-                other = data.draw(st.sampled_from(found))
-                inside[place[-1]] = parse(to_yaml({"a": holder(tree, other)[other[-1]]}), "a").values["a"]
-            case _:
-                inside[place[-1]] = data.draw(values)
-    try:
-        text = to_yaml(tree)
-    except (ValueError, TypeError):  # text that YAML cannot hold
-        return
-    judge(text, profile=data.draw(st.sampled_from([None, "smoke", "full", "tune"])))
+    text = yaml_or_nothing(data.draw(altered_values(parse(sample, "sample").values)))
+    if text is not None:
+        judge(text, profile=data.draw(st.sampled_from([None, "smoke", "full", "tune"])))
 
 
 @quick
 @given(data=st.data())
 def test_lines_deleted_doubled_indented(judge: Callable[..., None], sample: str, data: st.DataObject) -> None:
-    lines = sample.splitlines()
-    for _ in range(data.draw(st.integers(1, 4))):
-        index = data.draw(st.integers(0, len(lines) - 1))
-        change = data.draw(st.sampled_from(["delete", "double", "indent", "dedent"]))
-        line = lines[index]
-        new = {"delete": [], "double": [line, line], "indent": [f"  {line}"], "dedent": [line.strip()]}[
-            change
-        ]
-        lines[index : index + 1] = new
-    judge("\n".join(lines), profile=data.draw(st.sampled_from([None, "full"])))
+    judge(data.draw(altered_lines(sample)), profile=data.draw(st.sampled_from([None, "full"])))
 
 
 @quick
 @given(data=st.data())
 def test_characters_inserted(judge: Callable[..., None], sample: str, data: st.DataObject) -> None:
-    index = data.draw(st.integers(0, len(sample)))
-    judge(sample[:index] + data.draw(st.text(max_size=5)) + sample[index + data.draw(st.integers(0, 3)) :])
+    judge(data.draw(altered_characters(sample)))
 
 
 @quick
