@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import sys
+import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -52,8 +53,8 @@ LINES = {
         "run recipes/search.yaml trials.points=3",
     ],
     "resume": [
-        f"run recipes/scan.yaml --resume {LAUNCHES['scan']}",
         f"run recipes/search.yaml --resume {LAUNCHES['search']}",
+        f"run recipes/scan.yaml --resume {LAUNCHES['scan']}",
         "run recipes/scan.yaml --resume",
     ],
     "validate": [
@@ -84,10 +85,10 @@ LINES = {
     "rm": [f"rm -y {LAUNCHES['scan']}", "rm -y newest", "rm newest"],
     "ui": ["ui", "ui --port 5123"],
     "data list": ["data list"],
-    "data show": ["data show sample-jets"],
+    "data show": ["data show sample-jets", "data show listed"],
     "data make": ["data make sample-jets", "data make sample-jets --sample"],
-    "data fetch": ["data fetch sample-jets"],
-    "data verify": ["data verify sample-jets"],
+    "data fetch": ["data fetch listed", "data fetch sample-jets"],
+    "data verify": ["data verify sample-jets", "data verify listed"],
     "data rm": ["data rm -y sample-jets", "data rm sample-jets"],
 }
 """Command lines that are right, by verb."""
@@ -95,7 +96,7 @@ LINES = {
 ALWAYS = {"run": ["--dry-run"], "resume": ["--serial"], "data make": ["--serial"]}
 """Words that no mutation takes away: what they prevent takes long."""
 
-RECIPES, CARDS = ["recipes/*.yaml"], ["data_cards/*.yaml"]
+RECIPES, CARDS = ["recipes/*.yaml"], ["data_cards/*.*"]
 LAUNCHED = ["mlruns/launches/*/*.json", "mlruns/launches/*/*.yaml", "mlruns/launches/*/*.parquet"]
 PACKED = ["mlruns/launches/*/packs/*/**/*.*", "mlruns/launches/*/groups/*/*"]
 CACHED = ["cache/**/*.*"]
@@ -130,6 +131,17 @@ WORDS = [
 word = st.sampled_from(WORDS) | st.text(st.characters(exclude_characters="/"), max_size=12)
 
 
+LISTED = """\
+schema: lblhep/card@1
+name: listed
+title: Two events
+licence: CC0-1.0
+citation: none
+columns: {mass: {unit: GeV, role: observable, description: a mass}}
+sources: {files: [{path: listed.csv, sha256: null}]}
+"""
+
+
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Path:
     """A workspace with two studies, a data set in the cache, and a finished scan and search."""
@@ -139,6 +151,8 @@ def template(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Pat
     for path, text in study_files("sample").items():
         (workspace / path).parent.mkdir(parents=True, exist_ok=True)
         (workspace / path).write_text(text)
+    (workspace / "data_cards/listed.yaml").write_text(LISTED)
+    (workspace / "data_cards/listed.csv").write_text("mass\n80.4\n91.2\n")
     (workspace / "experiments/toy").mkdir()
     shutil.copy(TOY / "tasks.py", workspace / "experiments/toy")
     scan, search = ((TOY / f"{kind}.yaml").read_text() for kind in LAUNCHES)
@@ -160,12 +174,10 @@ def template(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Pat
         made = CliRunner().invoke(app, ["data", "make", "sample-jets", "--serial"])
         assert made.exit_code == 0, made.output
         for kind, name in LAUNCHES.items():
-            done = launch(
-                Recipe.read(workspace / f"recipes/{kind}.yaml", ["task.fail=['000001']"]), serial=True
-            )
-            info = json.loads((done.directory / "launch.json").read_text()) | {"id": name}
-            (done.directory / "launch.json").write_text(json.dumps(info))
-            done.directory.rename(done.directory.with_name(name))
+            stamps = iter([name.removeprefix("toy-")])
+            patch.setattr(time, "strftime", lambda *_, stamps=stamps: next(stamps))
+            done = launch(Recipe.read(workspace / f"recipes/{kind}.yaml"), serial=True)
+            assert done.id == name
         forget_studies()
     return workspace
 
@@ -177,7 +189,7 @@ def forget_studies() -> None:
 
 
 @pytest.fixture
-def feed(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+def feed(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., int]]:
     """Feeds one input, words and altered files, to a fresh copy of the workspace; prints how many it fed."""
     workspace = tmp_path / "deep" / "down" / "workspace"
     monkeypatch.setenv("LBLHEP_CACHE", str(workspace / "cache"))
@@ -197,7 +209,7 @@ def feed(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     explain = faults._message
     monkeypatch.setattr(faults, "_message", message)
 
-    def feed(words: list[str], altered: dict[str, bytes]) -> None:
+    def feed(words: list[str], altered: dict[str, bytes]) -> int:
         shutil.rmtree(workspace, ignore_errors=True)
         shutil.copytree(template, workspace)
         monkeypatch.chdir(workspace)
@@ -212,6 +224,7 @@ def feed(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
             )
         if len(found) > before:
             print("fed:", words, altered)
+        return result.exit_code
 
     yield feed
     forget_studies()
@@ -259,7 +272,7 @@ def is_quick(verb: str, altered: dict[str, bytes]) -> bool:
 @pytest.mark.timeout(0)
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("verb", LINES)
-def test_wild_inputs(feed: Callable[..., None], template: Path, verb: str) -> None:
+def test_wild_inputs(feed: Callable[..., int], template: Path, verb: str) -> None:
     known = [path for pattern in FILES[verb] for path in sorted(template.glob(pattern)) if path.is_file()]
 
     @wild
@@ -275,4 +288,5 @@ def test_wild_inputs(feed: Callable[..., None], template: Path, verb: str) -> No
         if is_quick(verb, altered):
             feed([*words, *ALWAYS.get(verb, [])], altered)
 
+    assert feed([*LINES[verb][0].split(), *ALWAYS.get(verb, [])], {}) == 0, "right before it is altered"
     fed()
