@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from itertools import islice
 
-MOST_NAMES = 200
+MOST_NAMES = 100
 """Names among which a close one is looked for: a thousand faults among a thousand names take long."""
 
 
