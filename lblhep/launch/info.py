@@ -5,18 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
 from lblhep.atomic import is_locked
 from lblhep.errors import LaunchError
 from lblhep.launch.checksums import FORMAT, read_record
-from lblhep.recipe.marks import dotted
-from lblhep.recipe.problems import wording
+from lblhep.launch.form import check_form
 
 SCHEMA = f"lblhep/launch@{FORMAT}"
 REMEDY = "get it back from a copy, or remove the launch (lblhep rm) and run its recipe anew"
-LATEST = 1e11
-"""Seconds since 1970 in the year 5138: a later start is none, and few calendars know it."""
 LOCK = "lock"
 """The file in a launch's directory that its driver holds locked."""
 
@@ -34,39 +29,10 @@ def read_info(path: Path) -> dict[str, Any]:
     if content.get("schema") not in known:
         schema = f"{content.get('schema')!r:.60}"
         raise LaunchError(f"{path / 'launch.json'}: schema {schema} is none of {', '.join(known)}")
-    _check_form(path / "launch.json", content)
     if not (path / "recipe.yaml").is_file():
         raise LaunchError(f"{path / 'recipe.yaml'}: missing, so nothing is known of this launch's trials")
+    check_form(path / "launch.json", content)
     return content
-
-
-class _Content(BaseModel):
-    """What everything that reads launch.json counts on; lblhep writes more."""
-
-    model_config = ConfigDict(strict=True)
-
-    study: str
-    state: str
-    started: float = Field(ge=0, le=LATEST)
-    recipe_digest: str
-    code_digest: str
-    code: dict[str, str]
-    data: dict[str, str] = {}
-    experiment: str | None = None
-    run_id: str | None
-    partition: dict[str, list[str]] | None
-    mixed: list[str] = []
-
-
-def _check_form(path: Path, content: dict[str, Any]) -> None:
-    """Raises LaunchError if the file was edited into what lblhep does not write."""
-    try:
-        _Content.model_validate(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise LaunchError(
-            f"{path}: {dotted(first['loc'])} {wording(first)}: was it edited by hand?"
-        ) from None
 
 
 def state(path: Path, info: dict[str, Any]) -> str:
