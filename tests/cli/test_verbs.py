@@ -157,6 +157,13 @@ def test_describe_a_component(call: Any, workspace: Path) -> None:
     assert "experiments/sample/models.py" in result.stdout
 
 
+@pytest.mark.parametrize("use", ["torch:relu", "builtins:len", "numpy:add", "functools:partial"])
+def test_describe_what_is_not_written_in_python(call: Any, workspace: Path, use: str) -> None:
+    result = call("describe", use)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith(use)
+
+
 def test_describe_a_recipe(call: Any, workspace: Path) -> None:
     result = call("describe", "recipes/sample.yaml")
     assert result.exit_code == 0, result.output
