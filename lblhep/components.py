@@ -17,7 +17,7 @@ from typing import Any
 from lblhep.arguments import argument_faults, parameters
 from lblhep.errors import ComponentError
 from lblhep.recipe import Component
-from lblhep.recipe.hints import did_you_mean
+from lblhep.recipe.hints import alike_first, did_you_mean
 
 
 def on_path(workspace: Path) -> None:
@@ -40,7 +40,7 @@ def load(use: str) -> Callable[..., Any]:
         raise ComponentError(_import_fault(use, module_name, error)) from error
     for step in attribute.split("."):
         if not hasattr(found, step):
-            hint = did_you_mean(step, _names(found, step))
+            hint = did_you_mean(step, alike_first(step, _public(found)))
             raise ComponentError(f"`{use}`: {module_name} has no `{step}`" + (hint and f"; {hint}"))
         found = getattr(found, step)
     if not callable(found):
@@ -66,10 +66,9 @@ def build(component: Component, /, **given: Any) -> Any:
     return target(**arguments) if isinstance(target, type) else functools.partial(target, **arguments)
 
 
-def _names(found: Any, wanted: str) -> list[str]:
-    """The public names inside an object, those with the first letter of the wanted one before the others."""
-    names = (name for name in dir(found) if not name.startswith("_"))
-    return sorted(names, key=lambda name: name[:1].lower() != wanted[:1].lower())
+def _public(found: Any) -> list[str]:
+    """The public names inside an object."""
+    return [name for name in dir(found) if not name.startswith("_")]
 
 
 def _import_fault(use: str, module_name: str, error: BaseException) -> str:

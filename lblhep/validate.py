@@ -140,8 +140,8 @@ def _refused(recipe: Recipe) -> Iterator[Problem]:
         return
     try:
         faults = components.build(recipe.report).refuses(recipe)
-    except (TypeError, ValueError) as error:  # of a constructor that minds its arguments
-        yield recipe.problem(("report",), str(error))
+    except Exception as error:  # a constructor may mind its arguments, and a report may miss what it needs
+        yield recipe.problem(("report",), f"{type(error).__name__}: {error}")
     else:
         yield from (recipe.problem(("report", name), message) for name, message in faults.items())
 

@@ -48,6 +48,8 @@ class Particular(Report):
         self.fold = fold
     def refuses(self, recipe):
         folds = recipe.trials.axes["fold"].points
+        if self.fold == 7:
+            raise KeyError("folds")
         return {} if self.fold in folds else {"fold": f"{self.fold} is not among {[*folds]}"}
 
 class NoCall: ...
@@ -164,6 +166,8 @@ def test_a_report_may_refuse_a_recipe(found: Callable[..., list[str]]) -> None:
     (raised,) = found(report, "report.fold=-1")
     assert "report" in raised
     assert "fold is negative" in raised
+    (missed,) = found(report, "report.fold=7")  # a report that does not find what it needs
+    assert "report: KeyError: 'folds'" in missed
     (other,) = found(report, "task.epochs=many")  # what is wrong elsewhere comes first
     assert "task.epochs" in other
 

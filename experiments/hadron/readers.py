@@ -43,7 +43,7 @@ OFF_SHELL = 1e-6  # of E^2: what float32 leaves of E^2 - p^2
 
 def geant4_root(path: Path) -> pa.Table:
     """Read a ROOT file with one TTree of vectors."""
-    tree = read_root(path)
+    tree = read_root(path, ["beam", "T", "pdg", *MOMENTA])
     multiplicity, flat = _vectors(tree, ("pdg", *MOMENTA))
     return _of_rows(
         tree, multiplicity, flat | {"pdg": with_flavour(flat["pdg"].astype(np.int64), multiplicity)}

@@ -153,7 +153,8 @@ class FileSource(_Strict):
     @property
     def options(self) -> dict[str, str]:
         """What the card says about the file's form."""
-        stated = {name: getattr(self, name) for name in ("table", "separator", "decimal", "comment")}
+        every = dict.fromkeys(name for names in OPTIONS.values() for name in names)
+        stated = {name: getattr(self, name) for name in every}
         return {name: value for name, value in stated.items() if value is not None}
 
     @property

@@ -30,11 +30,11 @@ def _add(digest: Any, name: str, values: Any) -> None:
         values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
     digest.update(f"{_type_name(values.type)}:".encode())
     if values.null_count:
-        if _is_list(values.type):
+        if is_list(values.type):
             raise CardError(f"column {name}: {values.null_count} lists are missing; a data set has none")
         digest.update(b"missing:" + values.is_null().to_numpy(zero_copy_only=False).tobytes())
         values = pc.fill_null(values, pa.scalar("" if _is_text(values.type) else 0).cast(values.type))
-    if _is_list(values.type):
+    if is_list(values.type):
         _add(digest, name, pc.list_value_length(values).cast(pa.int64()))
         _add(digest, name, values.flatten())
     elif _is_text(values.type):
@@ -49,13 +49,14 @@ def _add(digest: Any, name: str, values: Any) -> None:
 
 def _type_name(type_: Any) -> str:
     """Arrow's name of the type, but for the values of lists: "item" in memory and "element" in a file."""
-    if _is_list(type_):
+    if is_list(type_):
         kind = "list" if pa.types.is_list(type_) else "large_list"
         return f"{kind}<element: {_type_name(type_.value_type)}>"
     return str(type_)
 
 
-def _is_list(type_: Any) -> bool:
+def is_list(type_: Any) -> bool:
+    """Whether a column of this type holds a list in each row."""
     return bool(pa.types.is_list(type_) or pa.types.is_large_list(type_))
 
 

@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lblhep.cards.card import Column
+from lblhep.cards.content import is_list
 from lblhep.errors import CardError
 
 NUMERIC = ("observable", "weight")
@@ -52,15 +53,15 @@ def _checked(values: pa.ChunkedArray, column: Column, place: str) -> pa.ChunkedA
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     _require_type(values, column, place)
-    if pa.types.is_null(values.type):
-        values = values.cast(pa.float64())
+    if pa.types.is_null(values.type) or (column.role in NUMERIC and values.null_count == len(values)):
+        values = values.cast(pa.float64())  # also of text: no value says that it is text
     lacking = _lacking(values)
     if column.missing != "allowed":
         _refuse(
             lacking,
             f"{place}: {{}} missing (NaN or none)",
             "mend the source"
-            if column.role in ("weight", "id") or _is_list(values.type)
+            if column.role in ("weight", "id") or is_list(values.type)
             else "mend the source, or state `missing: allowed` for the column if this is meant",
         )
     if column.missing is not None:
@@ -77,7 +78,7 @@ def _require_type(values: pa.ChunkedArray, column: Column, place: str) -> None:
         raise CardError(f"{place}: is of type {values.type}: a column holds numbers, text, or lists of them")
     if not is_text or column.role not in NUMERIC:
         return
-    if _is_list(values.type):
+    if is_list(values.type):
         raise CardError(f"{place}: holds lists of text, and its role, {column.role}, is for numbers")
     bad = pc.fill_null(pc.invert(pc.match_substring_regex(values, NUMBER)), False)
     bad = bad if pc.any(bad).as_py() else pc.is_valid(values)
@@ -90,18 +91,14 @@ def _require_type(values: pa.ChunkedArray, column: Column, place: str) -> None:
     )
 
 
-def _is_list(type_: pa.DataType) -> bool:
-    return bool(pa.types.is_list(type_) or pa.types.is_large_list(type_))
-
-
 def _leaf(type_: pa.DataType) -> pa.DataType:
     """Return the type of a column's values or, for lists, of their values."""
-    return _leaf(type_.value_type) if _is_list(type_) else type_
+    return _leaf(type_.value_type) if is_list(type_) else type_
 
 
 def _lacking(values: Any) -> Any:
     """Whether each row is null or NaN or, for lists, holds one that is."""
-    if not _is_list(values.type):
+    if not is_list(values.type):
         return pc.is_null(values, nan_is_null=True)
     rows = np.array(pc.is_null(values).to_numpy())
     inner = _lacking(pc.list_flatten(values))
@@ -121,7 +118,7 @@ def _refuse(bad: Any, message: str, remedy: str) -> None:
 
 def _with_nulls(values: Any, missing: Any, lacking: Any, place: str) -> Any:
     """Put null for what is missing; booleans become integers, which can be NaN in memory."""
-    if _is_list(values.type):
+    if is_list(values.type):
         raise CardError(f"{place}: is of lists, for which `missing:` cannot be stated")
     if pa.types.is_boolean(values.type):
         values = values.cast(pa.uint8())

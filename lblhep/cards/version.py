@@ -20,12 +20,11 @@ from typing import Any, Literal
 
 from lblhep import components
 from lblhep.atomic import sha256_of
-from lblhep.cards.card import Column, DataCard
+from lblhep.cards.card import OPTIONS, Column, DataCard
 from lblhep.errors import CardError, ComponentError
 
 # Packages that carry arrays about: their version does not change what a producer makes.
 PLUMBING = frozenset({"awkward", "h5py", "hdf5plugin", "numpy", "pandas", "pyarrow", "scipy", "uproot"})
-CSV_OPTIONS = {"separator", "decimal", "comment"}
 _SITE = {"site-packages", "dist-packages"}
 
 
@@ -51,7 +50,7 @@ def _files(card: DataCard) -> list[dict[str, Any]]:
     """
     stated = []
     for source in card.sources.files:
-        entry = source.model_dump(exclude=CSV_OPTIONS - source.options.keys())
+        entry = source.model_dump(exclude={*OPTIONS["csv"]} - source.options.keys())
         if source.path and source.sha256 is None and card.place(source).is_file():
             entry["sha256"] = sha256_of(card.place(source))
         stated.append(entry | ({"code": code_version(source.reader)} if source.reader else {}))

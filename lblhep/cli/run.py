@@ -57,8 +57,8 @@ def run(
 ) -> None:
     """Run a recipe: every trial of it, its groups and its report.
 
-    A recipe is code: it names Python functions that run as you.  So are the caches and checkpoints under
-    mlruns/.  Run, and resume, only what you trust.
+    A recipe is code: it names Python functions that run as you.  So are the products of stages that are kept
+    as pickles in mlruns/stages.  Run, and resume, only what you trust.
     """
     from lblhep.cli.progress import progress_shown, stage
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from difflib import get_close_matches
 from itertools import islice
@@ -19,6 +20,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"known: {', '.join(names)}" if 0 < len(names) <= 16 else ""
 
 
+def alike_first(word: str, names: Iterable[str]) -> list[str]:
+    """Sort many names for `did_you_mean`, those with the first letter of the word before the others."""
+    return sorted(names, key=lambda name: name[:1].lower() != word[:1].lower())
+
+
 def plain_value(text: str) -> str:
     """A hint naming the number or truth value that the text reads as; empty if it reads as neither.
 
@@ -28,7 +34,11 @@ def plain_value(text: str) -> str:
     if word in ("true", "yes", "on", "y", "false", "no", "off", "n"):
         return f"did you mean `{str(word in ('true', 'yes', 'on', 'y')).lower()}`, without quotes?"
     try:
-        float(word)
+        finite = math.isfinite(float(word))
     except ValueError:
         return ""
+    if not finite:  # YAML writes these with a dot
+        return (
+            f"did you mean `{'-' if word.startswith('-') else ''}.{word.lstrip('+-')[:3]}`, without quotes?"
+        )
     return f"did you mean `{word}`, without quotes?"

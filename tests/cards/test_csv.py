@@ -76,8 +76,12 @@ def test_long_integers_stay_apart(data):
     assert ids == [9223372036854775809, 9223372036854775811]
 
 
+def test_a_long_integer_with_a_plus_sign(read):
+    assert read("pt\n+9223372036854775809\n", ["pt"]) == {"pt": [9223372036854775809]}
+
+
 def test_longer_integers_are_refused(read):
-    with pytest.raises(CardError, match="column pt holds integers that 64 bits cannot tell apart"):
+    with pytest.raises(CardError, match="column pt holds integers that do not fit in 64 bits"):
         read("pt\n18446744073709551617\n18446744073709551618\n", ["pt"])
 
 

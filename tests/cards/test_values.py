@@ -99,6 +99,18 @@ def test_what_may_be_missing_is_null_on_disk_and_nan_in_memory(opened, suffix):
     np.testing.assert_array_equal(sample.columns(["pt"])["pt"], [1.0, np.nan, -999.0, np.nan])
 
 
+def test_text_of_which_all_is_missing_is_nan_in_memory(write_card, workspace):
+    table = pa.table({"pt": pa.array([None, None], pa.string()), "eta": [1.0, 2.0]})
+    formats.write_parquet(table, workspace / "data_cards" / "t.parquet")
+    write_card(
+        "sources: {files: [{path: t.parquet, sha256: null}]}\n",
+        head=HEAD.format(pt="observable, missing: allowed", eta="observable"),
+    )
+    values = open_sample(workspace, "tiny").columns(["pt"])["pt"]
+    assert values.dtype == np.float64
+    assert np.isnan(values).all()
+
+
 @EVERY
 @pytest.mark.parametrize("kind", [np.float32, np.float64, np.int16])
 def test_a_sentinel(opened, suffix, kind):

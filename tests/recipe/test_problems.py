@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from lblhep.recipe.hints import plain_value
+
 Faults = Callable[..., list[str]]
 
 CASES = [
@@ -182,3 +184,14 @@ def test_values_that_are_not_the_same(read: Any, sample: str) -> None:
     axis = "window: {path: datasets.dijets.window, "
     text = sample.replace(f"{axis}range: [0, 8]", f"{axis}values: [1, true, '1', 0, false, [1], [1.5], null]")
     assert read(text).trials.total == 200
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"), [("1e-3", "`1e-3`"), ("nan", "`.nan`"), ("-inf", "`-.inf`"), ("No", "`false`")]
+)
+def test_a_hint_names_what_yaml_reads_as_a_number_or_truth_value(text: str, meant: str) -> None:
+    assert meant in plain_value(text)
+
+
+def test_text_that_reads_as_neither_has_no_hint() -> None:
+    assert plain_value("sqrt") == ""

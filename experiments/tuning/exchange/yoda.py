@@ -103,6 +103,9 @@ def _points(path: Path | str, block: Block) -> Iterator[Measured]:
             raise FormatError(path, f"line {line}", problem, "expected x, x errors -+, y, y errors -+")
         x, below, above, y, down, up = (number(path, line, word) for word in words[:6])
         low, high = x - abs(below), x + abs(above)
+        if not (math.isfinite(low) and math.isfinite(high)):
+            problem = f"an edge of a point of {block.path} is not finite"
+            raise FormatError(path, f"line {line}", problem, "correct x and its errors")
         # Not 0.0049999... for 0.0075 - 0.0025: an edge has no more digits than what it is made of.
         size = max(abs(low), abs(high))
         digits = DIGITS - math.floor(math.log10(size)) if size else 0
@@ -111,6 +114,9 @@ def _points(path: Path | str, block: Block) -> Iterator[Measured]:
 
 def _estimates(path: Path | str, block: Block) -> Iterator[Measured]:
     labels = listed(path, block, "ErrorLabels") if "ErrorLabels" in block.headers else []
+    if not all(isinstance(label, str) for label in labels):
+        problem = f"ErrorLabels of {block.path} are not all text"
+        raise FormatError(path, f"line {block.line}", problem, 'expected ["name", ...]')
     for low, high, line, words in binned_rows(path, block, discrete="BINNED" in block.kind):
         if len(words) != 1 + 2 * len(labels):
             problem = f"{len(words)} columns for {len(labels)} sources of errors"

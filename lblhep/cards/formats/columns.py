@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from lblhep.errors import CardError
-from lblhep.recipe.hints import did_you_mean
+from lblhep.recipe.hints import alike_first, did_you_mean
 
 MOST_NAMES = 40
 """How many of a file's names a message lists."""
@@ -26,7 +26,8 @@ def chosen(place: Path | str, wanted: Sequence[str] | None, there: Sequence[str]
     names = list(dict.fromkeys(there if wanted is None else wanted))
     missing = [name for name in names if name not in times]
     if missing:
-        hint = did_you_mean(missing[0], there) if len(there) > MOST_NAMES else ""
+        many = len(there) > MOST_NAMES
+        hint = did_you_mean(missing[0], alike_first(missing[0], times)) if many else ""
         raise CardError(
             f"{place}: has no column {', '.join(missing)}; it has {listed(there)}; "
             f"correct the card's `columns`{f': {hint}' if hint else ''}"

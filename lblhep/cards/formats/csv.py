@@ -123,9 +123,9 @@ def _integers(path: Path, name: str, digits: pa.ChunkedArray, floats: pa.Chunked
     if not pc.all(pc.match_substring_regex(digits, r"^\s*[+-]?\d+\s*$")).as_py():
         return floats
     try:
-        return pc.utf8_trim_whitespace(digits).cast(pa.uint64())
+        return pc.utf8_ltrim(pc.utf8_trim_whitespace(digits), "+").cast(pa.uint64())
     except pa.ArrowInvalid as error:
         raise CardError(
-            f"{path}: column {name} holds integers that 64 bits cannot tell apart, and floats even less "
-            f" ({error}): write them in two columns"
+            f"{path}: column {name} holds integers that do not fit in 64 bits ({error}): "
+            "split them into two columns"
         ) from error

@@ -36,9 +36,10 @@ def mev() -> dict[str, ak.Array]:
 
 def write_root(path: Path, columns: dict[str, ak.Array]) -> None:
     with uproot.recreate(path) as file:
-        types = {"beam": "int32", "T": "float64", "pdg": "var * int32"}
+        types = {"beam": "int32", "T": "float64", "pdg": "var * int32", "weight": "var * float64"}
         tree = file.mktree("interactions", types | dict.fromkeys(BRANCHES, "var * float64"))
-        tree.extend(columns)
+        # A branch that the reader does not want, of other lengths than its vectors.
+        tree.extend(columns | {"weight": ak.Array([[1.0]] * len(COUNTS))})
 
 
 def check(events: Events, mev: dict[str, ak.Array], leading: int) -> None:

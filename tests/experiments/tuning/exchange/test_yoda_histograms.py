@@ -76,6 +76,17 @@ def test_one_bad_table_is_named_and_the_good_one_read():
     assert bins["experiment"].tolist() == ["GOOD_2000_I1"]
 
 
+@pytest.mark.parametrize("x", ["nan", "inf"])
+def test_an_edge_that_is_not_finite_spoils_its_table_alone(tmp_path, x):
+    good = (FILES / "histo1d.yoda").read_text()
+    bad = (FILES / "yoda1-hash-begin.yoda").read_text()
+    row = next(line for line in bad.splitlines() if line[:1].isdigit())
+    changed = bad.replace(row, "\t".join([x, *row.split()[1:]]))
+    with pytest.warns(UserWarning, match="an edge of a point of .* is not finite"):
+        bins = read_yoda(put(tmp_path, good + changed))
+    assert len(bins) == 1
+
+
 def test_a_table_that_stands_twice_is_read_once(tmp_path):
     text = (FILES / "histo1d.yoda").read_text()
     with pytest.warns(UserWarning, match=r"line 11: the table /A/d01-x01-y01 stands in line 1 already"):
