@@ -161,7 +161,7 @@ def test_the_path_is_short_enough_for_sockets(
     monkeypatch.setattr(tempfile, "tempdir", given)
     with temporary_folder() as folder:
         socket = f"{folder}/session_2026-12-01_09-41-05_928538_4194304/sockets/plasma_store"
-        assert len(os.fsencode(socket)) <= 107
+        assert len(os.fsencode(socket)) == 107 or (length != LONGEST and len(os.fsencode(socket)) < 107)
         assert (str(folder.parent) == given) == (length == LONGEST)
     os.rmdir(given)
 
@@ -181,7 +181,7 @@ def test_a_process_that_lives_is_not_waited_for(maker, records: Path, monkeypatc
 def test_drafts_of_records_are_no_records(records: Path):
     start_another()
     draft = records / ".draft-host-1-12345678-0a1b2c3d.json"
-    draft.write_text("{}")
+    draft.write_text(json.dumps({"path": str(records / "folder"), "host": os.uname().nodename}))
     start_another()
     assert list(records.glob(".*")) == [draft]
 
