@@ -5,7 +5,8 @@ and that no other writer has.  Its bytes reach the disk, then it gets its name, 
 name reaches the disk too.  So a reader sees all of it or nothing; a writer that is killed leaves a draft,
 which `sweep` removes; and a power cut may cost what was written last, but leaves nothing half.
 
-Locks are the kernel's (``flock``): a lock ends with its process, however that dies.
+Locks are the kernel's (``flock``): a lock ends with its process and the children forked from it, however they
+end.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from lblhep.temporary import temporary_folder
 from lblhep.waiting import LIMIT, answer_of, waiting_for
 
 TICK = 0.25
-"""Seconds between two looks at whether there is a place; Ctrl-C is heard in between."""
+"""Seconds between two looks at what is waited for; Ctrl-C is heard in between."""
 
 
 def cluster_address() -> str:

@@ -17,15 +17,16 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from lblhep.atomic import LockedError, lock, write_file
-from lblhep.cache import cache_root
+from lblhep.atomic import LockedError, is_locked, lock, write_file
+from lblhep.cache import cache_root, refusal
+from lblhep.errors import LaunchError
 
 PREFIX = "lblhep-"
-LONGEST = 26
-"""Characters of the path that the folder lies in: Ray has sockets in it, whose paths may have 107."""
+LONGEST = 27
+"""Bytes of the path that the folder lies in: Ray has sockets in it, whose paths may have 107."""
 
 SETTLED = 60.0
 """Seconds after a removal until its record goes: processes of Ray that were starting make folders anew."""
@@ -33,16 +34,24 @@ SETTLED = 60.0
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """Give a new folder, which is removed at the end of the block or, if this process is killed, later."""
+    """Give a new folder, which is removed at the end of the block or, if this process is killed, later.
+
+    Raises:
+        LaunchError: the cache cannot be written, so there can be no record.
+    """
     records = cache_root() / "temporary"
-    records.mkdir(parents=True, exist_ok=True)
-    _remove_remnants(records)
     name = uuid.uuid4().hex[:8]
     record, held = records / f"{name}.json", records / f"{name}.lock"
     folder = _base() / f"{PREFIX}{name}"
     about = {"path": str(folder), "process": os.getpid(), "started": time.time(), "host": os.uname().nodename}
-    with lock(held, wait=False):
-        write_file(record, lambda draft: draft.write_text(json.dumps(about)))
+    with ExitStack() as until_the_end:
+        try:
+            records.mkdir(parents=True, exist_ok=True)
+            _remove_remnants(records)
+            until_the_end.enter_context(lock(held, wait=False))
+            write_file(record, lambda draft: draft.write_text(json.dumps(about)))
+        except OSError as error:
+            raise LaunchError(refusal(records, error)) from error
         folder.mkdir(mode=0o700)
         try:
             yield folder
@@ -53,13 +62,15 @@ def temporary_folder() -> Iterator[Path]:
 def _base() -> Path:
     """The directory for temporary files, or ``/tmp`` where its name is too long for sockets below it."""
     chosen = Path(tempfile.gettempdir()).resolve()
-    return chosen if len(str(chosen)) <= LONGEST else Path("/tmp").resolve()
+    return chosen if len(os.fsencode(chosen)) <= LONGEST else Path("/tmp").resolve()
 
 
 def _remove_remnants(records: Path) -> None:
     """Remove the folders of killed processes of this user on this host."""
-    for record in records.glob("*.json"):
+    for record in records.glob("[!.]*.json"):  # no drafts
         held = record.with_suffix(".lock")
+        if is_locked(held):
+            continue
         try:
             about = json.loads(record.read_text())
             if about["host"] != os.uname().nodename:
@@ -71,7 +82,7 @@ def _remove_remnants(records: Path) -> None:
                 elif not folder.exists() and time.time() - record.stat().st_mtime > SETTLED:
                     record.unlink()
                     held.unlink()
-        except (LockedError, OSError, ValueError, KeyError):  # in use, gone by now, or no record
+        except (LockedError, OSError, ValueError, KeyError, TypeError):  # in use, gone by now, or no record
             continue
 
 

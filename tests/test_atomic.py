@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import io
 import os
 import signal
 import subprocess
@@ -201,8 +202,8 @@ def test_a_killed_holder_holds_nothing(tmp_path: Path, holder: subprocess.Popen[
 
 
 def test_waiting_for_a_lock(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
-    threading.Timer(0.3, holder.kill).start()
     start = time.monotonic()
+    threading.Timer(0.3, holder.kill).start()
     with atomic.lock(tmp_path / "lock", wait=True):
         assert time.monotonic() - start >= 0.3
 
@@ -211,14 +212,20 @@ def test_waiting_for_a_lock_is_said(
     tmp_path: Path,
     holder: subprocess.Popen[str],
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("lblhep.waiting.SAY_AFTER", 0.1)
-    threading.Timer(0.5, holder.kill).start()
+    monkeypatch.setattr(sys, "stderr", said := io.StringIO())
+
+    def kill_once_it_is_said() -> None:
+        end = time.monotonic() + 10
+        while not said.getvalue().endswith("\n") and time.monotonic() < end:
+            time.sleep(0.02)
+        holder.kill()
+
+    threading.Thread(target=kill_once_it_is_said).start()
     with atomic.lock(tmp_path / "lock", wait=True):
-        said = capsys.readouterr().err
-    assert said.startswith(f"waiting for process {holder.pid} on ")
-    assert f"which holds {tmp_path / 'lock'}: " in said
+        assert said.getvalue().startswith(f"waiting for process {holder.pid} on ")
+    assert f"which holds {tmp_path / 'lock'}: " in said.getvalue()
 
 
 def test_who_looks_at_a_lock_hinders_nobody(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from lblhep.temporary import SETTLED, temporary_folder
+from lblhep.errors import LaunchError
+from lblhep.temporary import LONGEST, SETTLED, temporary_folder
 
 MAKER = """
 import sys
@@ -109,7 +110,7 @@ def test_what_was_not_recorded_stays(records: Path, tmp_path: Path):
     stranger.rmdir()
 
 
-@pytest.mark.parametrize("case", ["link", "other name", "other host", "other user", "no record"])
+@pytest.mark.parametrize("case", ["link", "other name", "other host", "other user", "no record", "a list"])
 def test_a_record_is_not_enough(maker, records: Path, tmp_path: Path, case: str):
     if case == "other user" and os.getuid() != 0:
         pytest.skip("only root can give a folder away")
@@ -131,7 +132,7 @@ def test_a_record_is_not_enough(maker, records: Path, tmp_path: Path, case: str)
     elif case == "other user":
         os.chown(folder, 12345, -1)
     else:
-        record.write_text("{")
+        record.write_text("{" if case == "no record" else "[]")
     age(record)
     start_another()
     assert (kept / "file").exists()
@@ -146,8 +147,49 @@ def test_a_record_is_not_enough(maker, records: Path, tmp_path: Path, case: str)
         assert not folder.exists()
 
 
-def test_the_path_is_short_enough_for_sockets(records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Ray: ``<folder>/session_<date>_<time>_<microseconds>_<process>/sockets/plasma_store``, 107 at most."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("long" * 20)))
+@pytest.mark.parametrize("length", [LONGEST, LONGEST + 1, 100])
+@pytest.mark.parametrize("letter", ["a", "é"])
+def test_the_path_is_short_enough_for_sockets(
+    records: Path, length: int, letter: str, monkeypatch: pytest.MonkeyPatch
+):
+    """Ray: ``<folder>/session_<date>_<time>_<microseconds>_<process>/sockets/plasma_store``, at most 107."""
+    top = Path("/tmp").resolve()
+    free = length - len(f"{top}/") - 8  # `mkdtemp` adds eight letters
+    prefix = letter * (free // len(letter.encode())) + "a" * (free % len(letter.encode()))
+    given = tempfile.mkdtemp(prefix=prefix, dir=top)
+    assert len(os.fsencode(given)) == length
+    monkeypatch.setattr(tempfile, "tempdir", given)
     with temporary_folder() as folder:
-        assert len(f"{folder}/session_2026-12-01_09-41-05_928538_4194304/sockets/plasma_store") <= 107
+        socket = f"{folder}/session_2026-12-01_09-41-05_928538_4194304/sockets/plasma_store"
+        assert len(os.fsencode(socket)) == 107 or (length != LONGEST and len(os.fsencode(socket)) < 107)
+        assert (str(folder.parent) == given) == (length == LONGEST)
+    os.rmdir(given)
+
+
+def test_a_process_that_lives_is_not_waited_for(maker, records: Path, monkeypatch: pytest.MonkeyPatch):
+    """Each record of another process, and one's own, would cost a moment."""
+
+    def sleep(seconds: float) -> None:
+        raise AssertionError
+
+    maker()
+    monkeypatch.setattr("lblhep.atomic.time.sleep", sleep)
+    with temporary_folder():
+        start_another()
+
+
+def test_drafts_of_records_are_no_records(records: Path):
+    start_another()
+    draft = records / ".draft-host-1-12345678-0a1b2c3d.json"
+    draft.write_text(json.dumps({"path": str(records / "folder"), "host": os.uname().nodename}))
+    start_another()
+    assert list(records.glob(".*")) == [draft]
+
+
+def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("LBLHEP_CACHE", str(tmp_path / "file"))
+    with pytest.raises(
+        LaunchError, match=r"file/temporary: cannot be written: .*LBLHEP_CACHE must name a folder"
+    ):
+        start_another()

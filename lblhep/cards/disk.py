@@ -9,26 +9,16 @@ Everything is written whole or not at all (`lblhep.atomic`), so a reader never s
 
 from __future__ import annotations
 
-import errno
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from lblhep import atomic
-from lblhep.cache import cache_root
+from lblhep.cache import cache_root, refusal
 from lblhep.errors import CardError
 
 KEY = 16  # hexadecimal digits of a hash that name a directory
-_REMEDIES = {
-    errno.ENOSPC: "free some space, or let LBLHEP_CACHE name a folder on another disk",
-    errno.EDQUOT: "your quota is used up: let LBLHEP_CACHE name a folder on another disk",
-    errno.EACCES: "make it writable, or let LBLHEP_CACHE name a folder that you can write",
-    errno.EPERM: "make it writable, or let LBLHEP_CACHE name a folder that you can write",
-    errno.EROFS: "let LBLHEP_CACHE name a folder that you can write",
-    errno.ENOTDIR: "LBLHEP_CACHE must name a folder, not a file",
-    errno.EEXIST: "LBLHEP_CACHE must name a folder, not a file",
-}
 
 
 def sample_directory(card: str, fingerprint: str) -> Path:
@@ -54,8 +44,7 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        remedy = _REMEDIES.get(error.errno or 0, "check the disk, or let LBLHEP_CACHE name another folder")
-        raise CardError(f"{path}: cannot be written: {error.strerror or error}; {remedy}") from error
+        raise CardError(refusal(path, error)) from error
 
 
 def commit_file(path: Path, write: Callable[[Path], None]) -> None:

@@ -6,12 +6,15 @@ from typing import Annotated
 
 import typer
 
+DAY = 86_400  # seconds
+
 Wait = Annotated[
     float,
     typer.Option(
         "--wait",
         metavar="SECONDS",
         min=1,
+        max=DAY,
         help="How long a Ray cluster or an MLflow server may take to answer.",
     ),
 ]

@@ -13,10 +13,8 @@ from typing import Any
 
 from lblhep.launch.execute import Context, combine_group
 from lblhep.launch.launchers import Combined
+from lblhep.local_ray import TICK
 from lblhep.trials import Group
-
-TICK = 0.25
-"""Seconds between two looks at whether the launch is stopped."""
 
 
 class Combiner:

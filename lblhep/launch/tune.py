@@ -16,14 +16,11 @@ from lblhep.launch.combining import Combining
 from lblhep.launch.execute import Context, record_lost, record_pruned
 from lblhep.launch.launchers import Combined, Done, Event, Exhausted, Started
 from lblhep.launch.search import Told
-from lblhep.local_ray import check_alive, cluster_address, died, ray_running
+from lblhep.local_ray import TICK, check_alive, cluster_address, died, ray_running
 from lblhep.recipe import Recipe, Search
 from lblhep.temporary import temporary_folder
 from lblhep.trials import Group, Pack, point_pack
 from lblhep.waiting import LIMIT
-
-TICK = 0.25
-"""Seconds between two looks at what happened."""
 
 ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # 0.7 s a trial, for files that nobody reads

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 CREDENTIALS = re.compile(r"(?<=://)(?!/)[^\s'\"<>]*(?=@)")  # what stands before the host
 QUERY = re.compile(r"(?<=\w\?)[^\s'\"<>]+")  # of an address; ``?password=...`` is a form that drivers take
 HIDDEN = "***"
+SHORT = 4  # characters: shorter passwords are found within other words
 
 
 def absolute(uri: str) -> str:
@@ -31,12 +32,17 @@ def is_server(uri: str) -> bool:
 
 
 def without_credentials(text: str, uri: str) -> str:
-    """Return the text, which may quote the store's address or its parts, with stars for user and password."""
+    """Return the text, which may quote the store's address or its parts, with stars for user and password.
+
+    A user, and a password of up to three characters, is replaced only where it is a word of its own.
+    """
     given = CREDENTIALS.search(uri)
     text = QUERY.sub(HIDDEN, CREDENTIALS.sub(HIDDEN, text))
     user, _, password = ("" if given is None else given[0]).partition(":")
-    for secret in {password, unquote(password)} - {""}:
+    secrets = {password, unquote(password)} - {""}
+    words = {user, unquote(user)} - {""} | {secret for secret in secrets if len(secret) < SHORT}
+    for secret in secrets - words:
         text = text.replace(secret, HIDDEN)
-    for name in {user, unquote(user)} - {""}:  # a word of its own: it may be "a"
-        text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", HIDDEN, text)
+    for word in words:
+        text = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", HIDDEN, text)
     return text

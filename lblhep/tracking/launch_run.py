@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 VERSIONS = "packages.txt"
-FORMAT = "2"
-"""The format of a launch's runs; before it had a number, trials had no start and no source."""
 DIGEST = 12
 """The characters of a data set's digest that MLflow's pages have room for; the launch has all of them."""
 
@@ -31,7 +29,7 @@ def open_launch_run(runs: Runs, about: About, diff: str, known: Run | None) -> s
         Its id.
     """
     if known is None:
-        tags = {"lblhep.kind": "launch", "lblhep.format": FORMAT, "mlflow.note.content": about.title}
+        tags = {"lblhep.kind": "launch", "mlflow.note.content": about.title}
         tags |= about.tags
         if COMMIT in runs.tags:
             tags["lblhep.git_clean"] = str(not diff).lower()

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from lblhep.tracking.schema import database_of
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
@@ -70,11 +72,7 @@ class ClientWriter:
 
 def writer(client: MlflowClient, experiment: str) -> Writer:
     """The quickest way into the client's store: by inserts if it is a database."""
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
     from lblhep.tracking.inserts import TableWriter
 
-    store = client._tracking_client.store  # the client has no public name for it
-    if isinstance(store, SqlAlchemyStore):
-        return TableWriter(store, experiment)
-    return ClientWriter(client, experiment)
+    store = database_of(client)
+    return ClientWriter(client, experiment) if store is None else TableWriter(store, experiment)

@@ -6,12 +6,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lblhep.errors import TrackingError
+from lblhep.tracking.address import without_credentials
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 KNOWN = {"dc11669786a5": "3.17"}
 """Revisions of the tables for which the inserts are tested -> the MLflow that brings them."""
+
+
+def database_of(client: MlflowClient) -> SqlAlchemyStore | None:
+    """Return the client's store if it is a database, or None for a server."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    store = client._tracking_client.store  # the client has no public name for it
+    return store if isinstance(store, SqlAlchemyStore) else None
 
 
 def check_schema(client: MlflowClient) -> None:
@@ -21,21 +31,22 @@ def check_schema(client: MlflowClient) -> None:
         TrackingError: it is not.  MLflow itself has refused a database that is not of its own revision.
     """
     from alembic.migration import MigrationContext
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
     from mlflow.version import VERSION
 
-    store = client._tracking_client.store
-    if not isinstance(store, SqlAlchemyStore):
+    store = database_of(client)
+    if store is None:
         return
     with store.engine.connect() as connection:
         revision = MigrationContext.configure(connection).get_current_revision()
     if revision in KNOWN:
         return
+    uri = store.engine.url.render_as_string(hide_password=False)
     raise TrackingError(
-        f"{store.engine.url}: MLflow {VERSION} lays out its tables in a way that lblhep does not know "
-        f"(revision {revision}; it knows that of MLflow {', '.join(KNOWN.values())}); "
-        f"install such an MLflow and name a new store in MLFLOW_TRACKING_URI, or log through a server: "
-        f"`mlflow server --backend-store-uri {store.engine.url}`, its address in MLFLOW_TRACKING_URI"
+        f"{without_credentials(uri, uri)}: "
+        f"MLflow {VERSION} lays out its tables in a way that lblhep does not know (revision {revision}; "
+        f"it knows that of MLflow {', '.join(KNOWN.values())}); "
+        "install such an MLflow and name a new store in MLFLOW_TRACKING_URI, or log through a server: "
+        "`mlflow server --backend-store-uri` with that address, the server's in MLFLOW_TRACKING_URI"
     )
 
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 PATIENCE = 10.0
 """Seconds to wait for another process that holds the database."""
 
+LOCKED = "database is locked"
+"""What SQLite says of a database that another process holds."""
+
 PACKAGES = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
 """What to install for a module that a database's address asks for, where the name is another."""
 
@@ -125,14 +128,21 @@ def _prepare(path: Path) -> None:
         connection.rollback()
 
 
-def broken(store: str | Path, reason: str) -> TrackingError:
-    """What to do about a database that does not work."""
-    if "locked" in reason:
+def broken(store: str | Path, reason: str, uri: str = "") -> TrackingError:
+    """What to do about a database that does not work.
+
+    Args:
+        store: its address for people.
+        reason: what a library said, in full: the remedy depends on its words.
+        uri: the address whose user and password the reason may quote, and the message does not.
+    """
+    said = without_credentials(reason, uri)[:300]
+    if LOCKED in reason:
         remedy = "another process holds it for long: stop it, or name another store in MLFLOW_TRACKING_URI"
-    elif "full" in reason or "No space" in reason:
+    elif "database or disk is full" in reason or "No space" in reason:
         remedy = "free some space"
     elif revision := re.search(r"out-of-date database schema \(found version ([0-9a-f]{12})", reason):
-        reason, remedy = other_revision(store, revision[1])
+        said, remedy = other_revision(store, revision[1])
     elif any(word in reason.lower() for word in ("unable to open", "readonly", "read-only", "permission")):
         remedy = "make it writable, or name another store in MLFLOW_TRACKING_URI"
     elif Path(store).is_file():
@@ -141,12 +151,12 @@ def broken(store: str | Path, reason: str) -> TrackingError:
         remedy = "is it up, and reachable from here? `lblhep run --wait SECONDS` waits longer"
     else:
         remedy = "mend that, or name another store in MLFLOW_TRACKING_URI"
-    return TrackingError(f"{store}: the MLflow store cannot be used ({reason}); {remedy}")
+    return TrackingError(f"{store}: the MLflow store cannot be used ({said}); {remedy}")
 
 
 def is_locked(error: TrackingError) -> bool:
     """Whether another process held the database; it may not a moment later."""
-    return "locked" in str(error.__cause__)
+    return LOCKED in str(error.__cause__)
 
 
 @contextmanager
@@ -170,7 +180,7 @@ def _translated(workspace: Path) -> Iterator[None]:
         hint = f"the package {package} is missing: pip install {package}"
         raise TrackingError(f"{shown}: the MLflow store cannot be used; {hint}") from error
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
-        told = broken(shown, without_credentials(_reason(error), uri)[:300])
+        told = broken(shown, _reason(error), uri)
         # The traceback of an error that quotes a password would quote it too.
         raise told from (error if without_credentials(str(error), uri) == str(error) else None)
 

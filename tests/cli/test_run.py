@@ -58,7 +58,12 @@ def test_a_finished_launch(call: Any, launched: dict[str, Any]) -> None:
 def test_how_long_to_wait(call: Any, launched: dict[str, Any]) -> None:
     assert call("run", "recipes/sample.yaml", "--wait", "600").exit_code == 0
     assert launched["wait"] == 600
-    assert call("run", "recipes/sample.yaml", "--wait", "0").exit_code == 2
+
+
+@pytest.mark.parametrize("words", ["0", "nan", "inf", "1e12"])
+def test_no_time_to_wait(call: Any, launched: dict[str, Any], words: str) -> None:
+    assert call("run", "recipes/sample.yaml", "--wait", words).exit_code == 2
+    assert "wait" not in launched
 
 
 @pytest.mark.parametrize(

@@ -269,7 +269,7 @@ def is_quick(verb: str, altered: dict[str, bytes]) -> bool:
     return verb != "data make" or not re.search(rb"[0-9_]{6}|[0-9]e[0-9]", digits)
 
 
-@pytest.mark.timeout(0)
+@pytest.mark.timeout(60 + 10 * FED)
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("verb", LINES)
 def test_wild_inputs(feed: Callable[..., int], template: Path, verb: str) -> None:

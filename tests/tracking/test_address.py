@@ -49,6 +49,11 @@ def test_parts_of_the_address_in_an_error():
     assert shown == "FATAL: password authentication failed for user \"***\" with *** or '***' on banana"
 
 
+def test_a_short_password_is_no_part_of_other_words():
+    told = "out-of-date database schema: b"
+    assert without_credentials(told, "postgresql://a:b@host/db") == "out-of-date database schema: ***"
+
+
 @pytest.mark.parametrize("uri", ["sqlite:////home/a@b/x.db", "https://host/a", "postgresql://host:5432/db"])
 def test_what_is_no_secret_is_shown(uri: str):
     assert without_credentials(f"at {uri}?", uri) == f"at {uri}?"

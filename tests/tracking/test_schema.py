@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,7 +13,8 @@ from lblhep.errors import TrackingError
 from lblhep.launch import launch
 from lblhep.recipe import Recipe
 from lblhep.tracking import schema
-from lblhep.tracking.store import connect, database
+from lblhep.tracking.address import without_credentials
+from lblhep.tracking.store import broken, connect, database
 
 
 def set_revision(recipe: Recipe, revision: str) -> None:
@@ -37,6 +39,29 @@ def test_an_mlflow_with_other_tables(toy, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(schema, "KNOWN", {"0123456789ab": "3.99"})
     assert_refused(recipe, r"mlflow.db: MLflow 3\.\S+ .*revision \w{12}.*MLflow 3\.99.*`mlflow server")
     assert [e.name for e in connect(recipe.workspace).search_experiments()] == ["Default"]
+
+
+def test_no_password_of_a_database(toy, monkeypatch: pytest.MonkeyPatch):
+    from sqlalchemy import make_url
+
+    client = connect(toy("scan").workspace)
+    store = schema.database_of(client)
+    assert store is not None
+    url = make_url("postgresql://anna:pw1@host/db?password=pw2")
+    engine = SimpleNamespace(url=url, connect=store.engine.connect)
+    monkeypatch.setattr(schema, "database_of", lambda _: SimpleNamespace(engine=engine))
+    monkeypatch.setattr(schema, "KNOWN", {})
+    with pytest.raises(TrackingError, match=r"^postgresql://\*\*\*@host/db\?\*\*\*: MLflow") as refused:
+        schema.check_schema(client)
+    assert not any(secret in str(refused.value) for secret in ("anna", "pw1", "pw2"))
+
+
+@pytest.mark.parametrize("uri", ["postgresql://mlflow:db@host/db", "mysql://version:e@host/db"])
+def test_credentials_that_are_words_of_the_message(uri: str):
+    """The remedy depends on the words of MLflow, not on what is left of them."""
+    said = "Detected out-of-date database schema (found version f5a4f2784254, but expected dc11669786a5)"
+    shown = without_credentials(uri, uri)
+    assert f"`mlflow db upgrade {shown}`, after a backup" in str(broken(shown, said, uri))
 
 
 def test_a_database_of_a_newer_mlflow(toy):
