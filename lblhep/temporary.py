@@ -17,7 +17,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from lblhep.atomic import LockedError, is_locked, lock, write_file
@@ -95,4 +95,5 @@ def _is_ours(folder: Path, name: str) -> bool:
 def _remove(folder: Path, record: Path) -> None:
     """Remove the folder; its record stays for the next start to see that nothing came back."""
     shutil.rmtree(folder, ignore_errors=True)
-    os.utime(record)
+    with suppress(FileNotFoundError):  # the cache was removed meanwhile
+        os.utime(record)

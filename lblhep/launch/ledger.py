@@ -17,7 +17,7 @@ from lblhep.launch import packs, tables
 from lblhep.launch.checksums import FORMAT
 from lblhep.launch.data import cards
 from lblhep.recipe import Recipe, cells
-from lblhep.tracking import About, CurvePoint, DataInput, Tracker, TrialRecord, is_locked
+from lblhep.tracking import About, CurvePoint, DataInput, Tracker, TrialRecord, was_locked
 from lblhep.trials import Group, Pack
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Ledger:
                 log()
                 return
             except TrackingError as error:
-                if pause is None or not is_locked(error):
+                if pause is None or not was_locked(error):
                     self.broken = error
                     return
             time.sleep(pause)

@@ -5,7 +5,7 @@ Importing this package loads no mlflow; the functions do.
 
 from lblhep.tracking.reading import find_run, forget_launch, pages
 from lblhep.tracking.records import About, CurvePoint, DataInput, TrialRecord
-from lblhep.tracking.store import connect, is_locked, shown_uri, tracking_uri
+from lblhep.tracking.store import connect, shown_uri, tracking_uri, was_locked
 from lblhep.tracking.tracker import Tracker
 
 __all__ = [
@@ -17,8 +17,8 @@ __all__ = [
     "connect",
     "find_run",
     "forget_launch",
-    "is_locked",
     "pages",
     "shown_uri",
     "tracking_uri",
+    "was_locked",
 ]

@@ -154,7 +154,7 @@ def broken(store: str | Path, reason: str, uri: str = "") -> TrackingError:
     return TrackingError(f"{store}: the MLflow store cannot be used ({said}); {remedy}")
 
 
-def is_locked(error: TrackingError) -> bool:
+def was_locked(error: TrackingError) -> bool:
     """Whether another process held the database; it may not a moment later."""
     return LOCKED in str(error.__cause__)
 

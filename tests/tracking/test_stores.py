@@ -17,7 +17,7 @@ from lblhep.launch import LaunchView, launch
 from lblhep.launch.directory import launches
 from lblhep.recipe import Recipe
 from lblhep.tracking import find_run
-from lblhep.tracking.store import broken, connect, is_locked
+from lblhep.tracking.store import broken, connect, was_locked
 
 Toy = Callable[..., Recipe]
 LIMITS = ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT")
@@ -143,7 +143,7 @@ def test_only_a_database_that_is_locked_is_tried_again():
     told = TrackingError()
     for reason, locked in (("database is locked", True), ("blocked by a firewall", False)):
         told.__cause__ = OSError(reason)
-        assert is_locked(told) is locked
+        assert was_locked(told) is locked
 
 
 def test_a_relative_path(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
