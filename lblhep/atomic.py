@@ -15,6 +15,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import time
 import uuid
@@ -27,6 +28,9 @@ from lblhep.waiting import waiting_for
 
 DRAFT = ".draft-"
 """How the names of drafts begin."""
+
+LONGEST = 100
+"""Letters of a name that its drafts keep: a name has room for 255 bytes."""
 
 MOMENT = 0.2
 """Seconds between two attempts to take a lock."""
@@ -96,9 +100,19 @@ def remove_directory(path: Path) -> None:
     shutil.rmtree(draft)
 
 
-def sweep(folder: Path) -> None:
-    """Remove the drafts in `folder`.  Only for who holds the lock without which nobody writes there."""
-    for draft in folder.glob(f"{DRAFT}*"):
+def drafts(folder: Path, name: str | None = None) -> list[Path]:
+    """The drafts in `folder`: of what is to be called `name` there, or all."""
+    ending = ".+" if name is None else re.escape(name[-LONGEST:])
+    form = re.compile(rf"{re.escape(DRAFT)}.+-\d+-[0-9a-f]{{8}}-{ending}", re.DOTALL)
+    return [path for path in folder.glob(f"{DRAFT}*") if form.fullmatch(path.name)]
+
+
+def sweep(folder: Path, name: str | None = None) -> None:
+    """Remove the drafts in `folder`: of what is to be called `name` there, or all.
+
+    Only for who holds the lock without which nobody writes under that name, or in that folder.
+    """
+    for draft in drafts(folder, name):
         if draft.is_dir():
             shutil.rmtree(draft)
         else:
@@ -111,7 +125,7 @@ def _draft(path: Path) -> Path:
     (Some writers go by a file's suffix.)
     """
     writer = f"{os.uname().nodename}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    return path.with_name(f"{DRAFT}{writer}-{path.name[-100:]}")
+    return path.with_name(f"{DRAFT}{writer}-{path.name[-LONGEST:]}")
 
 
 def to_disk(path: Path) -> None:

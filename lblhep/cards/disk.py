@@ -67,8 +67,12 @@ def commit_directory(path: Path, fill: Callable[[Path], None]) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a directory of the cache whole, if it is there."""
+    """Remove a directory of the cache whole, if it is there, and what a killed process left of it.
+
+    The caller holds the lock of the card.
+    """
     with writing(path):
+        atomic.sweep(path.parent, path.name)
         if path.is_symlink():
             raise CardError(f"{path}: is a link, which is not removed: remove it by hand")
         if path.exists():

@@ -176,8 +176,9 @@ def _verified_ranges(card: DataCard) -> Iterator[Finding]:
 def forget(card: DataCard) -> list[Path]:
     """Remove all that the cache holds of the card's data, of this and of earlier versions, but downloads."""
     with lock(_lock_file(card), wait=False):
-        there = [path for path in card_directories(card.name) if path.exists() or path.is_symlink()]
-        for path in there:
+        places = card_directories(card.name)
+        there = [path for path in places if path.exists() or path.is_symlink()]
+        for path in places:
             remove(path)
     return there
 

@@ -53,5 +53,5 @@ def _point(launch: LaunchView, trial: str) -> dict[str, Any]:
     if recipe.trials.kind != "search":
         return plan(recipe, ()).trials[int(trial)].point
     index = int(trial) // recipe.trials.replicates_total
-    point = packs.read_about(launch.directory, f"{index:06d}")["point"]
+    point = packs.read_point(launch.directory / "packs" / f"{index:06d}")
     return {one.id: one.point for one in point_pack(recipe, index, point).trials}[trial]

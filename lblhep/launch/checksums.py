@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,24 @@ FORMAT = 2
 
 class DamageError(LaunchError):
     """A file of a launch is missing, or is not what was written."""
+
+
+@contextmanager
+def reading(path: Path, remedy: str) -> Iterator[None]:
+    """Tell a file that is missing from one that cannot be read now, which says nothing of what is in it.
+
+    Raises:
+        DamageError: there is no such file.
+        LaunchError: the system refuses to read it: no permission, a disk or a server that fails.
+    """
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise DamageError(f"{path}: {error.strerror}; {remedy}") from error
+    except OSError as error:
+        raise LaunchError(
+            f"{path}: {error.strerror or error}; it is left as it is: make it readable, then try again"
+        ) from error
 
 
 def checksums(folder: Path, files: Iterable[Path]) -> dict[str, str]:
@@ -48,25 +67,25 @@ def read_record(path: Path, remedy: str) -> dict[str, Any]:
 
     Raises:
         DamageError: it is missing, or not what was written.
-        LaunchError: it may not be read, or is of a format that this version does not know.
+        LaunchError: it cannot be read now, or is of a format that this version does not know.
     """
+    with reading(path, remedy):
+        text = path.read_bytes()
     try:
-        content = json.loads(path.read_bytes())
-    except PermissionError as error:
-        raise LaunchError(f"{path}: {error.strerror}") from error
-    except OSError as error:
-        raise DamageError(f"{path}: {error.strerror}; {remedy}") from error
+        content = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise DamageError(f"{path}: not readable as JSON ({error}); {remedy}") from error
     if not isinstance(content, dict):
         raise DamageError(f"{path}: not a JSON object; {remedy}")
     number = content.get("format", 1)
+    if isinstance(number, int) and number > FORMAT:  # its checksum may be another than this version's
+        raise LaunchError(
+            f"{path}: is of format {number}, this version of lblhep reads 1 to {FORMAT}: use a newer one"
+        )
     if (number != 1 or "checksum" in content) and content.get("checksum") != _checksum(content):
         raise DamageError(f"{path}: its content is not what was written (wrong checksum); {remedy}")
     if number not in range(1, FORMAT + 1):
-        raise LaunchError(
-            f"{path}: is of format {number!r}, this version of lblhep reads 1 to {FORMAT}: use a newer one"
-        )
+        raise DamageError(f"{path}: its format is {number!r:.60}, not a number from 1 to {FORMAT}; {remedy}")
     return content
 
 
@@ -75,18 +94,15 @@ def checked(folder: Path, record: Mapping[str, Any], name: str, remedy: str) -> 
 
     Raises:
         DamageError: it is missing, or not what was written.
+        LaunchError: it cannot be read now.
     """
     path, stated = folder / name, record.get("sha256")
     if stated is None:  # format 1
         return path if path.is_file() else None
     if name not in stated:
         return None
-    try:
+    with reading(path, remedy):
         found = sha256_of(path)
-    except PermissionError as error:
-        raise LaunchError(f"{path}: {error.strerror}") from error
-    except OSError as error:
-        raise DamageError(f"{path}: {error.strerror}; {remedy}") from error
     if found != stated[name]:
         raise DamageError(f"{path}: is not what was written (wrong checksum); {remedy}")
     return path

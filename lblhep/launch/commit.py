@@ -101,5 +101,5 @@ def set_aside(pack: Path, folder: str) -> None:
 
 def sweep(directory: Path) -> None:
     """Remove what killed writers left behind.  Only for who holds the launch's lock."""
-    for parent in ("packs", "groups", "failed", "damaged"):
+    for parent in (".", "packs", "groups", "failed", "damaged"):
         atomic.sweep(directory / parent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -82,6 +83,16 @@ def launches_folder(workspace: Path) -> Path:
     return workspace / "mlruns" / "launches"
 
 
+def sweep_removed(folder: Path) -> None:
+    """Remove what is left of launches whose removal was killed: drafts with a lock that nobody holds.
+
+    A launch that is being made in `folder` has no lock yet, and one that is being removed is held.
+    """
+    for draft in atomic.drafts(folder):
+        if (draft / LOCK).is_file() and not atomic.is_locked(draft / LOCK):
+            shutil.rmtree(draft, ignore_errors=True)
+
+
 def launches(workspace: Path) -> list[Path]:
     """The launches of a workspace, oldest first; before all others those that cannot be read.
 
@@ -123,6 +134,7 @@ def create(recipe: Recipe, partition: Mapping[str, list[str]] | None) -> LaunchD
     }
     try:
         parent.mkdir(parents=True, exist_ok=True)
+        sweep_removed(parent)
         return LaunchDirectory(_placed(parent, info, recipe.to_yaml()))
     except OSError as error:
         for folder in (parent.parent, parent):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from lblhep import components
+from lblhep.atomic import remove_directory
 from lblhep.errors import LaunchError
 from lblhep.launch import data, packs
 from lblhep.launch import directory as directories
@@ -146,9 +146,9 @@ class Driver:
     def _open_ledger(self, fresh: bool) -> Ledger:
         try:
             return Ledger(self._recipe, self._directory, self._wait)
-        except Exception:
+        except BaseException:  # Ctrl-C too: it may wait for a server
             if fresh:  # nothing has run yet: leave nothing behind
-                shutil.rmtree(self._directory.path)
+                remove_directory(self._directory.path)
             raise
 
     def _launcher(self, serial: bool, books: Books) -> Launcher:

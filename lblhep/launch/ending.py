@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lblhep import atomic
 from lblhep.errors import LaunchError, TrackingError
 from lblhep.launch import tables
 from lblhep.launch.announce import announce
@@ -113,7 +115,7 @@ class Ending:
         for name, table in (("rows", view.rows), ("groups", view.groups), ("curves", view.curves)):
             if len(table):
                 written.append(self._directory.path / f"{name}.parquet")
-                tables.write_table(table, written[-1])
+                atomic.write_file(written[-1], partial(tables.write_table, table))
         self._directory.list_tables(written)
         return written
 

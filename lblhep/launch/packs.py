@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,8 @@ def read_about(directory: Path, pack: str) -> dict[str, Any]:
     path = directory / "packs" / pack / "pack.json"
     content = read_record(path, remedy(directory))
     if content.get("pack", pack) != pack:
-        raise DamageError(f"{path}: is that of pack {content['pack']}; {remedy(directory)}")
+        raise DamageError(f"{path}: is that of pack {content['pack']!r:.60}; {remedy(directory)}")
+    _stated(content, "trials", list, path, remedy(directory))
     return content
 
 
@@ -79,8 +81,10 @@ def read_group(directory: Path, group: str) -> dict[str, Any]:
     """A group's metrics.json: group, key, metrics.  Raises DamageError as `read_about` does."""
     path = group_directory(directory, group) / "metrics.json"
     content = read_record(path, remedy(directory))
-    if content["group"] != group:
-        raise DamageError(f"{path}: is that of group {content['group']}; {remedy(directory)}")
+    if content.get("group") != group:
+        raise DamageError(f"{path}: is that of group {content.get('group')!r:.60}; {remedy(directory)}")
+    for name in ("key", "metrics"):
+        _stated(content, name, dict, path, remedy(directory))
     return content
 
 
@@ -120,11 +124,22 @@ def read_point(pack: Path) -> dict[str, Any]:
         DamageError: neither file that states them is as it was written.
     """
     try:
-        content = read_record(pack / "pack.json", remedy(pack.parents[1]))
+        return _point_in(pack / "pack.json")
     except DamageError:
-        content = read_record(pack / POINT, remedy(pack.parents[1]))
-    point: dict[str, Any] = content["point"]
+        return _point_in(pack / POINT)
+
+
+def _point_in(path: Path) -> dict[str, Any]:
+    again = remedy(path.parents[2])
+    point: dict[str, Any] = _stated(read_record(path, again), "point", dict, path, again)
     return point
+
+
+def _stated(content: Mapping[str, Any], name: str, kind: type, path: Path, remedy: str) -> Any:
+    """An entry of the record at `path`, which format 1 does not protect against being edited."""
+    if not isinstance(content.get(name), kind):
+        raise DamageError(f"{path}: {name} is missing, or no {kind.__name__}; {remedy}")
+    return content[name]
 
 
 def _holds_group(directory: Path, pack: str) -> bool:

@@ -9,8 +9,11 @@ from pathlib import Path
 
 from lblhep.atomic import remove_directory
 from lblhep.errors import LaunchError
-from lblhep.launch.directory import held, launches_folder
-from lblhep.tracking import forget_launch
+from lblhep.launch.checksums import DamageError, read_record
+from lblhep.launch.directory import held, launches_folder, sweep_removed
+from lblhep.launch.info import REMEDY
+from lblhep.tracking import forget_launch, shown_uri
+from lblhep.tracking.address import sqlite_file
 
 
 def removable(workspace: Path, path: Path) -> Path:
@@ -38,7 +41,7 @@ def remove(workspace: Path, paths: Sequence[Path]) -> Iterator[str]:
     fails, the launch is there and can be removed again.
 
     Raises:
-        LaunchError: a driver holds one of them, or it must not be removed.
+        LaunchError: a driver holds one of them, it must not be removed, or its runs are in another store.
         TrackingError: the MLflow store cannot be used.
     """
     with ExitStack() as locks:
@@ -47,7 +50,26 @@ def remove(workspace: Path, paths: Sequence[Path]) -> Iterator[str]:
             if not os.access(path.parent, os.W_OK | os.X_OK):
                 raise LaunchError(f"{path.parent}: cannot be written, so nothing there can be removed")
             locks.enter_context(held(path))
+            _see_its_store(workspace, path)
+        sweep_removed(launches_folder(workspace))
         for path in found:
             forget_launch(workspace, path.name)
             remove_directory(path)
             yield path.name
+
+
+def _see_its_store(workspace: Path, path: Path) -> None:
+    """Raises LaunchError if the launch's runs are in another store than the one that is used now."""
+    try:
+        store = read_record(path / "launch.json", REMEDY).get("store")
+    except DamageError:  # a broken launch can be removed too
+        return
+    used = shown_uri(workspace)
+    if store in (None, used):
+        return
+    file, used_file = sqlite_file(str(store)), sqlite_file(used)
+    if file is not None and not file.exists():  # the workspace has been moved, and the store with it
+        return
+    if file is not None and used_file is not None and file.resolve() == used_file.resolve():
+        return
+    raise LaunchError(f"{path}: its runs are in {store}: name that in MLFLOW_TRACKING_URI, then remove")

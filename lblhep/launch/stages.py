@@ -39,6 +39,7 @@ class StageCache:
                     return _read(path)  # type: ignore[no-any-return]
                 except Exception as error:  # of an unpickling, whatever the classes of the product raise
                     self._tell(f"{path}: is made again ({type(error).__name__}: {error})")
+            atomic.sweep(self._directory, path.name)
             product = make()
             _write(path, product)
             return product

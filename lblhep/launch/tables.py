@@ -5,6 +5,7 @@ A trial's row is: trial, name, its axis values, its metrics, status.
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lblhep.errors import LblhepError
 from lblhep.launch import packs
-from lblhep.launch.checksums import DamageError
+from lblhep.launch.checksums import DamageError, reading
 from lblhep.recipe import cells
 from lblhep.recipe.trials import RESERVED
 
@@ -70,7 +71,7 @@ def read_rows(directory: Path, pack: str) -> pd.DataFrame:
     """A pack's rows.  Raises DamageError if they, or pack.json, are missing or not what was written."""
     path = packs.pack_file(directory, pack, packs.ROWS)
     assert path is not None
-    return _read(path, directory)
+    return read_table(path, directory)
 
 
 def read_tables(directory: Path, name: str, only: Iterable[str] | None = None) -> pd.DataFrame:
@@ -82,7 +83,7 @@ def read_tables(directory: Path, name: str, only: Iterable[str] | None = None) -
 
     ids = sorted(packs.committed(directory) if only is None else only)
     paths = [packs.pack_file(directory, pack, f"{name}.parquet") for pack in ids]
-    frames = [_read(path, directory) for path in paths if path is not None]
+    frames = [read_table(path, directory) for path in paths if path is not None]
     if not frames:
         return pd.DataFrame({"trial": pd.Series(dtype=str)})
     table = pd.concat(frames, ignore_index=True).sort_values("trial", kind="stable", ignore_index=True)
@@ -91,12 +92,22 @@ def read_tables(directory: Path, name: str, only: Iterable[str] | None = None) -
     return table
 
 
-def _read(path: Path, directory: Path) -> pd.DataFrame:
+def read_table(path: Path, directory: Path) -> pd.DataFrame:
+    """Read a table of the launch at `directory`.
+
+    Raises:
+        DamageError: it is missing, or not readable as Parquet.
+        LaunchError: it cannot be read now.
+    """
     import pandas as pd
 
+    with reading(path, packs.remedy(directory)):
+        content = path.read_bytes()
     try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError) as error:  # of format 1; Arrow's own errors are one or the other
+        return pd.read_parquet(io.BytesIO(content))
+    except MemoryError:
+        raise
+    except Exception as error:  # of format 1, which has no checksums: whatever Arrow and pandas raise
         raise DamageError(f"{path}: {error}; {packs.remedy(directory)}") from error
 
 

@@ -86,11 +86,9 @@ class LaunchView:
 
     def _table(self, name: str) -> pd.DataFrame:
         """The table written at the launch's end, or what its packs have so far."""
-        import pandas as pd
-
         file = f"{name}.parquet"
         if (self.directory / file).is_file():
             whole = checked(self.directory, self.info, file, packs.remedy(self.directory))
             if whole is not None:
-                return pd.read_parquet(whole)
+                return tables.read_table(whole, self.directory)
         return tables.read_tables(self.directory, name)

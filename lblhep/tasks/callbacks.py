@@ -13,7 +13,8 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from lblhep.atomic import write_file
+from lblhep.atomic import sha256_of, to_disk
+from lblhep.tasks.checkpoints import write_checkpoint
 
 if TYPE_CHECKING:
     from lblhep.tasks.protocols import Bench
@@ -21,17 +22,27 @@ if TYPE_CHECKING:
 
 
 class Best(ModelCheckpoint):  # type: ignore[misc]
-    """Keeps the best weights, and what was logged when they were the best."""
+    """Keeps the best weights, their checksum, and what was logged when they were the best."""
 
     def __init__(self, directory: Path, monitor: str, mode: str) -> None:
         super().__init__(directory, monitor=monitor, mode=mode, save_top_k=1, save_weights_only=True)
         self.best_metrics: Mapping[str, float] = {}
+        self._best_sha256 = ""
         self._outdone: list[str] = []
 
     def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
         super()._save_checkpoint(trainer, filepath)
         if filepath == self.best_model_path:
             self.best_metrics = {k: float(v) for k, v in trainer.callback_metrics.items()}
+            to_disk(Path(filepath))
+            to_disk(Path(filepath).parent)
+            self._best_sha256 = sha256_of(Path(filepath))
+
+    def weights(self) -> dict[str, Any]:
+        """Read the best weights.  Raises ValueError if they are not what was written."""
+        check_weights(self.state_dict())
+        found: dict[str, Any] = torch.load(self.best_model_path, weights_only=True)["state_dict"]
+        return found
 
     def _remove_checkpoint(self, trainer: Trainer, filepath: str) -> None:
         """Not at once: a fit that breaks off now goes on from a state in which these were the best."""
@@ -43,11 +54,25 @@ class Best(ModelCheckpoint):  # type: ignore[misc]
             Path(self._outdone.pop()).unlink(missing_ok=True)
 
     def state_dict(self) -> dict[str, Any]:
-        return {**super().state_dict(), "best_metrics": self.best_metrics}
+        kept = {"best_metrics": self.best_metrics, "best_sha256": self._best_sha256}
+        return {**super().state_dict(), **kept}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
         self.best_metrics = state_dict["best_metrics"]
+        self._best_sha256 = state_dict["best_sha256"]
+
+
+def check_weights(best: Mapping[str, Any]) -> None:
+    """See that the best weights are those that the state of a `Best` names, if it names any.
+
+    Raises:
+        ValueError: they are not what was written.
+        OSError: they cannot be read.
+    """
+    path = best["best_model_path"]
+    if path and sha256_of(Path(path)) != best["best_sha256"]:
+        raise ValueError(f"{path}: is not what was written: wrong checksum")
 
 
 class Curves(Callback):  # type: ignore[misc]
@@ -95,7 +120,7 @@ class Continuation(Callback):  # type: ignore[misc]
             self._write(trainer)
 
     def _write(self, trainer: Trainer) -> None:
-        write_file(self._path, trainer.save_checkpoint)
+        write_checkpoint(self._path, trainer.save_checkpoint)
         self._best.remove_outdone()
 
     def _go_on(self, trainer: Trainer, found: dict[str, Any]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import pickle
 import signal
 import traceback
 import warnings
@@ -102,10 +101,10 @@ class FitLightning:
             for known in KNOWN:
                 warnings.filterwarnings("ignore", message=f".*{known}.*")
             with _interruptible():
-                begun = unfinished if _is_readable(unfinished) else None
+                begun = unfinished if _is_readable(unfinished, best) else None
                 trainer.fit(model, **_loaders(data), ckpt_path=begun, weights_only=True)
             metrics = {**best.best_metrics, "epochs_trained": float(trainer.current_epoch)}
-            model.load_state_dict(torch.load(best.best_model_path, weights_only=True)["state_dict"])
+            model.load_state_dict(best.weights())
             if hasattr(data, "test_dataloader"):
                 with _interruptible():
                     tested = trainer.test(model, data.test_dataloader(), verbose=False)
@@ -138,15 +137,16 @@ class FitLightning:
         return Trainer(max_epochs=self.max_epochs, callbacks=callbacks, **(settings | self.trainer)), best
 
 
-def _is_readable(checkpoint: Path) -> bool:
-    """Whether a fit can go on from here: it is whole, and holds nothing that would run code when read."""
-    import torch
+def _is_readable(checkpoint: Path, best: Best) -> bool:
+    """Whether a fit can go on from here: this and its best weights are as written, and run no code when read."""
+    from lblhep.tasks.callbacks import check_weights
+    from lblhep.tasks.checkpoints import read_checkpoint
 
     if not checkpoint.is_file():
         return False
     try:
-        torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError) as error:
+        check_weights(read_checkpoint(checkpoint)["callbacks"][best.state_key])
+    except Exception as error:  # a damaged pickle may raise anything; an earlier version wrote another form
         reason = str(error).partition("\n")[0]
         logging.getLogger(__name__).warning("%s: is not read, the fit begins anew (%s)", checkpoint, reason)
         return False

@@ -18,7 +18,8 @@ def make_database(path: Path) -> None:
     with atomic.lock(path.with_name(f".{path.name}.lock"), wait=True):
         if path.exists():  # made while this process waited
             return
-        atomic.sweep(path.parent)
+        for suffix in ("", "-journal", "-wal", "-shm"):  # SQLite's own files beside a database
+            atomic.sweep(path.parent, path.name + suffix)
         atomic.write_file(path, lambda draft: _make(draft, path.parent / "artifacts"))
 
 
