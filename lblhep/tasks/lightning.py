@@ -138,7 +138,7 @@ class FitLightning:
 
 
 def _is_readable(checkpoint: Path, best: Best) -> bool:
-    """Whether a fit can go on from here: this and its best weights are as written, and run no code when read."""
+    """Whether a fit can go on from here: it and its best weights are as written, and run no code."""
     from lblhep.tasks.callbacks import check_weights
     from lblhep.tasks.checkpoints import read_checkpoint
 

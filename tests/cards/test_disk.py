@@ -47,8 +47,9 @@ def test_a_failed_writer_leaves_what_was_there(tmp_path):
 
 def test_a_failed_directory_leaves_nothing_and_a_dead_one_is_no_hindrance(tmp_path):
     place = tmp_path / "set"
-    (tmp_path / ".draft-set").mkdir()
-    (tmp_path / ".draft-set" / "left by a killed process").touch()
+    draft = tmp_path / ".draft-node-1-0123abcd-set"
+    draft.mkdir()
+    (draft / "left by a killed process").touch()
 
     def fail(folder: Path) -> None:
         (folder / "part").touch()

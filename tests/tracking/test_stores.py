@@ -184,16 +184,31 @@ def test_a_launch_that_goes_on_into_another_store_says_so(
 def test_a_relative_path_of_a_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///rel.db")
     monkeypatch.chdir(tmp_path)
+    letter = tmp_path / ".draft-letter.txt"
+    letter.touch()
+    other, killed, journal = (
+        tmp_path / f".draft-node-1-0123abcd-{name}" for name in ("other-rel.db", "rel.db", "rel.db-journal")
+    )
+    for path in (other, killed, journal):
+        path.touch()
     connect(tmp_path)
     assert {path.name for path in tmp_path.iterdir() if "rel.db-" not in path.name} >= {"rel.db"}
+    assert (letter.exists(), other.exists()) == (True, True), "what is not a draft of this file stays"
+    assert (killed.exists(), journal.exists()) == (False, False)
 
 
-def test_a_start_that_fails_for_whatever_reason_leaves_nothing(toy: Toy, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("reason", [RuntimeError, KeyboardInterrupt])
+def test_a_start_that_fails_for_whatever_reason_leaves_nothing(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch, reason: type[BaseException]
+):
+    """Ctrl-C too, as by who does not want to wait for a server."""
+
     def stop(*arguments: object) -> None:
-        raise RuntimeError
+        raise reason
 
     recipe = toy("scan")
     monkeypatch.setattr("lblhep.tracking.tracker.connect", stop)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(reason):
         launch(recipe, serial=True)
     assert not launches(recipe.workspace)
+    assert not list((recipe.workspace / "mlruns" / "launches").iterdir())
