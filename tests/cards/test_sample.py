@@ -64,6 +64,20 @@ def test_stated_content(write_card, workspace, made, another_process):
         open_sample(workspace, "tiny")
 
 
+def test_what_a_killed_removal_left_is_removed(made, monkeypatch):
+    def killed(path):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lblhep.atomic.shutil.rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            forget(made.card)
+    samples = made.directory.parents[1]
+    assert [path.name.startswith(".draft-") for path in samples.iterdir()] == [True]
+    forget(made.card)
+    assert not list(samples.iterdir())
+
+
 def truncate(path):
     path.write_bytes(path.read_bytes()[:-10])
 

@@ -45,6 +45,10 @@ wild = settings(
 
 LAUNCHES = {"scan": "toy-20200101-000000", "search": "toy-20200101-000001"}
 
+FORMAT_1 = Path(__file__).parents[1] / "launch" / "data" / "format1"
+"""Launches of format 1, which has no checksums: what was altered in them is read."""
+SCAN_1, SEARCH_1, UNFINISHED_1 = sorted(path.name for path in FORMAT_1.iterdir())
+
 LINES = {
     "run": [
         "run recipes/sample.yaml --profile smoke title=x",
@@ -73,15 +77,22 @@ LINES = {
         "describe math:pi",
     ],
     "new": ["new other"],
-    "freeze": [f"freeze {LAUNCHES['scan']}", "freeze newest", f"freeze {'0' * 32}"],
+    "freeze": [f"freeze {LAUNCHES['scan']}", f"freeze {SCAN_1}", "freeze newest", f"freeze {'0' * 32}"],
     "compare": [
         "compare newest",
         f"compare {LAUNCHES['scan']} {LAUNCHES['search']} --by launch",
         "compare newest --by rate --metric score",
         "compare newest --json --rows 3",
+        f"compare {SCAN_1}",
+        f"compare {SEARCH_1} {UNFINISHED_1}",
         "compare",
     ],
-    "report": [f"report {LAUNCHES['scan']}", "report newest --out elsewhere"],
+    "report": [
+        f"report {LAUNCHES['scan']}",
+        "report newest --out elsewhere",
+        f"report {SCAN_1}",
+        f"report {SEARCH_1}",
+    ],
     "rm": [f"rm -y {LAUNCHES['scan']}", "rm -y newest", "rm newest"],
     "ui": ["ui", "ui --port 5123"],
     "data list": ["data list"],
@@ -166,6 +177,7 @@ def template(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Pat
     (workspace / "recipes/scan.yaml").write_text(scan)
     (workspace / "recipes/search.yaml").write_text(search.replace("points: 12", "points: 2"))
     shutil.copy(empty_store, workspace / "mlruns/mlflow.db")
+    shutil.copytree(FORMAT_1, workspace / "mlruns/launches")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LBLHEP_CACHE", str(workspace / "cache"))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)

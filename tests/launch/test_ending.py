@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from lblhep.errors import LaunchError
@@ -80,6 +82,28 @@ def test_a_launch_runs_only_while_its_lock_is_held(toy: Toy) -> None:
 
     assert launch(recipe, serial=True, observe=look).state == "finished"
     assert set(seen) == {"running"}
+
+
+def test_a_table_is_there_whole_or_not_at_all(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A draft that a kill leaves in the launch's folder is removed on resuming."""
+    recipe, real = toy("scan"), tables.write_table
+
+    def half(frame: pd.DataFrame, path: Path) -> None:
+        real(frame, path)
+        if "rows.parquet" in path.name and path.parent.parent.name == "launches":
+            path.write_bytes(path.read_bytes()[:100])
+            path.with_name(".draft-node-1-0123abcd-rows.parquet").touch()
+            raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tables, "write_table", half)
+        with pytest.raises(LaunchError, match="No space left"):
+            launch(recipe, serial=True)
+    (directory,) = launches(recipe.workspace)
+    assert not (directory / "rows.parquet").exists()
+    assert len(list(directory.glob(".draft-*"))) == 1
+    assert launch(recipe, serial=True, resume=True).state == "finished"
+    assert not list(directory.glob(".draft-*"))
 
 
 @pytest.mark.parametrize("late", [signal.SIGTERM, signal.SIGINT])

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from lblhep.cli import app
 from lblhep.errors import LaunchError
 from lblhep.launch import LaunchView, launch
-from lblhep.launch.checksums import FORMAT
+from lblhep.launch.checksums import FORMAT, DamageError
 from lblhep.launch.directory import launches_folder
 from lblhep.recipe import Recipe
 from lblhep.tracking.store import connect
@@ -71,6 +71,36 @@ def test_what_trials_saved(recipe: Recipe, name: str) -> None:
         assert view.arrays(trial, "noise")["values"][0] == noise
     for group in view.groups["group"]:
         assert len(view.group_arrays(group)["spectrum"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "old", "new"),
+    [
+        (FINISHED, "rows.parquet", None, b"PAR1 half"),
+        (SEARCH, "curves.parquet", None, b""),
+        (FINISHED, "groups/000000/metrics.json", b'"group"', b'"grope"'),
+        (FINISHED, "groups/000000/metrics.json", b'"metrics"', b'"matrix"'),
+        (SEARCH, "packs/000000/group/metrics.json", b'"key"', b'"keys"'),
+        (SEARCH, "packs/000001/pack.json", b'"trials"', b'"trails"'),
+    ],
+)
+def test_what_was_edited_is_named(
+    recipe: Recipe, name: str, file: str, old: bytes | None, new: bytes
+) -> None:
+    directory = launches_folder(recipe.workspace) / name
+    path = directory / file
+    path.write_bytes(new if old is None else path.read_bytes().replace(old, new))
+    with pytest.raises(DamageError, match=rf"{name}/{file}: "):
+        read_all(directory)
+
+
+def read_all(directory: Path) -> None:
+    view = LaunchView(directory)
+    assert len(view.rows) == len(view.rows["trial"])
+    assert "group" in view.groups
+    assert "trial" in view.curves
+    for trial in view.rows["trial"]:
+        view.arrays(trial, "noise")
 
 
 def test_freeze(recipe: Recipe) -> None:

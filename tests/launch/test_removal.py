@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from lblhep.cli import app
 from lblhep.errors import LaunchError, TrackingError
 from lblhep.launch import launch, removal
-from lblhep.launch.directory import LaunchDirectory, create, launches, launches_folder
+from lblhep.launch.directory import LaunchDirectory, create, held, launches, launches_folder
 from lblhep.launch.removal import remove
 from lblhep.recipe import Recipe
 from lblhep.tracking.store import connect
@@ -44,6 +44,62 @@ def test_of_several_none_goes_where_one_must_not(toy: Toy) -> None:
         list(remove(recipe.workspace, [sound, running]))
     assert launches(recipe.workspace) == [sound, running]
     assert runs(recipe.workspace) == {sound.name, running.name}
+
+
+def test_what_a_killed_removal_left_is_removed(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the next removal, or the next launch; a launch that is being removed or made is left alone."""
+    recipe = toy("scan")
+    monkeypatch.setattr(removal, "forget_launch", lambda workspace, launch: None)
+    folder = launches_folder(recipe.workspace)
+
+    def kill(path: Path) -> None:
+        raise KeyboardInterrupt
+
+    def kill_a_removal() -> Path:
+        made = create(recipe, {})
+        with monkeypatch.context() as patch:
+            patch.setattr("lblhep.atomic.shutil.rmtree", kill)
+            with pytest.raises(KeyboardInterrupt):
+                list(remove(recipe.workspace, [made.path]))
+        (left,) = folder.glob(".draft-*")
+        return left
+
+    left = kill_a_removal()
+    with held(left):
+        assert create(recipe, {}).path.is_dir()
+        assert left.is_dir()
+    list(remove(recipe.workspace, launches(recipe.workspace)))
+    assert not left.exists()
+    left = kill_a_removal()
+    being_made = folder / ".draft-node-1-0123abcd-toy"
+    being_made.mkdir()
+    create(recipe, {})
+    assert (left.exists(), being_made.exists()) == (False, True)
+
+
+def test_runs_in_another_store_keep_the_launch(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = toy("scan")
+    store = f"sqlite:///{tmp_path}/other.db"
+    shutil.copy(recipe.workspace / "mlruns" / "mlflow.db", tmp_path / "other.db")
+    with monkeypatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", store)
+        made = launch(recipe, serial=True)
+    with pytest.raises(LaunchError, match=rf"its runs are in {store}: name that in MLFLOW_TRACKING_URI"):
+        list(remove(recipe.workspace, [made.directory]))
+    assert launches(recipe.workspace) == [made.directory]
+    (tmp_path / "link.db").symlink_to("other.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/link.db")
+    assert list(remove(recipe.workspace, [made.directory])) == [made.id]
+    assert runs(recipe.workspace) == set()
+
+
+def test_a_store_that_is_there_no_more_is_no_hindrance(toy: Toy) -> None:
+    """As when a workspace was moved with its launches and its store."""
+    made = create(toy("scan"), {})
+    made.update(store=f"sqlite:///{made.path}/no.db")
+    assert list(remove(made.path.parents[2], [made.path])) == [made.id]
 
 
 def test_a_store_that_gives_out_leaves_the_launch(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,6 +152,20 @@ def test_a_damaged_product_is_made_again_with_a_line(pipeline, tmp_path: Path, k
     assert len(lines) == 1, "told once, by the pack that met it"
 
 
+def test_a_killed_writer_leaves_no_draft_for_ever(tmp_path: Path):
+    from lblhep.launch import stages
+
+    cache = stages.StageCache(tmp_path, print)
+    assert cache.get("key", lambda: 1) == 1
+    (entry,) = tmp_path.glob("*.stage")
+    own, other = (tmp_path / f".draft-node-1-0123abcd-{name}" for name in (entry.name, "other.stage"))
+    own.touch()
+    other.touch()
+    entry.unlink()
+    assert cache.get("key", lambda: 2) == 2
+    assert (own.exists(), other.exists()) == (False, True)
+
+
 def test_what_cannot_be_unpickled_any_more_is_made_again(tmp_path: Path):
     """As after a newer version of a library, whose classes have moved."""
     import pickle
