@@ -74,7 +74,7 @@ def _public(found: Any) -> list[str]:
 def _import_fault(use: str, module_name: str, error: BaseException) -> str:
     """Why a module does not import: absent (with the nearest name), or failing on its own."""
     if not isinstance(error, ModuleNotFoundError) or error.name is None:
-        raised = f"{type(error).__name__}: {error}{_place(error)}"
+        raised = f"{type(error).__name__}: {error}{raised_at(error)}"
         return f"`{use}`: importing {module_name} failed: {raised}"
     if not f"{module_name}.".startswith(f"{error.name}."):
         return f"`{use}`: {module_name} needs the package `{error.name}`, which is not installed"
@@ -83,11 +83,12 @@ def _import_fault(use: str, module_name: str, error: BaseException) -> str:
     return f"`{use}`: there is no module `{error.name}`" + (hint and f"; {hint}")
 
 
-def _place(error: BaseException) -> str:
-    """Where it was raised, but for a SyntaxError, which says itself where it is."""
+def raised_at(error: BaseException) -> str:
+    """The innermost line outside installed packages; nothing for a SyntaxError, which says itself where."""
     if isinstance(error, SyntaxError):
         return ""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
+    frames = traceback.extract_tb(error.__traceback__)
+    frame = [frame for frame in frames if "site-packages" not in frame.filename][-1]
     return f" ({frame.filename}:{frame.lineno})"
 
 

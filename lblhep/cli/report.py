@@ -9,6 +9,7 @@ import typer
 
 from lblhep.cli.console import as_typed, say
 from lblhep.cli.workspace import find_launch
+from lblhep.errors import LaunchError, LblhepError
 
 
 def report(
@@ -17,12 +18,23 @@ def report(
 ) -> None:
     """Render a launch's report again: after a change to the report's code, or before the launch has ended."""
     from lblhep import components
+    from lblhep.components import raised_at
     from lblhep.launch.report import render
+    from lblhep.report.comparison import counts
     from lblhep.report.page import formatted
 
     view = find_launch(launch)
     components.on_path(view.recipe.workspace)
     directory = out or view.directory / "report"
-    for name, value in render(view, directory).items():
+    try:
+        headline = render(view, directory)
+    except LblhepError:
+        raise
+    except Exception as error:  # of the report's own code, which may be the user's
+        raise LaunchError(
+            f"{view.directory.name}: {counts(view)}; its report failed: {type(error).__name__}: "
+            f"{error}{raised_at(error)}; --debug shows the traceback"
+        ) from error
+    for name, value in headline.items():
         say(f"{name}: {formatted(value)}")
     say(as_typed(directory / "index.html"))

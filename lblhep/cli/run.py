@@ -128,5 +128,6 @@ def _with_resume_value(args: Sequence[str]) -> list[str]:
             words.append(word)
             continue
         following = args[place + 1] if place + 1 < len(args) else ""
-        words += ["--resume"] if LAUNCH_ID.search(following.rstrip("/")) else ["--resume", NEWEST]
+        named = following == NEWEST or LAUNCH_ID.search(following.rstrip("/"))
+        words += ["--resume"] if named else ["--resume", NEWEST]
     return words

@@ -129,8 +129,8 @@ class Ending:
             return {}, None
         except Exception as error:  # a study's own code
             record = failure("", error)
-            (self._directory.path / "report-error.txt").write_text(record.traceback)
-            place = f"{self._directory.id}/report-error.txt"
+            place = self._directory.path / "report-error.txt"
+            place.write_text(record.traceback)
             again = f"lblhep report {self._directory.id}"
             self._books.problems.append(
                 f"the report failed: {record.error}; its traceback is in {place} ({again})"

@@ -63,9 +63,11 @@ def test_headlines_and_axes_are_no_markup(
 
     from lblhep.cli.run import print_outcome
     from lblhep.launch import Launch, Progress
+    from lblhep.launch.directory import LaunchDirectory
 
     rows = pd.read_parquet(stored / "rows.parquet").assign(hidden=MARKUP)
     rows.to_parquet(stored / "rows.parquet")
+    LaunchDirectory(stored).list_tables([stored / "rows.parquet"])
     assert MARKUP in call("compare", "newest", "--by", "hidden").stdout
     assert MARKUP in call("compare", MARKUP).stderr
     print_outcome(Launch("id", stored, "finished", Progress(2, 2), headline={MARKUP: MARKUP}))
@@ -270,6 +272,20 @@ def test_report_is_rendered_again(call: Any, stored: Path) -> None:
     assert "Recognising boosted W bosons" in text
     assert text.index("4 hidden units") < text.index("<nav")
     assert "INCOMPLETE" not in text
+
+
+def test_a_report_that_fails_is_named_with_its_line(
+    call: Any, stored: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def render(view: Any, out: Path) -> None:
+        stored / 3  # type: ignore[operator]
+
+    monkeypatch.setattr("lblhep.launch.report.render", render)
+    result = call("report", stored.name)
+    assert result.exit_code == 1
+    assert "its report failed: TypeError: unsupported operand" in result.stderr
+    assert f"({__file__}:" in result.stderr
+    assert "bug in lblhep" not in result.stderr
 
 
 def test_report_into_another_folder(call: Any, stored: Path, tmp_path: Path) -> None:
