@@ -71,8 +71,9 @@ class Coverage:
 
     ``chi2_ndf`` and its standard error; ``ks_p`` against the chi2 distribution; shares of truths within the
     68 % intervals by the Hessian, by ``Tune.errors`` and by profile, averaged over parameters, and for each
-    parameter as arrays; ``bias``: the mean pull of the parameter that has the largest.  ``joint``: the share
-    of truths in the 68 % region that the score statistic allows, all parameters together.
+    parameter as arrays; ``worst``: of the parameters' shares by ``Tune.errors`` and by profile the one
+    furthest from 68 %; ``bias``: the mean pull of the parameter that has the largest.  ``joint``: the share of
+    truths in the 68 % region that the score statistic allows, all parameters together.
     """
 
     def __call__(self, rows: pd.DataFrame, arrays: Any) -> Mapping[str, float | Floats]:
@@ -92,6 +93,7 @@ class Coverage:
             hessian = (abs(every["hessian_pulls"][:, i]) < 1).mean(axis=0)
             errors = (abs(every["pulls"][:, i]) < 1).mean(axis=0)
             profile = (every["rises"][:, i] < 1).mean(axis=0)
+            reported = np.concatenate([errors, profile])
             values, mean_pull = chi2[:, i], np.nanmean(every["pulls"][:, i], axis=0)
             result |= {
                 f"chi2_ndf_{form}": float(values.mean() / ndf),
@@ -100,6 +102,7 @@ class Coverage:
                 f"hessian_{form}": float(hessian.mean()),
                 f"errors_{form}": float(errors.mean()),
                 f"profile_{form}": float(profile.mean()),
+                f"worst_{form}": float(reported[abs(reported - ONE_SIGMA).argmax()]),
                 f"bias_{form}": float(mean_pull[abs(mean_pull).argmax()]),
                 f"at_bound_{form}": float(np.isnan(every["pulls"][:, i]).mean()),
                 f"hessian_by_parameter_{form}": hessian,
