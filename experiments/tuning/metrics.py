@@ -72,8 +72,8 @@ class Coverage:
     ``chi2_ndf`` and its standard error; ``ks_p`` against the chi2 distribution; shares of truths within the
     68 % intervals by the Hessian, by ``Tune.errors`` and by profile, averaged over parameters, and for each
     parameter as arrays; ``worst``: of the parameters' shares by ``Tune.errors`` and by profile the one
-    furthest from 68 %; ``bias``: the mean pull of the parameter that has the largest.  ``joint``: the share of
-    truths in the 68 % region that the score statistic allows, all parameters together.
+    furthest from 68 %; ``bias``: the mean pull of the parameter that has the largest.  ``joint``: the share
+    of truths in the 68 % region that the score statistic allows, all parameters together.
     """
 
     def __call__(self, rows: pd.DataFrame, arrays: Any) -> Mapping[str, float | Floats]:
