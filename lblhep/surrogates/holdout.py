@@ -46,8 +46,8 @@ class HoldOut:
         extrapolated to.  On smooth functions of 3 to 5 parameters that the order misses, with 64 or 128
         points, it is
 
-        * where the misfit exceeds the Monte Carlo error: 1.2 to 3 times the mean square misfit in the box, and
-          2 to 4 (quadratics) or 3 to 14 times (cubics) that in the middle 60 % of each parameter;
+        * where the misfit exceeds the Monte Carlo error: 1.2 to 3 times the mean square misfit in the box,
+          and 2 to 4 (quadratics) or 3 to 14 times (cubics) that in the middle 60 % of each parameter;
         * where noise exceeds the misfit: up to 0.8 of the Monte Carlo variance if an eighth of the points is
           left out at once, whose noise is larger than it is taken for; less than 0 counts as 0.
 
