@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from experiments.tuning.metrics import chi2_terms
 from experiments.tuning.tasks import TuneTo
 from lblhep import components
 from lblhep.surrogates import Surrogate, Tune
@@ -35,7 +36,8 @@ SHAPES = "event shapes and jet rates"  # all others
 class PredictFamilies:
     """The stage: chi2 of each family of the fitted experiment's observables, by a tune to the others.
 
-    The sum over families, with the data's errors alone.  Forms of chi2, model errors and weightings can be
+    The sum over families, with the data's errors alone; the surrogates' variance, which is larger at the edge
+    of the box, is taken off (``metrics.chi2_terms``).  Forms of chi2, model errors and weightings can be
     compared by it: choose among them by this number, and let the held-out experiment judge the one that was
     chosen.  A weighting is asked anew for each tune; weights that a search has found (``Stated``) have seen
     all families already, and their number is too good.
@@ -54,8 +56,8 @@ class PredictFamilies:
             if others.sum() < len(surrogates.box):
                 return float("nan")
             point = tuner.fit(bins, surrogates, others).values
-            z = (surrogates.only(rows).values(point) - bins["value"][rows]) / bins["error"][rows]
-            chi2 += float(z @ z)
+            part = surrogates.only(rows)
+            chi2 += float(chi2_terms(bins[rows], part.values(point), part.variance(point)).sum())
         return chi2
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from experiments.tuning.exchange.reference import symmetric_error
 from experiments.tuning.histograms import read_histograms
 from experiments.tuning.moments import generate
-from experiments.tuning.multiplicity import as_shapes, integrals
+from experiments.tuning.multiplicity import as_shapes, integrals, normalised, shape_jacobian
 from lblhep.surrogates import Box, Grid
 
 Floats = NDArray[np.float64]
@@ -60,24 +60,30 @@ class Measured:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The generator at one point: ``values`` (B,) of measured bins, their Monte Carlo ``errors`` and
-    ``correlation``."""
+    """The generator at one point: ``values`` (B,) of measured bins, their Monte Carlo ``covariance`` (B, B).
+
+    The covariance is the sample's own, without bias: a bin that no event filled has none.
+    """
 
     values: Floats
-    errors: Floats
-    correlation: Floats
+    covariance: Floats
+
+    @property
+    def errors(self) -> Floats:
+        """Monte Carlo errors (B,)."""
+        return np.sqrt(np.diag(self.covariance))
 
     def of(self, rows: NDArray[Any]) -> Prediction:
-        """Of some of the bins: indices or a mask (B,)."""
+        """The prediction of some of the bins: indices or a mask (B,)."""
         chosen = np.arange(len(self.values))[rows]
-        return Prediction(self.values[chosen], self.errors[chosen], self.correlation[np.ix_(chosen, chosen)])
+        return Prediction(self.values[chosen], self.covariance[np.ix_(chosen, chosen)])
 
 
 class GeneratorGrid:
     """The generator's bins at the points of a design, with their Monte Carlo errors and correlation.
 
     ``events`` (N,) is the number of events at each point; ``of`` gives the grid of a table of measured bins.
-    A bin that no event filled at a point has the error of one event with a fill of 1 there.
+    A bin that no event filled at a point of the grid has the error of one event with a fill of 1 there.
     """
 
     def __init__(self, data: Any) -> None:
@@ -101,36 +107,26 @@ class GeneratorGrid:
 
         Raises ValueError naming the first bin that was not generated.
         """
-        values, errors, correlation = self._bins(
-            measured, self.sum, self.sum_squares, self.events[:, None], self.correlation
-        )
+        rows, events = self._rows(measured), self.events[:, None]
+        mean = self.sum / events
+        variance = np.where(self.sum_squares > 0, self.sum_squares / events - mean**2, 1 / events)
+        values, errors = (self.scale * mean)[:, rows], (self.scale * np.sqrt(variance / events))[:, rows]
+        correlation = self.correlation[np.ix_(rows, rows)]
+        if measured.rates_once:
+            values, errors, correlation = as_shapes(measured.bins, values, errors, correlation)
         return Grid(self.box, self.points, values, errors=errors, correlation=correlation)
 
     def run(self, measured: Measured, point: Mapping[str, float], events: int, seed: int) -> Prediction:
         """The measured bins from ``events`` new events at one point (parameters as in ``lund.settings``)."""
         new = generate(point, read_histograms(self.histograms), events, seed)
-        size = np.sqrt(np.maximum(np.diag(new.products), np.finfo(float).tiny))
-        correlation = new.products / np.outer(size, size)
-        np.fill_diagonal(correlation, 1.0)
-        values, errors, correlation = self._bins(
-            measured, new.sum[None], new.sum_squares[None], np.array([[new.events]]), correlation
-        )
-        return Prediction(values[0], errors[0], correlation)
-
-    def _bins(
-        self, measured: Measured, total: Floats, squares: Floats, events: Floats, correlation: Floats
-    ) -> tuple[Floats, Floats, Floats]:
-        """Published values (N, B), their errors and correlation from sums over ``events`` (N, 1)."""
         rows = self._rows(measured)
-        mean = total / events
-        variance = np.where(squares > 0, squares / events - mean**2, 1 / events)
-        values, errors = (self.scale * mean)[:, rows], (self.scale * np.sqrt(variance / events))[:, rows]
-        chosen = correlation[np.ix_(rows, rows)]
-        return (
-            as_shapes(measured.bins, values, errors, chosen)
-            if measured.rates_once
-            else (values, errors, chosen)
-        )
+        scale = self.scale[rows]
+        values = scale * new.mean()[rows]
+        covariance = np.outer(scale, scale) * new.products[np.ix_(rows, rows)] / (events * (events - 1))
+        if measured.rates_once:
+            jacobian = shape_jacobian(measured.bins, values)
+            values, covariance = normalised(measured.bins, values), jacobian @ covariance @ jacobian.T
+        return Prediction(values, covariance)
 
     def _rows(self, measured: Measured) -> NDArray[np.intp]:
         """The grid's row of each measured bin."""

@@ -27,11 +27,14 @@ AXES = {
     "x_p": r"$x_p = p / p_{beam}$",
     "xi_p": r"$\xi_p = -\ln x_p$",
 }
+LEAST_CHI2 = 0.1  # per bin, in a figure
 IN_GEV = ("pt_in", "pt_out", "sigma", "pTmin")
 
 
 def cumulative(tunes: Mapping[Key, pd.DataFrame]) -> Figure:
     """The share of observables whose chi2 per bin lies below a threshold (the figure of arXiv:2103.05751).
+
+    chi2 without the Monte Carlo's noise can be negative: what lies below ``LEAST_CHI2`` a bin is drawn there.
 
     A row of panels for each experiment that was tuned to, and a panel for its observables and for those held
     out.  ``tunes``: the tables of ``Results.observables``.
@@ -64,7 +67,7 @@ def cumulative(tunes: Mapping[Key, pd.DataFrame]) -> Figure:
 
 
 def _share_below(panel: Axes, values: pd.Series, **style: Any) -> None:
-    x = np.sort(values.to_numpy())
+    x = np.maximum(np.sort(values.to_numpy()), LEAST_CHI2)
     panel.step(x, np.arange(1, len(x) + 1) / len(x), where="post", **style)
 
 

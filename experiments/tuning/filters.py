@@ -98,8 +98,7 @@ def _fit_variance(surrogates: Surrogate, point: Floats) -> Floats:
     """Variance (B,) of the surrogates' values at a point (d,); 0 where the grid came without errors."""
     if surrogates.grid is None or surrogates.grid.errors is None:
         return np.zeros(surrogates.bins)
-    loadings, _ = surrogates.loadings(point)
-    return np.asarray((loadings**2).sum(axis=1))
+    return surrogates.variance(point)
 
 
 def _alone(bins: pd.DataFrame, surrogates: Surrogate) -> tuple[Floats, Floats]:

@@ -18,24 +18,38 @@ from lblhep.surrogates import ONE_SIGMA, Surrogate, Tune, grid_noise
 Floats = NDArray[np.float64]
 
 
-def chi2_terms(bins: pd.DataFrame, prediction: Prediction) -> Floats:
-    """(MC - data)^2 / (data error^2 + MC error^2) of each bin, (B,)."""
-    variance = bins["error"].to_numpy() ** 2 + prediction.errors**2
-    return np.asarray((prediction.values - bins["value"].to_numpy()) ** 2 / variance)
+def chi2_terms(bins: pd.DataFrame, values: Floats, variance: Floats) -> Floats:
+    """((MC - data)^2 - MC variance) / data error^2 of each bin, (B,), which can be negative.
+
+    Its mean over Monte Carlo samples is that of infinitely many events, so that samples of different size,
+    runs or surrogates, can be compared.
+    """
+    difference = values - bins["value"].to_numpy()
+    return np.asarray((difference**2 - variance) / bins["error"].to_numpy() ** 2)
+
+
+def chi2_variance(bins: pd.DataFrame, prediction: Prediction) -> float:
+    """The variance of the sum of ``chi2_terms`` over Monte Carlo samples of the prediction's size.
+
+    With the residuals r of MC less data and their Monte Carlo covariance V in units of the data's errors, and
+    rho the mean of r, the variance of r^T r is 4 rho^T V rho + 2 tr V^2.  r^T V r is larger than rho^T V rho
+    by tr V^2 on average, and rho^T V rho cannot be negative.
+    """
+    error = bins["error"].to_numpy()
+    r = (prediction.values - bins["value"].to_numpy()) / error
+    noise = prediction.covariance / np.outer(error, error)
+    squared = float((noise**2).sum())
+    return 4 * max(float(r @ noise @ r) - squared, 0.0) + 2 * squared
 
 
 def difference(bins: pd.DataFrame, first: Prediction, second: Prediction) -> tuple[float, float]:
-    """chi2 of ``first`` less that of ``second`` and its Monte Carlo error, from both samples' covariances.
+    """chi2 of ``first`` less that of ``second``, and its error from the Monte Carlo of both samples.
 
-    The error is linear: d chi2 / d MC_b = 2 (MC_b - data_b) / variance_b; the samples are independent.
+    The samples are independent.
     """
-    total, variance = 0.0, 0.0
-    for sign, prediction in ((1, first), (-1, second)):
-        size = bins["error"].to_numpy() ** 2 + prediction.errors**2
-        slope = 2 * (prediction.values - bins["value"].to_numpy()) / size * prediction.errors
-        total += sign * float(chi2_terms(bins, prediction).sum())
-        variance += float(slope @ prediction.correlation @ slope)
-    return total, float(np.sqrt(variance))
+    chi2 = [float(chi2_terms(bins, each.values, each.errors**2).sum()) for each in (first, second)]
+    variance = chi2_variance(bins, first) + chi2_variance(bins, second)
+    return chi2[0] - chi2[1], float(np.sqrt(variance))
 
 
 def grid_error(bins: pd.DataFrame, prediction: Prediction, surrogates: Surrogate, tuned: Tune) -> float:
@@ -46,8 +60,8 @@ def grid_error(bins: pd.DataFrame, prediction: Prediction, surrogates: Surrogate
     """
     if not tuned.objective.sigma.constant:
         return float("nan")
-    variance = bins["error"].to_numpy() ** 2 + prediction.errors**2
-    slope = 2 * (prediction.values - bins["value"].to_numpy()) / variance @ surrogates.gradients(tuned.values)
+    residuals = (prediction.values - bins["value"].to_numpy()) / bins["error"].to_numpy() ** 2
+    slope = 2 * residuals @ surrogates.gradients(tuned.values)
     noise = grid_noise(tuned.objective, tuned.values, tuned.hessian_covariance)
     return float(np.sqrt(slope @ noise @ slope))
 
@@ -57,7 +71,8 @@ class Coverage:
 
     ``chi2_ndf`` and its standard error; ``ks_p`` against the chi2 distribution; shares of truths within the
     68 % intervals by the Hessian, by ``Tune.errors`` and by profile, averaged over parameters, and for each
-    parameter as arrays; ``bias``: the mean pull of the parameter that has the largest.  ``joint``: the share
+    parameter as arrays; ``worst``: of the parameters' shares by ``Tune.errors`` and by profile the one
+    furthest from 68 %; ``bias``: the mean pull of the parameter that has the largest.  ``joint``: the share
     of truths in the 68 % region that the score statistic allows, all parameters together.
     """
 
@@ -78,6 +93,7 @@ class Coverage:
             hessian = (abs(every["hessian_pulls"][:, i]) < 1).mean(axis=0)
             errors = (abs(every["pulls"][:, i]) < 1).mean(axis=0)
             profile = (every["rises"][:, i] < 1).mean(axis=0)
+            reported = np.concatenate([errors, profile])
             values, mean_pull = chi2[:, i], np.nanmean(every["pulls"][:, i], axis=0)
             result |= {
                 f"chi2_ndf_{form}": float(values.mean() / ndf),
@@ -86,6 +102,7 @@ class Coverage:
                 f"hessian_{form}": float(hessian.mean()),
                 f"errors_{form}": float(errors.mean()),
                 f"profile_{form}": float(profile.mean()),
+                f"worst_{form}": float(reported[abs(reported - ONE_SIGMA).argmax()]),
                 f"bias_{form}": float(mean_pull[abs(mean_pull).argmax()]),
                 f"at_bound_{form}": float(np.isnan(every["pulls"][:, i]).mean()),
                 f"hessian_by_parameter_{form}": hessian,

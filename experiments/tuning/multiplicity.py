@@ -35,6 +35,22 @@ def integrals(bins: pd.DataFrame, values: Floats) -> Iterator[tuple[Rows, Floats
         yield rows, values[..., rows] @ width
 
 
+def normalised(bins: pd.DataFrame, values: Floats) -> Floats:
+    """The values (..., B) with each of these spectra divided by its integral."""
+    shapes = values.copy()
+    for rows, integral in integrals(bins, values):
+        shapes[..., rows] /= integral[..., None]
+    return shapes
+
+
+def shape_jacobian(bins: pd.DataFrame, values: Floats) -> Floats:
+    """d normalised / d values (B, B) at ``values`` (B,)."""
+    whole = np.eye(len(bins))
+    for rows, width in _spectra(bins):
+        whole[np.ix_(rows, rows)] = _jacobian(values[rows], width)
+    return whole
+
+
 def as_shapes(
     bins: pd.DataFrame, values: Floats, errors: Floats, correlation: Floats
 ) -> tuple[Floats, Floats, Floats]:
@@ -42,22 +58,18 @@ def as_shapes(
 
     The correlation of the shapes is that of the mean point, as the correlation of the spectra is pooled.
     """
-    shapes, shape_errors = values.copy(), errors.copy()
+    shape_errors = errors.copy()
     for point, (v, e) in enumerate(zip(values, errors, strict=True)):
         for rows, width in _spectra(bins):
             jacobian = _jacobian(v[rows], width) * e[rows]
             variance = np.einsum("ab,bc,ac->a", jacobian, correlation[np.ix_(rows, rows)], jacobian)
-            shapes[point, rows] = v[rows] / (v[rows] @ width)
             shape_errors[point, rows] = np.sqrt(variance)
-    whole = np.eye(len(bins))
-    for rows, width in _spectra(bins):
-        whole[np.ix_(rows, rows)] = _jacobian(values[:, rows].mean(axis=0), width)
-    whole = whole * np.sqrt((errors**2).mean(axis=0))
+    whole = shape_jacobian(bins, values.mean(axis=0)) * np.sqrt((errors**2).mean(axis=0))
     covariance = whole @ correlation @ whole.T
     size = np.sqrt(np.diag(covariance))
     shape_correlation = covariance / np.outer(size, size)
     np.fill_diagonal(shape_correlation, 1.0)
-    return shapes, shape_errors, shape_correlation
+    return normalised(bins, values), shape_errors, shape_correlation
 
 
 def _spectra(bins: pd.DataFrame) -> Iterator[tuple[Rows, Floats]]:

@@ -4,8 +4,7 @@ Nature is the surrogate of the real grid, at a stated truth.  Every repetition r
 published errors, and the whole grid, with Monte Carlo noise of ``noise`` times these errors and the bins'
 correlation; fits surrogates to that grid; and tunes, once with each form of chi2 (``forms``).
 
-Fits start at the truth and near it, so what is measured belongs to the minimum nearest to the truth: whether
-a lower one lies elsewhere in the box, where a tune to real data would end, is not asked.
+Fits start where a tune to real data starts (``tasks.TuneTo``): all over the box, without a look at the truth.
 """
 
 from __future__ import annotations
@@ -24,20 +23,27 @@ from lblhep.tasks import Bench, Failure, Row
 from lblhep.trials import Trial
 
 Floats = NDArray[np.float64]
-NEARBY = 0.02  # of the box, between the truth and the starts of a tune
 
 
 class PseudoExperiments:
     """``repetitions`` pseudo-experiments at one ``noise``, cubic surrogates, nature at ``truth``.
 
-    ``batch`` numbers trials of the same kind: it does nothing but draw other events.
+    Every tune has as many ``starts`` as ``TuneTo``'s default.  ``batch`` numbers trials of the same kind: it
+    does nothing but draw other events.
     """
 
     batches_over: tuple[str, ...] = ()
     random_arguments = ("noise", "batch")
 
     def __init__(
-        self, *, noise: float, repetitions: int, truth: Mapping[str, float], order: int = 3, batch: int = 0
+        self,
+        *,
+        noise: float,
+        repetitions: int,
+        truth: Mapping[str, float],
+        order: int = 3,
+        starts: int = 20,
+        batch: int = 0,
     ) -> None:
         if not noise > 0:
             raise ValueError(f"noise={noise} must be positive: it is the Monte Carlo error over the data's")
@@ -45,6 +51,7 @@ class PseudoExperiments:
         self.repetitions = repetitions
         self.truth = dict(truth)
         self.order = order
+        self.starts = starts
 
     def run(self, trials: Sequence[Trial], bench: Bench) -> Sequence[Row | Failure]:
         """One row a trial.  Saved as ``pseudo``: ``Judged``'s numbers, (n, forms, ...), score (n,), ndf."""
@@ -59,7 +66,7 @@ class PseudoExperiments:
         statistics = []
         for _ in range(self.repetitions):
             objectives = nature.objectives(truth, rng)
-            judged.append([judge(objective, truth) for objective in objectives.values()])
+            judged.append([judge(objective, truth, self.starts) for objective in objectives.values()])
             statistics.append(score(objectives["covariance"], truth).statistic)
         arrays = {
             name: np.array([[getattr(form, name) for form in one] for one in judged])
@@ -120,17 +127,16 @@ class Judged:
     rises: Floats
 
 
-def judge(objective: Chi2, truth: Floats) -> Judged:
-    """Tune from the truth and from near it (``NEARBY``), which finds the minimum nearest to it, and compare.
+def judge(objective: Chi2, truth: Floats, starts: int) -> Judged:
+    """Tune from ``starts`` points all over the box, and compare the lowest minimum with the truth.
 
     A rise is the objective, minimised with one parameter held at the truth, less its minimum, in units of the
     rise that bounds the interval (``lblhep.surrogates.intervals``).
     """
     box = objective.box
-    best = tune(objective, starts=truth + NEARBY * np.array([[0.0], [1.0]]) * (box.low - truth))
+    best = tune(objective, starts=starts)
     held = np.eye(len(truth), dtype=np.bool_)
-    starts = np.where(held, truth, best.values)
-    refitted = descend(objective, starts, box.low, box.high, ~held).values
+    refitted = descend(objective, np.where(held, truth, best.values), box.low, box.high, ~held).values
     errors, by_hessian = (
         np.sqrt(np.where(best.inside, np.diag(matrix), np.nan))
         for matrix in (best.covariance, best.hessian_covariance)

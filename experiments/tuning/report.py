@@ -39,7 +39,9 @@ class TuneReport:
         page.heading("The tunes")
         page.text(NO_INTERVAL)
         page.table(
-            tables.parameters(results), "Tuned parameters. avgZ is the mean z of a rho; it stands for bLund."
+            tables.parameters(results),
+            "Tuned parameters. avgZ is the mean z of a rho; it stands for bLund. Noise: the Monte Carlo "
+            "error of a grid point over the data's error, root mean square over the fitted bins.",
         )
         for warning in tables.warnings(results):
             page.text(warning)
@@ -66,12 +68,14 @@ class TuneReport:
         )
         page.heading("Pythia run again at the tuned points")
         page.text(
-            "chi2 = sum of (MC - data)^2 / (data error^2 + MC error^2) over bins, from new events: "
-            "no surrogate is in it. *Gain* is Monash's chi2 less the tune's, with its Monte Carlo error. "
+            "chi2 = sum of ((MC - data)^2 - MC variance) / data error^2 over bins, from new events: no "
+            "surrogate is in it, and its mean does not depend on the number of events. *Gain* is Monash's "
+            "chi2 less the tune's on the same data; its error is the Monte Carlo's of both runs, with the "
+            "correlation of bins that the same events fill. "
             "A second error is what the grid's noise adds to a held-out gain, by way of the tuned point. "
             "All gains share one Monash run. *Families predicted*: every family of observables of the fitted "
-            "experiment by a tune to its others (surrogates, data errors alone). Choose among tunes by it; "
-            "the held-out experiment then judges."
+            "experiment by a tune to its others (surrogates, their variance taken off). Choose among tunes "
+            "by it; the held-out experiment then judges."
         )
         page.table(
             tables.judgement(results), "On the experiment that was fitted, and on the one that was not."
@@ -80,8 +84,8 @@ class TuneReport:
         page.provenance(launch)
         page.write(out)
         return {
-            f"tuned to {key.label}: chi2 of what was held out, below Monash's "
-            f"{row['held_out_chi2_monash']:.0f} by": tables.gain(row, "held_out")
+            f"tuned to {key.label}, judged on {tables.judged_on(results, key, 'held_out')}'s data: "
+            f"chi2 below Monash's {row['held_out_chi2_monash']:.0f} by": tables.gain(row, "held_out")
             for key, row in results.rows.items()
             if tables.has(row, "held_out")
         }
@@ -92,7 +96,8 @@ class TuneReport:
         page.figure(
             "cumulative",
             figures.cumulative(observables),
-            "The share of observables that are described to chi2 per bin or better, by Pythia run again.",
+            "The share of observables that are described to chi2 per bin or better, by Pythia run again; "
+            f"less than {figures.LEAST_CHI2} is drawn there.",
         )
         some = results.predictions(next(iter(results.rows.values()))["trial"])
         page.figure(
@@ -126,8 +131,8 @@ class TuneReport:
             page.figure(
                 f"observables-{number + 1}",
                 sheet,
-                "Band: error of the data. Pull: (MC - data) / error of both. Cut off: ratios beyond 0.8 to "
-                "1.2, pulls beyond 5.",
+                "Band: error of the data. Pull: (MC - data) / error of the data. Cut off: ratios beyond 0.8 "
+                "to 1.2, pulls beyond 5.",
             )
 
 

@@ -14,7 +14,7 @@ from experiments.tuning.figures import axis_label
 from lblhep.report import COLOURS, new_figure
 
 Floats = NDArray[np.float64]
-Tunes = Mapping[str, pd.DataFrame]  # label -> the bins with ``run`` and ``run_error``, as Results.predictions
+Tunes = Mapping[str, pd.DataFrame]  # label -> the bins with ``run``, as Results.predictions
 
 A_SHEET = 6  # observables
 LARGEST_PULL = 5
@@ -62,13 +62,12 @@ def _observable(panels: Sequence[Axes], tunes: Tunes) -> None:
     ratio.fill_between(
         edges, *_steps(1 - error / data, 1 + error / data), step="post", color="grey", alpha=0.3, lw=0
     )
-    curves = {"Monash": (bins["monash"], bins["monash_error"])}
-    curves |= {f"tuned to {label}": (part["run"], part["run_error"]) for label, part in tunes.items()}
-    for colour, (label, (value, mc_error)) in zip((MONASH_COLOUR, *COLOURS), curves.items(), strict=False):
-        value, mc_error = value.to_numpy(), mc_error.to_numpy()
+    curves = {"Monash": bins["monash"].to_numpy()}
+    curves |= {f"tuned to {label}": part["run"].to_numpy() for label, part in tunes.items()}
+    for colour, (label, value) in zip((MONASH_COLOUR, *COLOURS), curves.items(), strict=False):
         main.stairs(value, edges, color=colour, lw=1.2, label=label)
         ratio.stairs(value / data, edges, color=colour, lw=1.2, baseline=None)
-        z = (value - data) / np.hypot(error, mc_error)
+        z = (value - data) / error
         pull.stairs(np.clip(z, -LARGEST_PULL, LARGEST_PULL), edges, color=colour, lw=1.2, baseline=None)
     if (data > 0).all() and data.max() > 30 * data.min():
         main.set_yscale("log")

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from experiments.tuning.lund import MONASH, b_of_mean_z, mean_z
-from experiments.tuning.results import Results
+from experiments.tuning.results import Key, Results
 from experiments.tuning.uncertainty import LEVELS, TOO_NOISY
+from experiments.tuning.validation import COVERS_UP_TO
 
 
 def monash_point() -> dict[str, float]:
@@ -19,7 +20,7 @@ def monash_point() -> dict[str, float]:
 
 
 def warnings(results: Results) -> Iterator[str]:
-    """Parameters at a bound, and errors that noise makes too short."""
+    """Parameters at a bound, and errors that noise makes too short, or that were seen not to cover."""
     for key, row in results.rows.items():
         bounded = [name for name in results.box if row[f"{name}_at_bound"]]
         if bounded:
@@ -27,11 +28,19 @@ def warnings(results: Results) -> Iterator[str]:
                 f"**{key.label}: {', '.join(bounded)} at a bound of the box.** The minimum lies "
                 "outside: the generator has to be run in a larger box."
             )
+        form = results.fit(row)["form"]
+        if row["noise"] > COVERS_UP_TO[form]:
+            yield (
+                f"**{key.label}: the intervals do not cover.** The grid's Monte Carlo errors are "
+                f"{row['noise']:.2f} of the data's errors (root mean square); in pseudo-experiments 68 % "
+                f"intervals of the form {form} were right up to {COVERS_UP_TO[form]:.2f} "
+                "(`--profile coverage`). Generate more events a point."
+            )
         noise = results.tune(row["trial"])["slope_noise"]
         noisy = [
             f"{name} {share:.0%}" for name, share in zip(results.box, noise, strict=True) if share > TOO_NOISY
         ]
-        if noisy and results.fit(row)["form"] == "plain":
+        if noisy and form == "plain":
             yield (
                 f"**{key.label}: noise of the grid makes up part of what seems to be known: "
                 f"{', '.join(noisy)}.** This fit takes the surrogates for exact: its errors are too short "
@@ -50,6 +59,7 @@ def parameters(results: Results) -> pd.DataFrame:
             line[name] = f"{row[name]:.4f} {ends[bound]}"
         point = MONASH | {name: row[name] for name in results.box}
         line["bLund"] = f"{b_of_mean_z(point['aLund'], point['avgZ'], point['sigma']):.3f}"
+        line["noise"] = f"{row['noise']:.2f}"
         line["slope noise"] = f"{row['slope_noise']:.0%}"
         line["minimum / ndf"] = f"{row['minimum_chi2']:.0f} / {row['ndf']:.0f}"
         line["form"] = results.fit(row)["form"]
@@ -81,9 +91,10 @@ def judgement(results: Results) -> pd.DataFrame:
     """chi2 of Pythia run again on what each tune was fitted to and on what it was not, beside Monash's."""
     return pd.DataFrame(
         {
-            "tune": key.label,
-            "bins": "fitted" if part == "tuned" else "held out",
-            "number": int(row[f"{part}_bins"]),
+            "tuned to": key.label,
+            "judged on the data of": judged_on(results, key, part),
+            "these were": "fitted" if part == "tuned" else "held out",
+            "bins": int(row[f"{part}_bins"]),
             "chi2": row[f"{part}_chi2"],
             "families predicted": f"{row['predicted_chi2']:.0f}" if part == "tuned" else "",
             "chi2, Monash": row[f"{part}_chi2_monash"],
@@ -93,6 +104,12 @@ def judgement(results: Results) -> pd.DataFrame:
         for part in ("tuned", "held_out")
         if has(row, part)
     )
+
+
+def judged_on(results: Results, key: Key, part: str) -> str:
+    """Whose data a tune was judged on: the fitted experiment's ("tuned") or the others' ("held_out")."""
+    names = dict.fromkeys(results.bins["experiment"])
+    return " and ".join(name.split("_")[0] for name in names if (name == key.experiment) == (part == "tuned"))
 
 
 def has(row: pd.Series, part: str) -> bool:

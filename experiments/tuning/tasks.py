@@ -127,9 +127,11 @@ def _run(
 class Judge:
     """What the tune is worth: parameters, and chi2 of Pythia run again against the data, beside Monash's.
 
+    Every chi2 is free of Monte Carlo noise (``metrics.chi2_terms``), so that the runs may differ in events.
     ``predicted_chi2`` is that of ``PredictFamilies``.  ``tuned_chi2`` and ``held_out_chi2`` are of the
-    experiment that was fitted and of the other; ``gain`` is Monash's chi2 less the tune's, with its Monte
-    Carlo error, and ``held_out_gain_grid_error`` what the grid's noise adds by way of the tuned point.
+    experiment that was fitted and of the other; ``gain`` is Monash's chi2 less the tune's on the same data,
+    with the Monte Carlo error of both runs, and ``held_out_gain_grid_error`` what the grid's noise adds by
+    way of the tuned point.
     """
 
     def __call__(
@@ -147,13 +149,14 @@ class Judge:
         bins = bench.dataset(trial, "measured").bins
         # Of the fitted experiment, also what its weighting has left out.
         fitted = bins["experiment"].isin(bins["experiment"].iloc[tuned.objective.used]).to_numpy()
+        chi2_run, chi2_monash = (chi2_terms(bins, made.values, made.errors**2) for made in (run, monash))
         row: dict[str, float] = {}
         for name, value, error, bound in zip(
             tuned.names, tuned.values, tuned.errors, tuned.at_bound, strict=True
         ):
             row |= {name: float(value), f"{name}_error": float(error), f"{name}_at_bound": float(bound)}
         row |= {"minimum_chi2": tuned.chi2, "ndf": float(tuned.ndf), "reached": tuned.reached / tuned.starts}
-        row["slope_noise"] = float(uncertainty.slope_noise.max())
+        row |= {"slope_noise": float(uncertainty.slope_noise.max()), "noise": uncertainty.noise}
         row["predicted_chi2"] = predicted
         row["valid"] = float(tuned.valid)
         if not fitted.all():
@@ -167,8 +170,8 @@ class Judge:
             gain, error = difference(part, monash.of(rows), run.of(rows))
             row |= {
                 f"{name}_bins": float(rows.sum()),
-                f"{name}_chi2": float(chi2_terms(part, run.of(rows)).sum()),
-                f"{name}_chi2_monash": float(chi2_terms(part, monash.of(rows)).sum()),
+                f"{name}_chi2": float(chi2_run[rows].sum()),
+                f"{name}_chi2_monash": float(chi2_monash[rows].sum()),
                 f"{name}_gain": gain,
                 f"{name}_gain_error": error,
             }
@@ -181,10 +184,10 @@ class Judge:
                 "monash": monash.values,
                 "monash_error": monash.errors,
                 "surrogate": surrogates.values(tuned.values),
-                "surrogate_error": np.sqrt(np.diag(surrogates.covariance(tuned.values))),
+                "surrogate_error": np.sqrt(surrogates.variance(tuned.values)),
                 "hold_out": left_out.relative_rms,
-                "chi2_run": chi2_terms(bins, run),
-                "chi2_monash": chi2_terms(bins, monash),
+                "chi2_run": chi2_run,
+                "chi2_monash": chi2_monash,
                 "fitted": fitted,
             },
         )

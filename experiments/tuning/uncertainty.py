@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from lblhep.surrogates import ONE_SIGMA, Tune, contour, eigentunes, profile_interval, slope_noise
+from lblhep.surrogates import ONE_SIGMA, Chi2, Tune, contour, eigentunes, profile_interval, slope_noise
 
 Floats = NDArray[np.float64]
 LEVELS = (ONE_SIGMA, 0.95)
@@ -18,13 +18,15 @@ TOO_NOISY = 0.1  # slope noise beyond which a fit that takes the surrogates for 
 @dataclass(frozen=True)
 class Uncertainty:
     """``profile`` (d, 2, 2): low and high end at 68 % and 95 %; ``contours``: (n, 2) at 68 % of each pair
-    "first-second"; ``eigentunes`` (2 k, d) and which of them stopped at a bound; ``slope_noise`` (d,)."""
+    "first-second"; ``eigentunes`` (2 k, d) and which of them stopped at a bound; ``slope_noise`` (d,);
+    ``noise``: the Monte Carlo error of a grid point over the data's error, root mean square over the fit."""
 
     profile: Floats
     contours: dict[str, Floats]
     eigentunes: Floats
     at_bound: NDArray[np.bool_]
     slope_noise: Floats
+    noise: float
 
 
 class FindUncertainty:
@@ -45,4 +47,15 @@ class FindUncertainty:
             eigentunes=points,
             at_bound=at_bound,
             slope_noise=slope_noise(tuned.objective, tuned.values),
+            noise=relative_noise(tuned.objective),
         )
+
+
+def relative_noise(objective: Chi2) -> float:
+    """Monte Carlo error of a grid point over the data's error, root mean square over points and used bins.
+
+    The square counts because the draw of noisy slopes on a fit adds up over bins as their variances do.
+    """
+    errors = objective.surrogate.fitted_grid.errors
+    assert errors is not None
+    return float(np.sqrt((errors**2 / objective.sigma.data).mean()))

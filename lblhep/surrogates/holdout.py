@@ -42,10 +42,19 @@ class HoldOut:
         """Variance (B,) of the residuals beyond what noise makes of them: the surrogates' shape is wrong.
 
         To be added to the data's variance where the surrogates' covariance alone makes errors of a tune too
-        short.  What it leaves out: the misfit of neighbouring bins goes together.  What it has too much:
-        points at the edge of the box, left out, are extrapolated to; of several points left out at once the
-        noise is larger than it is taken for; and less than 0 counts as 0.  Raises ValueError for a grid
-        without errors.
+        short.  It is an upper bound, one number for the whole box, because points at its edge, left out, are
+        extrapolated to.  On smooth functions of 3 to 5 parameters that the order misses, with 64 or 128
+        points, it is
+
+        * where the misfit exceeds the Monte Carlo error: 1.2 to 3 times the mean square misfit in the box,
+          and 2 to 4 (quadratics) or 3 to 14 times (cubics) that in the middle 60 % of each parameter;
+        * where noise exceeds the misfit: up to 0.8 of the Monte Carlo variance if an eighth of the points is
+          left out at once, whose noise is larger than it is taken for; less than 0 counts as 0.
+
+        So it can be trusted as a small addition, where it stays below the data's variance in nearly all bins.
+        Where it dominates, a chi2 / ndf of 0.1 and errors three times too long say nothing but this: take a
+        higher order, or a smaller box.  It leaves out that the misfit of neighbouring bins goes together.
+        Raises ValueError for a grid without errors.
         """
         if self.noise is None:
             raise ValueError("what is noise, what misfit? the grid has no errors: Grid(..., errors=...)")

@@ -159,7 +159,8 @@ class Chi2:
 
     def _expand(self, point: Floats, residual: Floats, slopes: Floats) -> tuple[float, Floats, Floats]:
         """With z = Sigma^-1 r: d chi2 = 2 z . dr - z^T dSigma z + tr(Sigma^-1 dSigma)."""
-        factor = _factor(self.sigma(point))
+        loads, load_slopes = self.sigma.factors(point)
+        factor = _factor(self.sigma.of(loads))
         columns = cho_solve(factor, np.column_stack([residual, slopes]))
         z = columns[:, 0]
         inner = -np.outer(z, z)
@@ -167,7 +168,7 @@ class Chi2:
         if self.log_det:
             inner += cho_solve(factor, np.eye(len(z)))
             value += _log_det(factor)
-        gradient = 2 * slopes.T @ z + self.sigma.traces(point, inner)
+        gradient = 2 * slopes.T @ z + self.sigma.traces(loads, load_slopes, inner)
         return value, gradient, 2 * slopes.T @ columns[:, 1:]
 
 

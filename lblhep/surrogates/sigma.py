@@ -44,10 +44,13 @@ class Sigma:
 
     def __call__(self, point: Floats) -> Floats:
         """Sigma (B, B) at a point (d,)."""
-        full = np.diag(self.data) if self.data.ndim == 1 else self.data
         if self.constant:
-            return full
-        factors, _ = self.factors(point)
+            return np.diag(self.data) if self.data.ndim == 1 else self.data
+        return self.of(self.factors(point)[0])
+
+    def of(self, factors: Floats) -> Floats:
+        """Sigma (B, B) from F (B, c)."""
+        full = np.diag(self.data) if self.data.ndim == 1 else self.data
         return np.asarray(full + self.correlation * (factors @ factors.T))
 
     def factors(self, point: Floats) -> tuple[Floats, Floats]:
@@ -61,9 +64,8 @@ class Sigma:
             [s for _, s in columns], axis=1
         )
 
-    def traces(self, point: Floats, inner: Floats) -> Floats:
-        """tr(inner dSigma/dp_j), (d,), for a symmetric matrix ``inner`` (B, B)."""
-        factors, slopes = self.factors(point)
+    def traces(self, factors: Floats, slopes: Floats, inner: Floats) -> Floats:
+        """tr(inner dSigma/dp_j), (d,), for ``factors`` and a symmetric matrix ``inner`` (B, B)."""
         return np.asarray(2 * np.einsum("bc,bcj->j", (inner * self.correlation) @ factors, slopes))
 
     def _error(self, point: Floats) -> tuple[Floats, Floats]:

@@ -84,6 +84,11 @@ class Surrogate(ABC):
         loadings, _ = self.loadings(point)
         return np.asarray(self.correlation * (loadings @ loadings.T))
 
+    def variance(self, point: ArrayLike) -> Floats:
+        """Variance (B,) of the values at a point (d,): the diagonal of ``covariance``."""
+        loadings, _ = self.loadings(point)
+        return np.asarray((loadings**2).sum(axis=1))
+
     @property
     def correlation(self) -> Floats:
         """Of the bins at one point of the grid, (B, B)."""

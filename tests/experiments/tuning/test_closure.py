@@ -61,7 +61,7 @@ def test_pulls_of_pseudo_data_with_the_stated_covariance_are_unit_gaussians():
         truth = rng.uniform(-0.3, 0.3, 4)
         data_error = ERROR / np.sqrt(EVENTS)
         made = truth @ slopes + data_error * root @ rng.normal(size=BINS)
-        prediction = Prediction(made, np.full(BINS, data_error), correlation)
+        prediction = Prediction(made, data_error**2 * correlation)
         row = Close()(bench, None, fitted, left_out, PseudoData(truth, EVENTS, prediction))
         assert set(row) == {f"chi2_ndf_{form}" for form in CLOSED}
     said = PullsOfSets()(

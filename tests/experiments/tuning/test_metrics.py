@@ -14,29 +14,32 @@ CORRELATION = np.array([[1, 0.5, 0], [0.5, 1, 0], [0, 0, 1.0]])
 
 
 def prediction(values, error: float) -> Prediction:
-    return Prediction(np.array(values), np.full(3, error), CORRELATION)
+    return Prediction(np.array(values), error**2 * CORRELATION)
 
 
-def test_each_bin_counts_with_both_errors():
-    terms = chi2_terms(BINS, prediction([1.1, 2.0, 2.4], 0.0))
-    assert terms == pytest.approx([1, 0, 4])
-    assert chi2_terms(BINS, prediction([1.1, 2.0, 2.4], 0.1))[0] == pytest.approx(0.5)
+def test_each_bin_counts_with_the_error_of_the_data_less_the_noise_of_the_monte_carlo():
+    values = np.array([1.1, 2.0, 2.4])
+    assert chi2_terms(BINS, values, np.zeros(3)) == pytest.approx([1, 0, 4])
+    assert chi2_terms(BINS, values, np.full(3, 0.01)) == pytest.approx([0, -0.25, 4 - 0.01 / 0.09])
 
 
-def test_the_error_of_a_difference_is_that_of_toys():
-    """5,000 toys fix the spread to 1 %; the linear error misses a second-order part, at errors of a tenth of
-    the data's and residuals of several of these below 3 %.  Asked for: 6 %."""
+@pytest.mark.parametrize("sizes", [(0.01, 0.03), (0.1, 0.3)])
+def test_a_difference_and_its_error_are_those_of_toys(sizes):
+    """Noise that is small against the residuals, and noise that is larger; the truth is in neither sample.
+
+    5,000 toys fix the spread to 1 % (4 % where the squares of large noise have long tails) and the mean to
+    1.4 % of it.  Asked for: 10 %, and four standard errors.
+    """
     rng = np.random.default_rng(2)
-    first, second = np.array([1.5, 1.4, 3.9]), np.array([0.7, 2.5, 2.4])
-    _, error = difference(BINS, prediction(first, 0.01), prediction(second, 0.02))
+    means = np.array([1.5, 1.4, 3.9]), np.array([0.7, 2.5, 2.4])
     toys = []
     for _ in range(5000):
         pair = [
             prediction(rng.multivariate_normal(mean, CORRELATION * size**2), size)
-            for mean, size in ((first, 0.01), (second, 0.02))
+            for mean, size in zip(means, sizes, strict=True)
         ]
-        toys.append(difference(BINS, *pair)[0])
-    assert np.std(toys) == pytest.approx(error, rel=0.06)
-    assert np.mean(toys) == pytest.approx(
-        difference(BINS, prediction(first, 0.01), prediction(second, 0.02))[0], abs=0.2 * error
-    )
+        toys.append(difference(BINS, *pair))
+    gains, errors = np.array(toys).T
+    exact, _ = difference(BINS, *(prediction(mean, 0.0) for mean in means))
+    assert abs(gains.mean() - exact) < 4 * gains.std() / np.sqrt(len(gains))
+    assert np.sqrt((errors**2).mean()) == pytest.approx(gains.std(), rel=0.1)

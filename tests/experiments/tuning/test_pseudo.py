@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import chi2 as chi2_distribution
 
 from experiments.tuning.metrics import Coverage
-from experiments.tuning.pseudo import Nature, judge
+from experiments.tuning.pseudo import Nature, PseudoExperiments, judge
+from experiments.tuning.tasks import TuneTo
 from lblhep.surrogates import ONE_SIGMA, Box, Chi2, Grid, fit_polynomials
 
 BINS = 20
@@ -25,12 +28,28 @@ def linear() -> tuple[Grid, np.ndarray]:
     return Grid(box, points, values, errors=np.full(values.shape, 0.01), correlation=correlation), points
 
 
+def test_fits_start_where_those_to_real_data_start():
+    defaults = [inspect.signature(of).parameters["starts"].default for of in (TuneTo, PseudoExperiments)]
+    assert defaults[0] == defaults[1]
+
+
+def test_a_lower_minimum_far_from_the_truth_is_found():
+    """f = p^2 and data of 1: a fit from the truth, -0.9, would end at -1, and the lower minimum is at +1."""
+    box = Box(["p"], [-2], [2])
+    points = np.linspace(-2, 2, 9)[:, None]
+    values = np.concatenate([points**2, 0.1 * points], axis=1)
+    judged = judge(
+        Chi2(fit_polynomials(Grid(box, points, values), 2), [1.0, 0.1], errors=[0.1, 0.1]), [-0.9], 5
+    )
+    assert judged.pulls[0] > 20
+
+
 def test_profile_and_hessian_of_a_linear_model_are_one(linear):
     grid, _ = linear
     surrogates = fit_polynomials(grid, 1)
     truth = np.array([0.2, 2.0])
     data = surrogates.values(truth) + 0.1 * np.random.default_rng(2).standard_normal(BINS)
-    judged = judge(Chi2(surrogates, data, errors=np.full(BINS, 0.1)), truth)
+    judged = judge(Chi2(surrogates, data, errors=np.full(BINS, 0.1)), truth, starts=5)
     assert judged.rises == pytest.approx(judged.pulls**2, rel=1e-4)
     assert judged.hessian_pulls == pytest.approx(judged.pulls)
     assert 0 < judged.chi2 < chi2_distribution.isf(1e-6, BINS - 2)
@@ -43,7 +62,7 @@ def test_noise_widens_the_plain_chi2_and_not_that_with_its_covariance(linear):
     nature = Nature.of(fit_polynomials(grid, 1), pd.Series(np.full(BINS, 0.1)), noise=0.5)
     rng, truth = np.random.default_rng(3), np.array([0.2, 2.0])
     judged = [
-        [judge(objective, truth).chi2 for objective in nature.objectives(truth, rng).values()]
+        [judge(objective, truth, starts=2).chi2 for objective in nature.objectives(truth, rng).values()]
         for _ in range(150)
     ]
     plain, _, covariance = np.mean(judged, axis=0) / (BINS - 2)
@@ -72,6 +91,7 @@ def test_coverage_of_a_true_chi2_is_its_level():
     assert said["ks_p_covariance"] > 1e-4
     for name in ("errors_plain", "profile_covariance", "joint"):
         assert said[name] == pytest.approx(ONE_SIGMA, abs=0.03)
+    assert said["worst_plain"] == pytest.approx(ONE_SIGMA, abs=0.04)
     assert said["hessian_log_det"] == pytest.approx(0.383, abs=0.02)  # within half a standard deviation
     assert abs(said["bias_plain"]) < 0.1
     assert said["at_bound_plain"] == 0
