@@ -55,8 +55,9 @@ def difference(bins: pd.DataFrame, first: Prediction, second: Prediction) -> tup
 def grid_error(bins: pd.DataFrame, prediction: Prediction, surrogates: Surrogate, tuned: Tune) -> float:
     """How much chi2 of ``prediction`` varies over grids that differ by their events alone.
 
-    Linear: chi2's slope there, by the surrogates of these bins, times the noise of the point.  NaN for a tune
-    with the surrogates' covariance.
+    Linear: chi2's slope there, by the surrogates of these bins, times the noise of the point, at fixed
+    weights: weightings that look at the surrogates would choose others on another grid, which is left out.
+    NaN for a tune with the surrogates' covariance.
     """
     if not tuned.objective.sigma.constant:
         return float("nan")

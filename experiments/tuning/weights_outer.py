@@ -26,8 +26,9 @@ Here its mean is taken off, so that the objectives are those of a grid of infini
     mean_O (e_O - mean e)^2  is less tr C / n - sum C / n^2, over n observables with C = cov(e_O, e_O')
     cov(z_b^2, z_c^2)      is 4 r_b r_c N_bc - 2 N_bc^2, r the residual in units of the data's error
 
-The portfolio and the mean score have no bias then, and can be negative.  The median of the corrected z_b^2
-keeps a bias of second order: noise spreads the bins about their median.
+The portfolio and the mean score have no bias at a stated point then, and can be negative; at the best of
+hundreds of points, chosen on the same grid, they flatter themselves.  The median of the corrected z_b^2 keeps
+a bias of second order: noise spreads the bins about their median.
 
 What to expect: the mean score is least at w_O = 1 / (bins of O), for then inner and outer function are the
 same.  No outer objective forgives an observable that is described badly: the scores count it like the

@@ -42,9 +42,10 @@ class HoldOut:
         """Variance (B,) of the residuals beyond what noise makes of them: the surrogates' shape is wrong.
 
         To be added to the data's variance where the surrogates' covariance alone makes errors of a tune too
-        short.  It is an upper bound, one number for the whole box, because points at its edge, left out, are
-        extrapolated to.  On smooth functions of 3 to 5 parameters that the order misses, with 64 or 128
-        points, it is
+        short.  It is one number for the whole box, and mostly too large for a tune in its middle, because
+        points at its edge, left out, are extrapolated to.  It is no bound for a single bin: of bins in which
+        misfit and noise are alike, it is below the misfit's mean square over the box in a third.  On average
+        over bins, on smooth functions of 3 to 5 parameters that the order misses, with 64 or 128 points:
 
         * where the misfit exceeds the Monte Carlo error: 1.2 to 3 times the mean square misfit in the box,
           and 2 to 4 (quadratics) or 3 to 14 times (cubics) that in the middle 60 % of each parameter;
@@ -52,8 +53,8 @@ class HoldOut:
           left out at once, whose noise is larger than it is taken for; less than 0 counts as 0.
 
         So it can be trusted as a small addition, where it stays below the data's variance in nearly all bins.
-        Where it dominates, a chi2 / ndf of 0.1 and errors three times too long say nothing but this: take a
-        higher order, or a smaller box.  It leaves out that the misfit of neighbouring bins goes together.
+        Where it dominates, chi2 / ndf is 0.1 and errors are two to four times too long: then take a higher
+        order, or a smaller box.  It leaves out that the misfit of neighbouring bins goes together.
         Raises ValueError for a grid without errors.
         """
         if self.noise is None:
