@@ -26,7 +26,7 @@ from lblhep.launch.stopping import Signals, Terminated, sigterm_interrupts
 from lblhep.launch.tally import Tally
 from lblhep.local_ray import cluster_address
 from lblhep.recipe import Search
-from lblhep.tracking import shown_uri
+from lblhep.tracking import own_uri, shown_uri
 from lblhep.trials import Plan, plan
 from lblhep.waiting import LIMIT
 
@@ -138,9 +138,11 @@ class Driver:
 
     def _note_store(self, books: Books) -> None:
         """Write down where the launch is logged; a store other than before has it anew, from the packs."""
-        store, before = shown_uri(self._recipe.workspace), self._directory.info.get("store")
-        self._directory.update(state="running", run_id=books.ledger.run_id, store=store)
-        if before not in (None, store):
+        store, own = shown_uri(self._recipe.workspace), own_uri(self._recipe.workspace)
+        logged, before = self._directory.info["run_id"], self._directory.info.get("store") or own
+        stated = None if store == own else store  # the workspace may be copied, and its store with it
+        self._directory.update(state="running", run_id=books.ledger.run_id, store=stated)
+        if logged is not None and before != store:
             self._tell(f"logged into {store} from now on, before into {before}")
 
     def _open_ledger(self, fresh: bool) -> Ledger:

@@ -12,7 +12,7 @@ from lblhep.errors import LaunchError
 from lblhep.launch.checksums import DamageError, read_record
 from lblhep.launch.directory import held, launches_folder, sweep_removed
 from lblhep.launch.info import REMEDY
-from lblhep.tracking import forget_launch, shown_uri
+from lblhep.tracking import forget_launch, own_uri, shown_uri
 from lblhep.tracking.address import sqlite_file
 
 
@@ -61,11 +61,11 @@ def remove(workspace: Path, paths: Sequence[Path]) -> Iterator[str]:
 def _see_its_store(workspace: Path, path: Path) -> None:
     """Raises LaunchError if the launch's runs are in another store than the one that is used now."""
     try:
-        store = read_record(path / "launch.json", REMEDY).get("store")
+        store = read_record(path / "launch.json", REMEDY).get("store") or own_uri(workspace)
     except DamageError:  # a broken launch can be removed too
         return
     used = shown_uri(workspace)
-    if store in (None, used):
+    if store == used:
         return
     file, used_file = sqlite_file(str(store)), sqlite_file(used)
     if file is not None and not file.exists():  # the workspace has been moved, and the store with it

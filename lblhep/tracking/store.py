@@ -44,7 +44,12 @@ def tracking_uri(workspace: Path) -> str:
     It may hold a password: `shown_uri` is the one to print.  A relative path of an SQLite file is relative to
     the working folder, as MLflow takes it.
     """
-    return absolute(os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{database(workspace)}")
+    return absolute(os.environ.get("MLFLOW_TRACKING_URI") or own_uri(workspace))
+
+
+def own_uri(workspace: Path) -> str:
+    """The address of the workspace's own SQLite file, which goes with the workspace where it is copied."""
+    return absolute(f"sqlite:///{database(workspace)}")
 
 
 def shown_uri(workspace: Path) -> str:
