@@ -77,7 +77,7 @@ class Results:
         return hunt[hunt["n_signal"] == hunt["n_signal"].max()].sort_values("window")
 
     def at(self, groups: pd.DataFrame, window: int) -> pd.DataFrame:
-        """Those of ``groups`` (``observed``, ``pseudo``, ``null``) that are of one window.
+        """Return the rows of ``groups`` (``observed``, ``pseudo``, ``null``) that are of one window.
 
         Raises LaunchError if there are none: its networks failed, or were not trained yet.
         """

@@ -120,7 +120,7 @@ def test_each_damage_is_named_or_harmless(finished: tuple[Recipe, Launch, Path],
 def test_each_damage_is_mended_on_resuming(
     finished: tuple[Recipe, Launch, Path], damage: Callable[[Path], None]
 ) -> None:
-    """To a file of every kind; the packs whose tables are still whole are not run again."""
+    """Every kind of file is damaged; the packs whose tables are still whole are not run again."""
     recipe, outcome, kept = finished
     expected, seen = read_all(kept), set()
     for file in sorted({file for file, _ in damages(kept)} - {*IDENTITY}):
@@ -223,7 +223,7 @@ def test_a_later_format_is_no_damage(finished: tuple[Recipe, Launch, Path]) -> N
 def test_what_cannot_be_read_now_is_no_damage(
     finished: tuple[Recipe, Launch, Path], monkeypatch: pytest.MonkeyPatch, name: str, number: int
 ) -> None:
-    """As of a server that was away for a moment: resuming would run its packs again."""
+    """A server may be away for a moment; taken for damage, resuming would run its packs again."""
     recipe, outcome, kept = finished
     real = io.open
 

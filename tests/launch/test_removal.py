@@ -47,7 +47,7 @@ def test_of_several_none_goes_where_one_must_not(toy: Toy) -> None:
 
 
 def test_what_a_killed_removal_left_is_removed(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the next removal, or the next launch; a launch that is being removed or made is left alone."""
+    """The next removal or launch removes them; a launch that is being removed or made is left alone."""
     recipe = toy("scan")
     monkeypatch.setattr(removal, "forget_launch", lambda workspace, launch: None)
     folder = launches_folder(recipe.workspace)
@@ -96,7 +96,7 @@ def test_runs_in_another_store_keep_the_launch(
 
 
 def test_a_store_that_is_there_no_more_is_no_hindrance(toy: Toy) -> None:
-    """As when a workspace was moved with its launches and its store."""
+    """A workspace may have been moved with its launches and its store."""
     made = create(toy("scan"), {})
     made.update(store=f"sqlite:///{made.path}/no.db")
     assert list(remove(made.path.parents[2], [made.path])) == [made.id]

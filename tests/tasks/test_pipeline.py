@@ -167,7 +167,7 @@ def test_a_killed_writer_leaves_no_draft_for_ever(tmp_path: Path):
 
 
 def test_what_cannot_be_unpickled_any_more_is_made_again(tmp_path: Path):
-    """As after a newer version of a library, whose classes have moved."""
+    """A newer version of a library may have moved the classes of a product."""
     import pickle
 
     from lblhep.launch import stages

@@ -54,7 +54,7 @@ class Runs:
         return Box(self.names, self.points.min(axis=0), self.points.max(axis=0))
 
     def only(self, bins: ArrayLike, runs: ArrayLike | None = None) -> Runs:
-        """Of some of the bins, and of some of the runs: indices or masks (B,), (N,)."""
+        """Return these runs with some of the bins and runs only: indices or masks (B,), (N,)."""
         chosen = np.arange(len(self.ids))[np.asarray(bins)]
         kept = np.arange(len(self.runs))[slice(None) if runs is None else np.asarray(runs)]
         return Runs(
