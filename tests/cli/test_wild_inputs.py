@@ -43,6 +43,8 @@ wild = settings(
     suppress_health_check=list(HealthCheck),
 )
 
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+
 LAUNCHES = {"scan": "toy-20200101-000000", "search": "toy-20200101-000001"}
 
 FORMAT_1 = Path(__file__).parents[1] / "launch" / "data" / "format1"
@@ -195,9 +197,11 @@ def template(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Pat
 
 
 def forget_studies() -> None:
-    """What was imported from a workspace must be imported anew from another one."""
-    for name in [name for name in sys.modules if name.startswith("experiments.")]:
-        del sys.modules[name]
+    """Forget the studies of temporary workspaces: other tests hold the modules of the shipped ones."""
+    shipped = {f"experiments.{path.name}" for path in EXPERIMENTS.iterdir()}
+    for name in list(sys.modules):
+        if name.startswith("experiments.") and ".".join(name.split(".")[:2]) not in shipped:
+            del sys.modules[name]
 
 
 @pytest.fixture
