@@ -18,9 +18,7 @@ from numpy.typing import NDArray
 from experiments.cwola.features import FEATURES, columns_needed, compute
 from experiments.cwola.folds import fold_of, validation_fold
 from experiments.cwola.spectrum import BINNING, MASS_RANGE, smooth_masses
-
-Ints = NDArray[np.int64]
-Flags = NDArray[np.bool_]
+from lblhep.annotations import Integers, Mask
 
 REDRAW = ("none", "background", "all")
 METHODS = ("cwola", "boosting", "idealised", "supervised")
@@ -42,7 +40,7 @@ class PseudoExperiment:
     mjj: NDArray[np.float32]
     process: NDArray[np.int8]
     fold: NDArray[np.int8]
-    hunted: Flags
+    hunted: Mask
 
 
 @lru_cache(maxsize=3)  # the folds, windows and initialisations of a pack share one
@@ -108,8 +106,8 @@ def selected_columns(data: Any, names: Iterable[str], max_delta_eta: float | Non
 
 
 def _draw(
-    background: Ints, n_background: int | None, number: int, disjoint: bool, rng: np.random.Generator
-) -> Ints:
+    background: Integers, n_background: int | None, number: int, disjoint: bool, rng: np.random.Generator
+) -> Integers:
     """The background rows of pseudo-experiment ``number``."""
     if n_background is None:
         return background
@@ -201,12 +199,12 @@ class DijetWindow:
         self.train = self._labelled((self.events.fold != fold) & (self.events.fold != held_out))
         self.validation = self._labelled(self.events.fold == held_out)
 
-    def test_rows(self) -> Ints:
+    def test_rows(self) -> Integers:
         """Rows of the test fold, at all masses: the hunted events and the signal that was not injected."""
         e = self.events
         return np.flatnonzero((e.fold == self.fold) & (e.hunted | (e.process != 0)))
 
-    def _labelled(self, folds: Flags) -> Labelled:
+    def _labelled(self, folds: Mask) -> Labelled:
         e = self.events
         in_signal_region = self.window.in_region(e.mjj)
         lower, upper = self.window.in_lower_sideband(e.mjj), self.window.in_upper_sideband(e.mjj)
@@ -229,12 +227,12 @@ class DijetWindow:
 class Labelled:
     """Rows with label 1 or 0; each class, and each part of class 0, weighs the same in sum."""
 
-    rows: Ints
+    rows: Integers
     label: NDArray[np.float32]
     weight: NDArray[np.float32]
 
     @classmethod
-    def of(cls, positive: Flags, negative: Sequence[Flags]) -> Labelled:
+    def of(cls, positive: Mask, negative: Sequence[Mask]) -> Labelled:
         """``negative``'s parts (the two sidebands) weigh equally and together as much as ``positive``."""
         parts = [np.flatnonzero(positive), *map(np.flatnonzero, negative)]
         if min(map(len, parts)) == 0:

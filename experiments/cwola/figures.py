@@ -18,13 +18,13 @@ from scipy.stats import norm
 
 from experiments.cwola.features import LABELS
 from experiments.cwola.spectrum import BINNING, fitted
+from lblhep.annotations import Floats
 from lblhep.physics.binomial import expected_counts
 from lblhep.physics.efficiency import SicCurve
 from lblhep.physics.global_significance import GlobalP
 from lblhep.report import COLOURS, new_figure
 
 MASS = r"$m_{JJ}$ [GeV]"
-Floats = NDArray[np.float64]
 FEWEST = 10  # events in a cell of which a share is shown
 LINE_COLOURS = tuple(COLOURS[i] for i in (0, 1, 2, 4, 6, 5, 9, 7))  # without greys, which are for guides
 

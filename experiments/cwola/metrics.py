@@ -17,11 +17,10 @@ from sklearn.metrics import roc_auc_score
 
 from experiments.cwola.folds import event_hash
 from experiments.cwola.spectrum import BINNING, fit_background
+from lblhep.annotations import Floats
 from lblhep.physics.excess import p_value, significance
 from lblhep.physics.goodness import goodness_of_fit
 from lblhep.physics.spectrum import Window, counts
-
-Floats = NDArray[np.float64]
 
 
 class ValidationAuc:

@@ -23,9 +23,8 @@ import pythia8mc
 from numpy.typing import NDArray
 
 from experiments.cwola.substructure import cluster_two_leading, multiplicity, subjettiness
+from lblhep.annotations import Floats
 from lblhep.cards.ranges import EventRange
-
-Floats = NDArray[np.float64]
 
 ENERGY_RESOLUTION = 0.03
 MASS_RESOLUTION = 0.05

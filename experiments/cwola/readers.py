@@ -9,9 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from lblhep.annotations import Floats
 from lblhep.cards.formats import read_hdf5
-
-Floats = NDArray[np.float64]
 
 PER_JET = ("px", "py", "pz", "m", "tau1", "tau2", "tau3")
 

@@ -14,7 +14,7 @@ import fastjet
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from lblhep.annotations import Floats
 
 RADIUS = 1.0
 MIN_JET_PT = 200.0  # GeV

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from experiments.hadron.species import PI_MINUS, PI_PLUS, Floats, Integers, conserved
+from experiments.hadron.species import PI_MINUS, PI_PLUS, conserved
+from lblhep.annotations import Floats, Integers
 
 CHARGE = 0  # its place among the conserved numbers
 

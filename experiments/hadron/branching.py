@@ -15,7 +15,8 @@ from experiments.hadron.kinds import NONE
 from experiments.hadron.kinematics import centre_of_mass_energy
 from experiments.hadron.processes import PROCESSES
 from experiments.hadron.sigma import CrossSections, refuse_unknown
-from experiments.hadron.species import PI_PLUS, Integers
+from experiments.hadron.species import PI_PLUS
+from lblhep.annotations import Integers
 from lblhep.nn.perceptron import perceptron
 
 LEAST = 1e-9  # of 1 - uniform: 0 would be found at the end of the energy before

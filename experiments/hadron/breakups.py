@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from experiments.hadron.events import COLLISION, Events, Floats, Integers
+from experiments.hadron.events import COLLISION, Events
 from experiments.hadron.kinds import FROM_RESONANCES, NONE, Kinds, as_kind, as_origin, find_kinds, in_chains
 from experiments.hadron.kinematics import centre_of_mass_energy
 from experiments.hadron.processes import place
 from experiments.hadron.species import MASSES, index
+from lblhep.annotations import Floats, Integers
 from lblhep.physics.decay_chain import invariant_mass, to_rest_frame
 
 PROTON_DISSOCIATION = 154  # a code of ``experiments.hadron.processes``

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from experiments.hadron.channels import Channels, ResonanceDecays
 from experiments.hadron.kinds import FROM_RESONANCES, NONE, STABLE, Kinds
-from experiments.hadron.species import Integers
+from lblhep.annotations import Integers
 from lblhep.physics.decay_chain import invariant_mass, to_rest_frame
 
 NEIGHBOURS = 100

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.hadron.breakups import Breakups
-from experiments.hadron.events import Floats, Integers
 from experiments.hadron.kinds import FROM_RESONANCES, NONE, Kinds
+from lblhep.annotations import Floats, Integers
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,11 @@ from torch.utils.data import DataLoader
 from experiments.hadron.batches import Batches, channels_made
 from experiments.hadron.breakups import Breakups, broken_up, first_of_each
 from experiments.hadron.channels import find_channels, find_resonance_decays
-from experiments.hadron.events import COLUMNS, Floats, read_events
+from experiments.hadron.events import COLUMNS, read_events
 from experiments.hadron.interactions import Interactions, interactions, near
 from experiments.hadron.kinematics import to_centre_of_mass
 from experiments.hadron.observables import leading_hadrons
+from lblhep.annotations import Floats
 
 VALIDATING = 10_000  # events of each window, after every epoch
 FEW = 10_000  # decays of each resonance, to learn from

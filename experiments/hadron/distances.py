@@ -11,7 +11,7 @@ from scipy.stats import wasserstein_distance
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 
-from experiments.hadron.events import Floats
+from lblhep.annotations import Floats
 
 
 def wasserstein(

@@ -13,8 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from lblhep.annotations import Floats, Integers
 
 OF_PARTICLES = ("pdg", "px", "py", "pz", "e", "parent")
 OF_RESONANCES = ("resonance", "resonance_parent")

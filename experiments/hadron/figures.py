@@ -10,9 +10,9 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from experiments.hadron.events import Floats
 from experiments.hadron.observables import REDUCED, VARIABLES
 from experiments.hadron.results import NAMES, REPLAYS, WHOLE, Results
+from lblhep.annotations import Floats
 from lblhep.report import COLOURS, new_figure
 
 AXES = {

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from experiments.hadron.events import Events, Floats, Integers
+from experiments.hadron.events import Events
 from experiments.hadron.kinds import NONE, find_kinds, in_chains
 from experiments.hadron.species import SPECIES, index
+from lblhep.annotations import Floats, Integers
 
 LEAVING_RANK = find_kinds(np.zeros(0, dtype=np.int64), np.zeros(0)).leaving_rank()
 HADRONS = np.array([s.mass > 0.13 for s in SPECIES])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from experiments.hadron.events import Floats
+from lblhep.annotations import Floats
 
 BINS = 40
 PLANE = ("x1", "pt1")  # the leading hadron's longitudinal share and transverse momentum

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.hadron.events import Events, Floats, Integers
+from experiments.hadron.events import Events
 from experiments.hadron.final_states import FinalStates, final_states
 from experiments.hadron.kinds import NONE
 from experiments.hadron.kinematics import (
@@ -20,6 +20,7 @@ from experiments.hadron.kinematics import (
     to_laboratory,
 )
 from experiments.hadron.processes import place
+from lblhep.annotations import Floats, Integers
 
 
 @dataclass(frozen=True)

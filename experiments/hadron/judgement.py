@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.hadron.distances import classifier_auc, sliced_wasserstein, total_variation, wasserstein
-from experiments.hadron.events import Floats
 from experiments.hadron.interactions import Interactions
 from experiments.hadron.kinds import NONE
 from experiments.hadron.observables import (
@@ -27,6 +26,7 @@ from experiments.hadron.observables import (
     variables,
 )
 from experiments.hadron.species import CONSERVED, MASSES, PROTON, conserved
+from lblhep.annotations import Floats, Indices
 
 DIRECTIONS = 50
 AUC_EVENTS = 100_000
@@ -34,7 +34,6 @@ ENOUGH = 50  # two-body events in a sample
 TOLERANCE = 1e-6  # GeV
 
 Values = Mapping[str, Floats]
-Rows = NDArray[np.intp]
 
 
 def many(sample: Interactions) -> Interactions:
@@ -42,8 +41,8 @@ def many(sample: Interactions) -> Interactions:
     return sample.of(sample.states.multiplicity >= FEWEST)
 
 
-def pairs(made: int, reference: int, size: int, shift: int = 0) -> Iterator[tuple[Rows, Rows]]:
-    """Rows of disjoint samples of ``size`` of so many events, in pairs.
+def pairs(made: int, reference: int, size: int, shift: int = 0) -> Iterator[tuple[Indices, Indices]]:
+    """Indices of disjoint samples of ``size`` of so many events, in pairs.
 
     With ``shift`` 1 a sample meets the next of the reference: for the generator's distance from itself.
     Raises ValueError if there is not one pair.
@@ -91,7 +90,7 @@ def _composition(sample: Interactions) -> dict[str, NDArray[Any]]:
     return {"multiplicity": sample.states.multiplicity, "leading_species": leading, "channel": counts}
 
 
-def _taken(values: Values, rows: Rows) -> Values:
+def _taken(values: Values, rows: Indices) -> Values:
     return {name: value[rows] for name, value in values.items()}
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.hadron.processes import PROCESSES
-from experiments.hadron.species import CODES, MASSES, Floats, Integers
+from experiments.hadron.species import CODES, MASSES
+from lblhep.annotations import Floats, Integers
 
 NONE = -1  # the kind at a place beyond the last particle
 STABLE = len(CODES)  # kinds from here on are resonances

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.hadron.species import PI_PLUS, PROTON, masses
-
-Floats = NDArray[np.float64]
+from lblhep.annotations import Floats
 
 PION_MASS, PROTON_MASS = (float(mass) for mass in masses(np.array([PI_PLUS, PROTON])))
 

@@ -23,13 +23,13 @@ from experiments.hadron.batches import CHANNEL_STEPS, ChannelsMade, parts_of
 from experiments.hadron.channels import Channels, ResonanceDecays
 from experiments.hadron.datasets import Validation
 from experiments.hadron.distances import wasserstein
-from experiments.hadron.events import Floats, Integers
 from experiments.hadron.final_states import FinalStates
 from experiments.hadron.flow import InteractionFlow
 from experiments.hadron.interactions import Interactions
 from experiments.hadron.kinds import Kinds
 from experiments.hadron.observables import leading_hadrons
 from experiments.hadron.sigma import CrossSections
+from lblhep.annotations import Floats, Integers
 
 WARM_UP = 0.1  # of all batches, in which the learning rate goes up
 FEWEST_STEPS = 2  # up at the first, down at the last

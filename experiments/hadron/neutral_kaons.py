@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from experiments.hadron.species import Integers, conserved
+from experiments.hadron.species import conserved
+from lblhep.annotations import Integers
 
 K0, K0_SHORT, K0_LONG = 311, 310, 130
 STRANGENESS = 2  # its place among the conserved numbers

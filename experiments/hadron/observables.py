@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.hadron.events import Floats, Integers
 from experiments.hadron.final_states import HADRONS, FinalStates
 from experiments.hadron.interactions import Interactions
 from experiments.hadron.kinds import NONE
 from experiments.hadron.species import CONSERVED, SPECIES
+from lblhep.annotations import Floats, Integers
 
 REDUCED = ("x1", "pt1", "x2", "pt2", "delta_phi")
 VARIABLES = (

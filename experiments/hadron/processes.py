@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.hadron.species import Integers
+from lblhep.annotations import Integers
 
 
 class Process(NamedTuple):

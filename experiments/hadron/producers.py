@@ -13,10 +13,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from experiments.hadron.events import Events, Floats, Integers, Resonances
+from experiments.hadron.events import Events, Resonances
 from experiments.hadron.generator import LARGEST_SEED, Collider, Collision
 from experiments.hadron.kinematics import centre_of_mass_energy, to_laboratory
 from experiments.hadron.species import PI_MINUS, PI_PLUS
+from lblhep.annotations import Floats, Integers
 from lblhep.cards.ranges import EventRange
 
 

@@ -28,11 +28,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from experiments.hadron.beams import along_z, pion_of
-from experiments.hadron.events import COLLISION, Events, Floats, Integers, Resonances
+from experiments.hadron.events import COLLISION, Events, Resonances
 from experiments.hadron.kinematics import PION_MASS
 from experiments.hadron.neutral_kaons import with_flavour
 from experiments.hadron.processes import UNKNOWN
 from experiments.hadron.species import PI_MINUS, PI_PLUS
+from lblhep.annotations import Floats, Integers
 from lblhep.cards.formats import read_csv, read_root
 
 MEV_PER_GEV = 1000  # exact: 700 MeV are 0.7 GeV, and 700 * 1e-3 is not

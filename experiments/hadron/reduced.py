@@ -19,9 +19,9 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from experiments.hadron.conditions import COLLISION, collision
 from experiments.hadron.datasets import PionProton, Validation
-from experiments.hadron.events import Floats, Integers
 from experiments.hadron.models import CollisionModel
 from experiments.hadron.observables import FEWEST, REDUCED, leading_hadrons
+from lblhep.annotations import Floats, Integers
 from lblhep.nn.cube_flow import CubeFlow
 
 KNOTS = 513

@@ -10,13 +10,13 @@ import dataclasses
 import numpy as np
 import torch
 
-from experiments.hadron.events import Floats, Integers
 from experiments.hadron.interactions import Interactions, near
 from experiments.hadron.kinds import NONE
 from experiments.hadron.kinematics import centre_of_mass_energy
 from experiments.hadron.processes import PROCESSES
 from experiments.hadron.sigma import CrossSections, refuse_unknown
 from experiments.hadron.species import MASSES, PI_MINUS, PI_PLUS
+from lblhep.annotations import Floats, Integers
 
 NEIGHBOURHOOD = 0.6  # in ln T, in which a process's inelastic share is taken for constant
 ROUNDS = 200  # of their estimate; the windows of recipes/hadron.yaml take up to 30

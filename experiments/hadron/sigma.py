@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from experiments.hadron.processes import PROCESSES, STATED, UNKNOWN, place
-from experiments.hadron.species import PI_PLUS, Integers
+from experiments.hadron.species import PI_PLUS
+from lblhep.annotations import Integers
 
 CLOSED = 1e-6  # mb: a process that does not happen
 

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from lblhep.annotations import Floats, Integers
 
 PI_PLUS, PI_MINUS, PROTON = 211, -211, 2212
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from experiments.hadron.datasets import HeldOut, WholeEvents
-from experiments.hadron.events import Floats, Integers
 from experiments.hadron.export import exported
 from experiments.hadron.histograms import histograms
 from experiments.hadron.interactions import Interactions
@@ -26,6 +25,7 @@ from experiments.hadron.models import CollisionModel, WholeEventFlow
 from experiments.hadron.observables import leading_hadrons, variables
 from experiments.hadron.replay import replay
 from experiments.hadron.species import PI_MINUS, PI_PLUS
+from lblhep.annotations import Floats, Integers
 from lblhep.tasks import Bench
 from lblhep.trials import Trial
 

@@ -30,7 +30,8 @@ from experiments.hadron.generator import DECAYS, LARGEST_SEED, Collision, Partic
 from experiments.hadron.kinematics import centre_of_mass_energy
 from experiments.hadron.processes import UNKNOWN
 from experiments.hadron.producers import draw_beams, draw_energies, laboratory_events
-from experiments.hadron.species import PROTON, Floats, Integers
+from experiments.hadron.species import PROTON
+from lblhep.annotations import Floats, Integers
 from lblhep.cards.ranges import EventRange
 
 REQUEST, COLLISIONS = "request.npz", "collisions.npz"

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from lblhep.annotations import Floats
+
 NO_DIRECTION = 1e-9  # GeV
 
 

@@ -24,12 +24,12 @@ from scipy.stats import norm
 
 from experiments.tuning.datasets import Prediction
 from experiments.tuning.forms import FORMS
+from lblhep.annotations import Floats
 from lblhep.report import COLOURS, Launched, Page, new_figure
 from lblhep.surrogates import Chi2, Grid, HoldOut, Surrogate, fit_polynomials, tune
 from lblhep.tasks import Bench
 from lblhep.trials import Trial
 
-Floats = NDArray[np.float64]
 CLOSED = (*FORMS, "misfit")
 VARIANCE_ORDER = 2  # of the polynomial that the generator's variance is, as a function of the parameters
 

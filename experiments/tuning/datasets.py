@@ -14,9 +14,8 @@ from experiments.tuning.exchange.reference import symmetric_error
 from experiments.tuning.histograms import read_histograms
 from experiments.tuning.moments import generate
 from experiments.tuning.multiplicity import as_shapes, integrals, normalised, shape_jacobian
+from lblhep.annotations import Floats
 from lblhep.surrogates import Box, Grid
-
-Floats = NDArray[np.float64]
 
 PLACE = ("experiment", "table", "observable", "x_low", "x_high")
 

@@ -11,12 +11,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
-from numpy.typing import NDArray
 
 from experiments.tuning.results import Key
+from lblhep.annotations import Floats
 from lblhep.report import COLOURS, new_figure
-
-Floats = NDArray[np.float64]
 
 AXES = {
     "eec": r"cos $\chi$",

@@ -10,15 +10,12 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.stats import chi2 as chi2_distribution
 
 from experiments.tuning.weights_outer import TABLE
+from lblhep.annotations import Floats, Mask
 from lblhep.surrogates import Chi2, Grid, Surrogate
 from lblhep.surrogates.descent import descend
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 STARTS = 20
 NO_FREEDOM = 1e-6  # degrees of freedom below which a run of bins can be fitted exactly

@@ -14,7 +14,7 @@ import numpy as np
 import pythia8mc
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from lblhep.annotations import Floats
 
 ENERGY = 91.19  # GeV, centre of mass
 BATCH = 5000  # events in memory at a time

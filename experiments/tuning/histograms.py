@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.tuning.shapes import Values
-
-Floats = NDArray[np.float64]
+from lblhep.annotations import Floats
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from lblhep.annotations import Floats
+
 Measure = Literal["durham", "jade"]
 MOST_JETS = 4  # D_4 is the largest jet rate that was measured
 

@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.stats import chi2 as chi2_distribution
 from scipy.stats import kstest
 
 from experiments.tuning.datasets import Prediction
 from experiments.tuning.forms import FORMS
+from lblhep.annotations import Floats
 from lblhep.surrogates import ONE_SIGMA, Surrogate, Tune, grid_noise
-
-Floats = NDArray[np.float64]
 
 
 def chi2_terms(bins: pd.DataFrame, values: Floats, variance: Floats) -> Floats:

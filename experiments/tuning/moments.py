@@ -13,8 +13,8 @@ from experiments.tuning.generator import charged_particles
 from experiments.tuning.histograms import Histogram, fills, n_bins
 from experiments.tuning.lund import settings
 from experiments.tuning.shapes import measure
+from lblhep.annotations import Floats
 
-Floats = NDArray[np.float64]
 GROUP = 250  # events measured at once: their pairs of particles fit into a processor's cache
 FEWEST = 2  # charged particles; an event with fewer counts, and fills nothing
 

@@ -12,10 +12,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Rows = NDArray[np.intp]
+from lblhep.annotations import Floats, Indices
 
 PER_PARTICLE = (
     "x_p",
@@ -29,7 +27,7 @@ PER_PARTICLE = (
 )
 
 
-def integrals(bins: pd.DataFrame, values: Floats) -> Iterator[tuple[Rows, Floats]]:
+def integrals(bins: pd.DataFrame, values: Floats) -> Iterator[tuple[Indices, Floats]]:
     """Of each spectrum of charged particles: its rows, and the integral (...) of ``values`` (..., B)."""
     for rows, width in _spectra(bins):
         yield rows, values[..., rows] @ width
@@ -72,8 +70,8 @@ def as_shapes(
     return normalised(bins, values), shape_errors, shape_correlation
 
 
-def _spectra(bins: pd.DataFrame) -> Iterator[tuple[Rows, Floats]]:
-    """Rows and bin widths of each spectrum."""
+def _spectra(bins: pd.DataFrame) -> Iterator[tuple[Indices, Floats]]:
+    """Indices and bin widths of each spectrum."""
     chosen = bins[bins["observable"].isin(PER_PARTICLE)]
     for _, part in chosen.groupby(["experiment", "table"], sort=False):
         yield part.index.to_numpy(), (part["x_high"] - part["x_low"]).to_numpy()

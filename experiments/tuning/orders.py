@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from experiments.tuning.datasets import Measured
 from lblhep.report import COLOURS, Launched, Page, new_figure
@@ -21,7 +20,6 @@ from lblhep.surrogates import Rationals, Surrogate, fit_polynomials, fit_rationa
 from lblhep.tasks import Bench
 from lblhep.trials import Trial
 
-Floats = NDArray[np.float64]
 SAMPLE = 2**14  # points at which denominators are looked at
 CUBIC = 3
 

@@ -13,14 +13,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from experiments.tuning.design import sobol_design
 from experiments.tuning.histograms import bin_columns, read_histograms
 from experiments.tuning.moments import Moments, generate
+from lblhep.annotations import Floats
 from lblhep.cards.ranges import EventRange
-
-Floats = NDArray[np.float64]
 
 # Far below the statistical errors, and above what another machine's round-off could change.
 SUM_DIGITS = 4

@@ -14,15 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from experiments.tuning.forms import FORMS
+from lblhep.annotations import Floats
 from lblhep.surrogates import Chi2, Grid, Polynomials, fit_polynomials, score, tune
 from lblhep.surrogates.descent import descend
 from lblhep.tasks import Bench, Failure, Row
 from lblhep.trials import Trial
-
-Floats = NDArray[np.float64]
 
 
 class PseudoExperiments:

@@ -10,13 +10,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.tuning.axes import Axes, tensor_axes, thrust_axes
 from experiments.tuning.generator import ENERGY
 from experiments.tuning.jets import resolutions
+from lblhep.annotations import Floats
 
-Floats = NDArray[np.float64]
 SMALLEST_Y = 1e-30  # so that an event of two particles has a logarithm, beyond every bin
 
 

@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from experiments.tuning.figures import axis_label
+from lblhep.annotations import Floats
 from lblhep.report import COLOURS, new_figure
 
-Floats = NDArray[np.float64]
 Tunes = Mapping[str, pd.DataFrame]  # label -> the bins with ``run``, as Results.predictions
 
 A_SHEET = 6  # observables

@@ -19,8 +19,6 @@ from lblhep.surrogates import Chi2, HoldOut, Surrogate, Tune, fit_polynomials, f
 from lblhep.tasks import Bench
 from lblhep.trials import Trial
 
-Floats = NDArray[np.float64]
-
 
 class FitSurrogates:
     """A surrogate for each measured bin: polynomials of order m, or rationals of ``order`` [m, n]."""

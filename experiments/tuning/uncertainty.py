@@ -8,9 +8,9 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from lblhep.annotations import Floats
 from lblhep.surrogates import ONE_SIGMA, Chi2, Tune, contour, eigentunes, profile_interval, slope_noise
 
-Floats = NDArray[np.float64]
 LEVELS = (ONE_SIGMA, 0.95)
 TOO_NOISY = 0.1  # slope noise beyond which a fit that takes the surrogates for exact covers too little
 

@@ -13,17 +13,16 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from experiments.tuning.filters import longest_runs, within_envelope
 from experiments.tuning.weights_outer import TABLE
 from experiments.tuning.weights_robust import robust_weights
 from lblhep import components
+from lblhep.annotations import Floats
 from lblhep.recipe import Component, Search
 from lblhep.report import Launched
 from lblhep.surrogates import Surrogate
 
-Floats = NDArray[np.float64]
 Weighting = Callable[[pd.DataFrame, Surrogate], Floats]
 
 

@@ -44,11 +44,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from lblhep.annotations import Floats
 from lblhep.surrogates import Surrogate, Tune
 from lblhep.tasks import Bench
 from lblhep.trials import Trial
-
-Floats = NDArray[np.float64]
 
 TABLE = ["experiment", "table"]  # an observable is a table of an experiment
 

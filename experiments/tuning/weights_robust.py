@@ -24,13 +24,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from experiments.tuning.weights_outer import TABLE
+from lblhep.annotations import Floats
 from lblhep.surrogates import Chi2, Surrogate, tune
-
-Floats = NDArray[np.float64]
 
 ROUNDING = 1e-3  # of |r|: far below the data's error, wide enough for a gradient
 MOST_TURNS = 50

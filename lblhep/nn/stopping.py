@@ -6,14 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from lblhep.annotations import Floats, Integers, Mask
 from lblhep.nn.ensemble import MLPEnsemble
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -34,7 +30,7 @@ class TrainingResult:
     best_epoch: Integers  # (P,) from 0; -1: none, initial weights
     best_loss: Floats  # (P,) validation loss at best_epoch; NaN without validation rows
     epochs: Integers  # (P,) epochs trained
-    failed: Flags  # (P,) loss or weights became infinite or NaN: stopped there, best weights until then kept
+    failed: Mask  # (P,) loss or weights became infinite or NaN: stopped there, best weights until then kept
     train_loss: Floats  # (epochs, P), NaN after a network has stopped
     validation_loss: Floats  # (epochs, P)
 
@@ -52,7 +48,7 @@ class Stopping:
         self._failed = np.zeros(count, dtype=bool)
         self._history: list[tuple[Floats, Floats]] = []
 
-    def update(self, losses: EpochLosses, parameters: Tensor, has_validation: Flags) -> Flags:
+    def update(self, losses: EpochLosses, parameters: Tensor, has_validation: Mask) -> Mask:
         """Takes in an epoch that left weights (A, K); returns which of its networks go on (A,)."""
         networks = losses.networks
         sound = torch.isfinite(parameters).all(1).cpu().numpy() & np.isfinite(losses.train_loss)

@@ -16,13 +16,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import xlogy
 
+from lblhep.annotations import Floats, Mask
 from lblhep.physics.dijet_shape import EXPONENTS, SQRT_S, BinIntegrals, DijetShape
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 SLACK = 1.0
 MAX_STEPS = 100  # 4 to 6 are usual

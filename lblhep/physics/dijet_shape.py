@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from lblhep.annotations import Floats
 
 SQRT_S = 13_000.0  # GeV
 EXPONENTS = ("p2", "p1", "p3", "p4")  # the order of the terms: a 3-parameter function has the first two

@@ -30,11 +30,12 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import betainc, betaincc, gammainc, gammaincc
 from scipy.stats import norm
 
-Floats = NDArray[np.float64]
+from lblhep.annotations import Floats
+
 Discreteness = Literal["conservative", "mid", "randomised"]
 
 SMALLEST = 1e-280  # p-values below lose their digits in double precision

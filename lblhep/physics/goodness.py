@@ -9,11 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lblhep.annotations import Floats
 from lblhep.physics.dijet_fit import DijetFit, refit
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,9 @@ tell the signal region from the sidebands, and the spectrum is known to be smoot
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lblhep.annotations import Floats
 from lblhep.physics.dijet_fit import DijetFit
-
-Floats = NDArray[np.float64]
 
 # Cells of the tabulated cumulative spectrum.  Within one (1e-4 in ln m for the usual range, 0.2 GeV) the
 # density is taken as constant: off by at most 0.05 % at a cell's ends, and exact over every cell.

@@ -12,12 +12,9 @@ from __future__ import annotations
 from math import comb
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lblhep.annotations import Floats, Mask
 from lblhep.surrogates.monomials import Monomials
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 MOST_NUMBERS = (
     20_000_000  # coefficients of undecided pieces held together (160 MB); the rest counts as not proven

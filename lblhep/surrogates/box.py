@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.stats import qmc
 
-Floats = NDArray[np.float64]
+from lblhep.annotations import Floats
 
 EDGE = 1e-9  # of the half-width: a point on the edge may be off by round-off
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lblhep.annotations import Floats, Mask
 from lblhep.surrogates.objective import Chi2
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 MAX_STEPS = 200
 FLAT = 1e-13  # decrease of chi2 that a step promises, below which it is not worth taking

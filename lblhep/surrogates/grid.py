@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from lblhep.annotations import Floats
 from lblhep.surrogates.box import Box
-
-Floats = NDArray[np.float64]
 
 
 class Grid:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lblhep.annotations import Floats
 from lblhep.surrogates.surrogate import Surrogate
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

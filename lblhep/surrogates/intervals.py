@@ -15,15 +15,11 @@ from dataclasses import dataclass
 from math import erf, sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import chi2 as chi2_distribution
 
+from lblhep.annotations import Floats, Indices, Mask
 from lblhep.surrogates.descent import descend
 from lblhep.surrogates.tune import Tune
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-Indices = NDArray[np.intp]
 
 ONE_SIGMA = erf(1 / sqrt(2))  # 0.683
 TOLERANCE = 1e-7  # relative, of the root of the rise

@@ -10,9 +10,8 @@ from itertools import product
 from math import comb
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from lblhep.annotations import Floats
 
 
 def coefficient_count(order: int, dimension: int) -> int:

@@ -20,12 +20,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
+from lblhep.annotations import Floats
 from lblhep.surrogates.box import Box
 from lblhep.surrogates.grid import checked_correlation
 from lblhep.surrogates.sigma import Sigma
 from lblhep.surrogates.surrogate import Surrogate
-
-Floats = NDArray[np.float64]
 
 STEP = 1e-4  # of the box's width, for the derivative of the analytic gradient
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from lblhep.annotations import Floats
 from lblhep.surrogates.box import Box
 from lblhep.surrogates.grid import Grid
 from lblhep.surrogates.monomials import Monomials, coefficient_count
 from lblhep.surrogates.surrogate import Surrogate
-
-Floats = NDArray[np.float64]
 
 INDEPENDENT = (
     1e-11  # smallest ratio of a monomial's own part to the largest on the points: below, not determined

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 
+from lblhep.annotations import Floats
 from lblhep.surrogates.bernstein import prove_above
 from lblhep.surrogates.grid import Grid
 from lblhep.surrogates.monomials import Monomials
@@ -29,8 +30,6 @@ from lblhep.surrogates.rational_fit import (
     stiffness,
 )
 from lblhep.surrogates.surrogate import Surrogate
-
-Floats = NDArray[np.float64]
 
 SMALLEST = 0.05  # of Q in the box, where it is 1 in the middle
 MAX_CUTS = 30  # rounds in which a bin's Q is held up at one more point

@@ -15,10 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Indices = NDArray[np.intp]
+from lblhep.annotations import Floats, Indices
 
 MAX_STEPS = 60
 WIDTH = 0.3  # prior of each coefficient of Q, whose monomials lie within [-1, 1] and whose constant is 1

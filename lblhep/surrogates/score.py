@@ -29,11 +29,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from lblhep.annotations import Floats
 from lblhep.surrogates.objective import Chi2
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

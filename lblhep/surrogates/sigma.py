@@ -11,11 +11,9 @@ none are in.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lblhep.annotations import Floats
 from lblhep.surrogates.surrogate import Surrogate
-
-Floats = NDArray[np.float64]
 
 
 class Sigma:

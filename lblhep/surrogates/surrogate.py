@@ -15,12 +15,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from lblhep.annotations import Floats
 from lblhep.surrogates.box import Box
 from lblhep.surrogates.grid import Grid
-
-Floats = NDArray[np.float64]
 
 
 class Surrogate(ABC):

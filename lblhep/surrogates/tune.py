@@ -9,12 +9,10 @@ import numpy as np
 from iminuit import Minuit
 from numpy.typing import ArrayLike, NDArray
 
+from lblhep.annotations import Floats, Mask
 from lblhep.surrogates.descent import descend
 from lblhep.surrogates.objective import Chi2
 from lblhep.surrogates.score import score
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 SAME_MINIMUM = 1e-3  # in chi2, between a start's end and the best
 

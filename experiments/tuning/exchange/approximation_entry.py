@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.tuning.exchange.files import FormatError
+from lblhep.annotations import Floats
 from lblhep.surrogates import Box, Polynomials, Rationals
 from lblhep.surrogates.monomials import coefficient_count
 
-Floats = NDArray[np.float64]
 SCALE_TOLERANCE = 1e-9  # relative, of scaleTerm against 2 / (Xmax - Xmin)
 
 

@@ -19,13 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.tuning.exchange.approximation_entry import entry_of, layout_of, surrogate_of
 from experiments.tuning.exchange.files import FormatError, check_unique, read_json, write_json
+from lblhep.annotations import Floats
 from lblhep.surrogates import Polynomials, Rationals
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

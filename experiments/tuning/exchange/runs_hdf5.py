@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from experiments.tuning.exchange.files import FormatError, check_unique, commit
+from lblhep.annotations import Floats
 from lblhep.surrogates import Box, Grid
 
-Floats = NDArray[np.float64]
 COMPRESSION = 4  # of gzip, as apprentice's
 ERRORS = ("errors", "total_err")  # names of the errors; the first that a file has counts
 

@@ -23,11 +23,10 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from experiments.tuning.exchange.files import FormatError, read_text, write_text
-
-Floats = NDArray[np.float64]
+from lblhep.annotations import Floats
 
 _SELECTOR = re.compile(r"([^#@]+)(?:([#@])([^#@]*))?")
 _REGULAR = set("\\^$*+?{}[]()|")  # '.' too, but it matches itself
