@@ -3,7 +3,7 @@
 What is written is a *draft* at first: a file or folder beside its place, under a name that begins with a dot
 and that no other writer has.  Its bytes reach the disk, then it gets its name, then the folder that holds the
 name reaches the disk too.  So a reader sees all of it or nothing; a writer that is killed leaves a draft,
-which `sweep` removes; and a power cut may cost what was written last, but leaves nothing half.
+which ``sweep`` removes; and a power cut may cost what was written last, but leaves nothing half.
 
 Locks are the kernel's (``flock``): a lock ends with its process and the children forked from it, however they
 end.
@@ -41,7 +41,7 @@ class LockedError(Exception):
 
 
 def write_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a draft that becomes `path`, in place of what was there; if it fails, that stays.
+    """Let ``write`` fill a draft that becomes ``path``, in place of what was there; if it fails, that stays.
 
     Raises:
         OSError: the file cannot be written, or its folder is not there.
@@ -58,10 +58,10 @@ def write_file(path: Path, write: Callable[[Path], object]) -> None:
 
 @contextmanager
 def whole_directory(path: Path) -> Iterator[Path]:
-    """Give a draft of a folder to write into, which becomes `path` at the end; if that fails, nothing stays.
+    """Give a draft of a folder to write into, which becomes ``path`` at the end, or is removed if that fails.
 
     Raises:
-        FileExistsError: `path` is there by then, and not empty; it stays as it is.
+        FileExistsError: ``path`` is there by then, and not empty; it stays as it is.
         OSError: the folder cannot be written, or its parent is not there.
     """
     draft = _draft(path)
@@ -101,14 +101,14 @@ def remove_directory(path: Path) -> None:
 
 
 def drafts(folder: Path, name: str | None = None) -> list[Path]:
-    """The drafts in `folder`: of what is to be called `name` there, or all."""
+    """The drafts in ``folder``: of what is to be called ``name`` there, or all."""
     ending = ".+" if name is None else re.escape(name[-LONGEST:])
     form = re.compile(rf"{re.escape(DRAFT)}.+-\d+-[0-9a-f]{{8}}-{ending}", re.DOTALL)
     return [path for path in folder.glob(f"{DRAFT}*") if form.fullmatch(path.name)]
 
 
 def sweep(folder: Path, name: str | None = None) -> None:
-    """Remove the drafts in `folder`: of what is to be called `name` there, or all.
+    """Remove the drafts in ``folder``: of what is to be called ``name`` there, or all.
 
     Only for who holds the lock without which nobody writes under that name, or in that folder.
     """
@@ -148,7 +148,7 @@ def sha256_of(path: Path) -> str:
 
 @contextmanager
 def lock(path: Path, *, wait: bool) -> Iterator[None]:
-    """Hold the lock file `path`, whose text tells people who holds it.
+    """Hold the lock file ``path``, whose text tells people who holds it.
 
     The file stays: were it removed, two processes could lock two different files of one name.
 
@@ -156,7 +156,7 @@ def lock(path: Path, *, wait: bool) -> Iterator[None]:
         wait: until another process lets go of it.
 
     Raises:
-        LockedError: another process holds it, and `wait` is false.
+        LockedError: another process holds it, and ``wait`` is false.
         OSError: the file cannot be written, or its folder is not there.
     """
     with path.open("a+") as file:
@@ -175,7 +175,7 @@ def lock(path: Path, *, wait: bool) -> Iterator[None]:
 
 
 def _taken(file: IO[str]) -> bool:
-    """Whether the lock was free: at once, or a moment later, since `is_locked` holds it for that moment."""
+    """Whether the lock was free: at once, or a moment later, since ``is_locked`` holds it for that moment."""
     end = time.monotonic() + MOMENT
     while True:
         try:
@@ -188,7 +188,7 @@ def _taken(file: IO[str]) -> bool:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a process holds the lock file `path`, or nobody may look."""
+    """Whether a process holds the lock file ``path``, or nobody may look."""
     try:
         with path.open() as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -142,7 +142,7 @@ def check_alive(advice: str) -> None:
     """Soon after its node has died, Ray ends this process from within, without a word: be quicker.
 
     Raises:
-        LaunchError: Ray died; the message ends with the `advice`.
+        LaunchError: Ray died; the message ends with the ``advice``.
     """
     if dead := died():
         raise LaunchError(f"Ray died (its process {dead} is gone: out of memory, perhaps); {advice}")

@@ -11,8 +11,9 @@ import os
 
 
 def send(urls_env: str, title: str, body: str) -> str:
-    """Send to every address in the environment variable `urls_env` (separated by spaces, commas or newlines;
-    apprise tells a comma between two addresses from one inside an address).
+    """Send to every address in the environment variable ``urls_env``.
+
+    Spaces, commas or newlines separate them; apprise tells such a comma from one inside an address.
 
     If it is not set, nobody wants to hear: shipped recipes name one that most people never set.
 

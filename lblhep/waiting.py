@@ -44,7 +44,7 @@ def waiting_for(what: str, limit: float | None = None) -> Iterator[None]:
 
 
 def answer_of(call: Callable[[], T], what: str, limit: float) -> T:
-    """Return what `call` returns, or raise what it raises.
+    """Return what ``call`` returns, or raise what it raises.
 
     It runs in a thread, which is left to itself if it takes too long: libraries that wait for a server inside
     C or C++ cannot be interrupted.  Ctrl-C ends the waiting at once.
@@ -54,7 +54,7 @@ def answer_of(call: Callable[[], T], what: str, limit: float) -> T:
         limit: seconds.
 
     Raises:
-        TimeoutError: there was no answer within `limit` seconds.
+        TimeoutError: there was no answer within ``limit`` seconds.
     """
     answers: list[T] = []
     errors: list[BaseException] = []

@@ -233,7 +233,7 @@ def test_who_looks_at_a_lock_hinders_nobody(tmp_path: Path) -> None:
     assert not atomic.is_locked(path)
     path.touch()
     with path.open() as look:
-        fcntl.flock(look, fcntl.LOCK_SH)  # as `is_locked` does, for less than a millisecond
+        fcntl.flock(look, fcntl.LOCK_SH)  # as ``is_locked`` does, for less than a millisecond
         threading.Timer(0.05, lambda: fcntl.flock(look, fcntl.LOCK_UN)).start()
         with atomic.lock(path, wait=False):
             assert atomic.is_locked(path)

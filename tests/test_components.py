@@ -1,4 +1,4 @@
-"""From `use:` to the object, and what is said when that fails."""
+"""From ``use:`` to the object, and what is said when that fails."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ unhashable = Unhashable(2.0)
 
 @pytest.fixture(autouse=True)
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A workspace with `experiments.parts_of_test`, on the path for one test."""
+    """A workspace with ``experiments.parts_of_test``, on the path for one test."""
     study = tmp_path / "experiments" / "parts_of_test"
     study.mkdir(parents=True)
     (study / "parts.py").write_text(PARTS)

@@ -154,7 +154,7 @@ def test_the_path_is_short_enough_for_sockets(
 ):
     """Ray: ``<folder>/session_<date>_<time>_<microseconds>_<process>/sockets/plasma_store``, at most 107."""
     top = Path("/tmp").resolve()
-    free = length - len(f"{top}/") - 8  # `mkdtemp` adds eight letters
+    free = length - len(f"{top}/") - 8  # ``mkdtemp`` adds eight letters
     prefix = letter * (free // len(letter.encode())) + "a" * (free % len(letter.encode()))
     given = tempfile.mkdtemp(prefix=prefix, dir=top)
     assert len(os.fsencode(given)) == length

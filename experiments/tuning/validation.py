@@ -18,7 +18,7 @@ from lblhep.surrogates import ONE_SIGMA
 Headline = Mapping[str, str | float]
 A_ROW = 3  # panels
 LEAST_COVERAGE, MOST_COVERAGE = 0.60, 0.76  # of a 68 % interval that can still be called that
-# The largest noise up to which intervals cover: `lblhep run recipes/tuning.yaml --profile coverage`.
+# The largest noise up to which intervals cover: ``lblhep run recipes/tuning.yaml --profile coverage``.
 COVERS_UP_TO = {"plain": 0.5, "log_det": 0.5, "covariance": 1.0}
 LABELS = {
     "plain": "data's errors alone",

@@ -4,7 +4,7 @@
     <cache>/productions/<card>/<fingerprint>/<source>/    committed event ranges of an unfinished production
     <cache>/samples/<card>/<fingerprint>/                 a finished data set: Parquet parts, manifest.json
 
-Everything is written whole or not at all (`lblhep.atomic`), so a reader never sees a half.
+Everything is written whole or not at all (``lblhep.atomic``), so a reader never sees a half.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from lblhep.waiting import LIMIT
 def open_sample(workspace: Path, name: str) -> Sample:
     """The data set of a card, verified, and on first use read from its files or made.
 
-    What is made here is made in this process; a long production is better made beforehand by `make`.
+    What is made here is made in this process; a long production is better made beforehand by ``make``.
     If another process is at it, wait for that.
     """
     card = read_card(workspace, name)

@@ -98,7 +98,7 @@ class RangeJob:
             return False
 
     def read(self) -> pa.Table:
-        """The range's table, as it was given to `commit`."""
+        """The range's table, as it was given to ``commit``."""
         table = explained(self.path, "parquet", partial(read_parquet, self.path))
         metadata = table.schema.metadata or {}
         return table.replace_schema_metadata({k: v for k, v in metadata.items() if k not in STATED} or None)

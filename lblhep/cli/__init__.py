@@ -70,7 +70,7 @@ def _options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Options of every verb; ``debug`` is read by :class:`_Verbs`."""
+    """Options of every verb; ``debug`` is read by :class:``_Verbs``."""
 
 
 def main() -> None:

@@ -47,7 +47,7 @@ def estimate(recipe: Recipe) -> str:
         try:
             alike = _settings(LaunchView(directory).recipe) == _settings(recipe)
             per_trial = _seconds_a_trial(directory, max(sizes)) if alike else None
-        except LblhepError:  # unreadable: `lblhep list`, or `compare`, says so
+        except LblhepError:  # unreadable: ``lblhep list``, or ``compare``, says so
             continue
         if per_trial is None:
             continue

@@ -28,14 +28,14 @@ T = TypeVar("T")
 
 
 class Kept(OrderedDict[Hashable, Any]):
-    """The `most` least recently used values, by key."""
+    """The ``most`` least recently used values, by key."""
 
     def __init__(self, most: int) -> None:
         super().__init__()
         self._most = most
 
     def get_or_make(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The value under `key`, made if it is not there."""
+        """The value under ``key``, made if it is not there."""
         if key not in self:
             value = make()
             while len(self) >= self._most:
@@ -66,7 +66,7 @@ class Worker:
 
 
 class PackBench:
-    """The `lblhep.tasks.Bench` of one pack; gathers what the task logs and saves.
+    """The ``lblhep.tasks.Bench`` of one pack; gathers what the task logs and saves.
 
     Args:
         checkpoint: the pack's directory that survives a retry.
@@ -76,7 +76,7 @@ class PackBench:
         self._worker = worker
         self._checkpoint = checkpoint
         self.listeners: list[Callable[[str, Mapping[str, float], int], None]] = []
-        """Each called with (trial id, metrics, step) at every `log`, before it returns."""
+        """Each called with (trial id, metrics, step) at every ``log``, before it returns."""
         self.curves: list[dict[str, Any]] = []
         self.arrays: ArrayMap = {}
         self.notices: list[str] = []

@@ -43,7 +43,7 @@ def reading(path: Path, remedy: str) -> Iterator[None]:
 
 
 def checksums(folder: Path, files: Iterable[Path]) -> dict[str, str]:
-    """Return the SHA-256 of each file by its path below `folder`."""
+    """Return the SHA-256 of each file by its path below ``folder``."""
     return {file.relative_to(folder).as_posix(): sha256_of(file) for file in sorted(files)}
 
 

@@ -22,7 +22,7 @@ are not told from its models: a study's file counts whatever its name is.)
 def code_digests(workspace: Path, study: str) -> dict[str, str]:
     """File -> sha256 (shortened) of the Python files of lblhep and of the study's package directory.
 
-    All of them, but for those that no result depends on (`ASIDE`).  The study is the workspace's
+    All of them, but for those that no result depends on (``ASIDE``).  The study is the workspace's
     ``experiments/<study>/`` if there is one, else the installed one.
     """
     import lblhep
@@ -48,7 +48,7 @@ def code_digests(workspace: Path, study: str) -> dict[str, str]:
 def _installed(study: str) -> Path | None:
     try:
         spec = find_spec(f"experiments.{study}")
-    except ModuleNotFoundError:  # no package `experiments` at all
+    except ModuleNotFoundError:  # no package ``experiments`` at all
         return None
     if spec is None or not spec.submodule_search_locations:
         return None

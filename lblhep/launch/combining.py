@@ -50,7 +50,7 @@ class Combining:
             self._thread.start()
 
     def join(self) -> None:
-        """Wait for the end, after `stop` was set."""
+        """Wait for the end, after ``stop`` was set."""
         if self._thread is not None:
             self._thread.join()
 

@@ -1,6 +1,6 @@
 """Writing into a launch directory what came of a pack or a group: whole or not at all.
 
-Whoever sees a directory sees all of it (`lblhep.atomic`): a kill leaves a draft, whose name begins with a
+Whoever sees a directory sees all of it (``lblhep.atomic``): a kill leaves a draft, whose name begins with a
 dot, and a power cut may cost the last seconds' packs, but leaves no empty ones.
 """
 
@@ -41,7 +41,7 @@ class PackResult:
 
 @contextmanager
 def _new(target: Path) -> Iterator[Path]:
-    """A directory to write into, which becomes `target` at the end; one that is there already stays."""
+    """A directory to write into, which becomes ``target`` at the end; one that is there already stays."""
     target.parent.mkdir(exist_ok=True)
     try:
         with atomic.whole_directory(target) as draft:
@@ -52,7 +52,7 @@ def _new(target: Path) -> Iterator[Path]:
 
 
 def commit_pack(directory: Path, pack: str, result: PackResult) -> None:
-    """Write a pack's results into the launch `directory`.  Raises OSError (disk full, no permission)."""
+    """Write a pack's results into the launch ``directory``.  Raises OSError (disk full, no permission)."""
     import pandas as pd
 
     with _new(directory / "packs" / pack) as draft:

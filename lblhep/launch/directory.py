@@ -48,7 +48,7 @@ class LaunchDirectory:
         atomic.write_file(self.path / "launch.json", lambda draft: draft.write_text(text))
 
     def held(self) -> AbstractContextManager[None]:
-        """Hold the launch, as `held` does."""
+        """Hold the launch, as ``held`` does."""
         return held(self.path)
 
     def list_tables(self, files: Iterable[Path]) -> None:
@@ -61,7 +61,7 @@ class LaunchDirectory:
 
 @contextmanager
 def held(path: Path) -> Iterator[None]:
-    """Hold the launch at `path`: no second driver, here or on another node that shares the disk.
+    """Hold the launch at ``path``: no second driver, here or on another node that shares the disk.
 
     The lock dies with its process, so a killed driver leaves none behind.
 
@@ -86,7 +86,7 @@ def launches_folder(workspace: Path) -> Path:
 def sweep_removed(folder: Path) -> None:
     """Remove what is left of launches whose removal was killed: drafts with a lock that nobody holds.
 
-    A launch that is being made in `folder` has no lock yet, and one that is being removed is held.
+    A launch that is being made in ``folder`` has no lock yet, and one that is being removed is held.
     """
     for draft in atomic.drafts(folder):
         if (draft / LOCK).is_file() and not atomic.is_locked(draft / LOCK):

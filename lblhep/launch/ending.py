@@ -84,7 +84,7 @@ class Ending:
         )
 
     def interrupted(self, stopped_by: int) -> Launch:
-        """Ctrl-C or SIGTERM, the signal `stopped_by`: what is committed is kept."""
+        """Ctrl-C or SIGTERM, the signal ``stopped_by``: what is committed is kept."""
         self._settle("interrupted")
         self._ledger.finish("interrupted", {}, ())
         self._announce("interrupted", {})

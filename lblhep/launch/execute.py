@@ -65,7 +65,7 @@ def prepare(context: Context) -> Worker:
         LaunchError: the recipe wants a GPU that torch does not find.
     """
     components.on_path(context.workspace)
-    # Read when torch is first imported; `limit_threads` serves a process where it already was.
+    # Read when torch is first imported; ``limit_threads`` serves a process where it already was.
     os.environ["OMP_NUM_THREADS"] = str(context.recipe.resources.cpu)
     device = "cpu"
     if context.recipe.resources.gpu > 0:
@@ -100,7 +100,7 @@ def run_pack(
         written: called after some of the pack's curves have been written down for the driver.
 
     Raises:
-        Pruned: as `report` raised it; nothing is committed.
+        Pruned: as ``report`` raised it; nothing is committed.
         OSError: the results could not be written.
     """
     begin = time.perf_counter()
@@ -295,7 +295,7 @@ def record_lost(context: Context, pack: Pack, error: str, trace: str) -> None:
 
 
 def record_pruned(context: Context, pack: Pack, curve: Mapping[int, float]) -> None:
-    """Commit a search point that the scheduler stopped; `curve`: what it had reported (step -> objective)."""
+    """Commit a search point that the scheduler stopped, with what it had reported: step -> objective."""
     last = list(curve.values())[-1]
     about = {
         "point": point_group(pack).key,

@@ -66,14 +66,14 @@ class Launcher(Protocol):
     ) -> Iterator[Event]:
         """Run points of the recipe's search under the given numbers, after what earlier ones taught.
 
-        The first of them at the values `again`: points that failed and are tried once more.
+        The first of them at the values ``again``: points that failed and are tried once more.
         """
 
     def combine(self, group: Group, pack_of: dict[str, str]) -> None:
-        """Combine a complete group of a scan; a `Combined` comes when that is done."""
+        """Combine a complete group of a scan; a ``Combined`` comes when that is done."""
 
     def combining(self) -> Iterator[Event]:
-        """The `Combined` of the groups still under way, after the packs are through."""
+        """The ``Combined`` of the groups still under way, after the packs are through."""
 
 
 class Serial:

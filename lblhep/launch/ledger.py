@@ -65,7 +65,7 @@ class Ledger:
     def curves(
         self, pack: Pack, points: Mapping[str, Sequence[CurvePoint]], group_of: Mapping[str, Group]
     ) -> None:
-        """Log points (trial id -> points) of a pack that is running.  `group_of` as for `pack`."""
+        """Log points (trial id -> points) of a pack that is running.  ``group_of`` as for ``pack``."""
         self._name(group_of)
         for trial in pack.trials:
             if trial.id in points:

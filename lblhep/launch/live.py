@@ -1,8 +1,8 @@
 """Curves on their way to MLflow while a pack still trains: its worker writes a file, the driver follows it.
 
 One file for each pack, ``live/<pack>.jsonl``, a line for each point.  A pack writes nothing before it has
-lasted `EVERY` seconds, nor if it has more than `MOST` trials: hundreds of small networks that train as one
-tensor program end soon, and nobody looks at one of their curves.
+lasted ``EVERY`` seconds, nor if it has more than ``MOST`` trials: hundreds of small networks that train as
+one tensor program end soon, and nobody looks at one of their curves.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a launch directory holds for each pack and group, as `lblhep.launch.commit` has written it.
+"""What a launch directory holds for each pack and group, as ``lblhep.launch.commit`` has written it.
 
 ::
 
@@ -72,13 +72,13 @@ def pack_file(directory: Path, pack: str, name: str) -> Path | None:
 
 
 def read_failures(directory: Path, pack: str) -> list[Failure]:
-    """A pack's failures, usually none.  Raises DamageError as `pack_file` does."""
+    """A pack's failures, usually none.  Raises DamageError as ``pack_file`` does."""
     path = pack_file(directory, pack, "failures.json")
     return [] if path is None else [Failure(**entry) for entry in json.loads(path.read_text())]
 
 
 def read_group(directory: Path, group: str) -> dict[str, Any]:
-    """A group's metrics.json: group, key, metrics.  Raises DamageError as `read_about` does."""
+    """A group's metrics.json: group, key, metrics.  Raises DamageError as ``read_about`` does."""
     path = group_directory(directory, group) / "metrics.json"
     content = read_record(path, remedy(directory))
     if content.get("group") != group:
@@ -89,7 +89,7 @@ def read_group(directory: Path, group: str) -> dict[str, Any]:
 
 
 def group_file(directory: Path, group: str, name: str) -> Path | None:
-    """The path of one of a group's files, as `pack_file` gives that of a pack's."""
+    """The path of one of a group's files, as ``pack_file`` gives that of a pack's."""
     folder = group_directory(directory, group)
     return checked(folder, read_group(directory, group), name, remedy(directory))
 
@@ -112,7 +112,7 @@ def pack_of_trial(directory: Path) -> dict[str, str]:
 
 
 def points_set_aside(directory: Path) -> dict[str, dict[str, Any]]:
-    """Pack -> the point's values.  Raises DamageError as `read_about` does."""
+    """Pack -> the point's values.  Raises DamageError as ``read_about`` does."""
     found = sorted(numbered(directory / "failed"))
     return {pack: read_point(directory / "failed" / pack) for pack in found}
 
@@ -136,7 +136,7 @@ def _point_in(path: Path) -> dict[str, Any]:
 
 
 def _stated(content: Mapping[str, Any], name: str, kind: type, path: Path, remedy: str) -> Any:
-    """An entry of the record at `path`, which format 1 does not protect against being edited."""
+    """An entry of the record at ``path``, which format 1 does not protect against being edited."""
     if not isinstance(content.get(name), kind):
         raise DamageError(f"{path}: {name} is missing, or no {kind.__name__}; {remedy}")
     return content[name]

@@ -121,7 +121,7 @@ class StopWhen(Stopper):  # type: ignore[misc]
         return False
 
     def __getstate__(self) -> dict[str, Any]:
-        """As for `Listener`."""
+        """As for ``Listener``."""
         return {}
 
     def stop_all(self) -> bool:

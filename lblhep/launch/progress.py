@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Progress:
-    """A snapshot of a launch, in trials.  `done` counts finished, failed and pruned trials alike."""
+    """A snapshot of a launch, in trials.  ``done`` counts finished, failed and pruned trials alike."""
 
     total: int
     done: int = 0
@@ -29,7 +29,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Launch:
-    """The outcome of `launch`."""
+    """The outcome of ``launch``."""
 
     id: str
     directory: Path

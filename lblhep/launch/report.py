@@ -11,7 +11,7 @@ from lblhep.launch.view import LaunchView
 
 
 def render(view: LaunchView, out: Path) -> Mapping[str, str | float]:
-    """Write the report into the directory `out`, the headline first; what its component raises comes through.
+    """Write the report into the directory ``out``, the headline first; what its component raises is raised.
 
     Returns:
         The headline: what is to be printed at the launch's end.

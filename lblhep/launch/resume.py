@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def find(recipe: Recipe, name: str | None) -> LaunchDirectory:
-    """The launch to resume: `name` (or its directory), else the newest unfinished one of the recipe's digest.
+    """The launch to resume: ``name`` (or its directory), or the newest unfinished one of the recipe's digest.
 
     Raises:
         LaunchError: there is none.
@@ -38,7 +38,7 @@ def _newest_unfinished(recipe: Recipe, known: list[Path]) -> LaunchDirectory:
     for path in reversed(known):
         try:
             candidate = LaunchDirectory(path)
-        except LaunchError:  # one that is broken hinders no other; `lblhep list` shows it
+        except LaunchError:  # one that is broken hinders no other; ``lblhep list`` shows it
             continue
         if candidate.info["state"] == "finished":
             continue

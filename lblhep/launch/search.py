@@ -69,7 +69,7 @@ def params(search: Search, point: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _position(choices: tuple[Any, ...], value: Any) -> int:
-    """Lists come back from JSON as lists; `index` would take True for 1."""
+    """Lists come back from JSON as lists; ``index`` would take True for 1."""
     return next(i for i, choice in enumerate(choices) if type(choice) is type(value) and choice == value)
 
 

@@ -29,7 +29,7 @@ class StageCache:
         self._directory, self._tell = directory, tell
 
     def get(self, key: str, make: Callable[[], T]) -> T:
-        """`make()`, or what it returned earlier under the same key; a damaged entry is made again."""
+        """``make()``, or what it returned earlier under the same key; a damaged entry is made again."""
         name = hashlib.sha256(key.encode()).hexdigest()[:40]
         path = self._directory / f"{name}.stage"
         self._directory.mkdir(parents=True, exist_ok=True)

@@ -75,7 +75,7 @@ def read_rows(directory: Path, pack: str) -> pd.DataFrame:
 
 
 def read_tables(directory: Path, name: str, only: Iterable[str] | None = None) -> pd.DataFrame:
-    """All packs' ``rows`` or ``curves`` (of the packs `only`) as one table, in the order of the trials.
+    """All packs' ``rows`` or ``curves`` (of the packs ``only``) as one table, in the order of the trials.
 
     Raises DamageError if a table, or pack.json, is missing or not what was written.
     """
@@ -93,7 +93,7 @@ def read_tables(directory: Path, name: str, only: Iterable[str] | None = None) -
 
 
 def read_table(path: Path, directory: Path) -> pd.DataFrame:
-    """Read a table of the launch at `directory`.
+    """Read a table of the launch at ``directory``.
 
     Raises:
         DamageError: it is missing, or not readable as Parquet.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Tally:
-    """Counts of one launch, in trials; `done` holds those of an earlier, resumed run too."""
+    """Counts of one launch, in trials; ``done`` holds those of an earlier, resumed run too."""
 
     def __init__(self, recipe: Recipe) -> None:
         self._total = recipe.trials.total
@@ -40,7 +40,7 @@ class Tally:
         self._running[pack.id] = len(pack.trials), step
 
     def committed(self, pack: Pack, rows: pd.DataFrame, about: Mapping[str, Any], here: bool) -> None:
-        """A pack's rows are there; `here`: run by this driver, not found on resuming."""
+        """A pack's rows are there; ``here``: run by this driver, not found on resuming."""
         self._running.pop(pack.id, None)
         for status, count in rows["status"].value_counts().items():
             self._counts[str(status)] += int(count)

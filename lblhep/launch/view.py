@@ -29,13 +29,13 @@ class LaunchView:
         directory: ``mlruns/launches/<id>``.
 
     Raises:
-        LaunchError: `directory` holds no launch, or one of its files cannot be read.
+        LaunchError: ``directory`` holds no launch, or one of its files cannot be read.
     """
 
     def __init__(self, directory: Path) -> None:
         self.directory = Path(directory)
         self.info = read_info(self.directory)
-        """launch.json, as `read_info` says."""
+        """launch.json, as ``read_info`` says."""
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -64,15 +64,15 @@ class LaunchView:
         return tables.read_groups(self.directory)
 
     def arrays(self, trial: str, name: str) -> dict[str, np.ndarray]:
-        """What `trial` saved under `name`.  Raises KeyError if it saved nothing so called."""
+        """What ``trial`` saved under ``name``.  Raises KeyError if it saved nothing so called."""
         return self._arrays[trial, name]
 
     def group_arrays(self, group: str) -> dict[str, np.ndarray]:
-        """The arrays among what the Combine returned for `group`; empty if there were none."""
+        """The arrays among what the Combine returned for ``group``; empty if there were none."""
         return read_npz(packs.group_file(self.directory, group, "arrays.npz"))
 
     def sample(self, dataset: str) -> Any:
-        """The opened data set (`lblhep.cards.Sample`) behind the recipe's data set of that name."""
+        """The opened data set (``lblhep.cards.Sample``) behind the recipe's data set of that name."""
         from lblhep.cards import open_sample
 
         card = self.recipe.datasets[dataset].card

@@ -73,7 +73,7 @@ class PackTrainable(Trainable):  # type: ignore[misc]
 
 
 class Training:
-    """A search point that trains in a thread, in step with whoever calls `proceed`.
+    """A search point that trains in a thread, in step with whoever calls ``proceed``.
 
     It trains one value ahead of what it tells: only then is it known whether a value was the last, and a
     scheduler that stops the point there (``max_t``, a rung) would throw away a point that is complete.
@@ -107,7 +107,7 @@ class Training:
         return outcome
 
     def stop(self) -> None:
-        """Give up the point, which waits in `_report` or is over."""
+        """Give up the point, which waits in ``_report`` or is over."""
         self._stopped = True
         self._go.release()
         self._thread.join()

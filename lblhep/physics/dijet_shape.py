@@ -3,7 +3,7 @@
     f(x) = p0 (1 - x)^p1 x^-(p2 + p3 ln x + p4 ln^2 x),      x = m / sqrt(s)
 
 with 3, 4 or 5 parameters (CMS arXiv:1911.03947, ATLAS arXiv:1910.08447).  ln f is linear in the exponents,
-but over a realistic range its terms are all but parallel: p1 and p2 are correlated by 0.999.  `DijetShape`
+but over a realistic range its terms are all but parallel: p1 and p2 are correlated by 0.999.  ``DijetShape``
 subtracts from each term its mean over the fit range and makes the terms orthonormal there (QR), so that the
 coefficients ``theta`` are a slope, a curvature, ... of ln f, each of rms 1 over the range and nearly
 uncorrelated.

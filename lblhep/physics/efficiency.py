@@ -27,7 +27,7 @@ class SicCurve:
         """(largest sic, its error, signal efficiency there).
 
         The largest of many is biased upwards by its own fluctuation: to be free of that, choose the cut on
-        one sample and read `at` on another.
+        one sample and read ``at`` on another.
         """
         i = int(self.sic.argmax())
         return float(self.sic[i]), float(self.error[i]), float(self.signal_efficiency[i])

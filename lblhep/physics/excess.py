@@ -18,11 +18,11 @@ conventions, ``discreteness``:
   averaged, histogrammed or compared with one another;
 * "randomised": P(> n) + u P(n) with u uniform, exactly uniform without signal: for checks of calibration.
 
-With a masked `fit_dijet` of the same spectrum as background, toys of fit and count together give, from
+With a masked ``fit_dijet`` of the same spectrum as background, toys of fit and count together give, from
 b = 0.5 to 20,000, randomised pulls of mean 0 +- 0.06 and width 0.97 to 1.01, and p < 0.05 (0.01) in 4.1 to
 5.9 % (0.7 to 1.3 %) of cases: tests/physics/test_calibration.py.
 
-`asymptotic_significance` is the likelihood-ratio test of the same model, signed: the formula of Li and Ma.
+``asymptotic_significance`` is the likelihood-ratio test of the same model, signed: the formula of Li and Ma.
 """
 
 from __future__ import annotations

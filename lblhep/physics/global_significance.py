@@ -16,7 +16,7 @@ class GlobalP:
     """A p-value counted from pseudo-experiments."""
 
     p: float  # (k + 1) / (n + 1): valid as it stands, and never 0
-    low: float  # Clopper-Pearson interval of k / n at `level`
+    low: float  # Clopper-Pearson interval of k / n at ``level``
     high: float
     level: float
     k: int  # pseudo-experiments at least as extreme
@@ -42,7 +42,7 @@ class Extrapolation:
 
     p: float
     error: float  # standard error from the spread of the upcrossings
-    upcrossings: float  # mean number per pseudo-experiment at `reference`
+    upcrossings: float  # mean number per pseudo-experiment at ``reference``
     reference: float  # standard deviations
 
 

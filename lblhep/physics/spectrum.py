@@ -1,7 +1,7 @@
 """The m_jj axis of a bump hunt: logarithmic bins, and windows of a signal region between two sidebands.
 
 Bins of equal width in ln(m) follow a detector whose resolution is a fixed fraction of m.  A window with index
-i takes `region` consecutive bins as its signal region and `sideband` bins on either side of it:
+i takes ``region`` consecutive bins as its signal region and ``sideband`` bins on either side of it:
 
     bins     0  1  2  3  4  5  6  7  8  9 ...
     window 0 [sideband][region ][sideband]

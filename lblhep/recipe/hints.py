@@ -21,7 +21,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def alike_first(word: str, names: Iterable[str]) -> list[str]:
-    """Sort many names for `did_you_mean`, those with the first letter of the word before the others."""
+    """Sort many names for ``did_you_mean``, those with the first letter of the word before the others."""
     return sorted(names, key=lambda name: name[:1].lower() != word[:1].lower())
 
 

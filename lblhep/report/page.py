@@ -155,7 +155,7 @@ class Page:
 
 
 def put_headline(page: Path, headline: Mapping[str, str | float], warning: str = "") -> None:
-    """Begin a page that `Page.write` has written with its headline, which is known once it is rendered."""
+    """Begin a page that ``Page.write`` has written with its headline, which is known once it is rendered."""
     begin = f'<p class="incomplete">{escape(warning)}</p>\n' if warning else ""
     if headline:
         rows = ((_cell("td", name, True), _cell("td", formatted(v), True)) for name, v in headline.items())

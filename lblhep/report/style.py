@@ -61,7 +61,7 @@ def new_figure(
     """A figure of ``width`` x ``height`` inches and its axes: one ``Axes``, or an array of them.
 
     ``grid`` goes to ``Figure.subplots`` (``sharex``, ``height_ratios`` ...).  The style is applied to what is
-    created here; :meth:`lblhep.report.Page.figure` applies it again while drawing.
+    created here; :meth:``lblhep.report.Page.figure`` applies it again while drawing.
     """
     from matplotlib.figure import Figure
 

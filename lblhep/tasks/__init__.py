@@ -7,7 +7,7 @@ __all__ = ["Bench", "Failure", "FitLightning", "MeanOf", "Pipeline", "Row", "Tas
 
 
 def __getattr__(name: str) -> object:
-    """Load the tasks themselves on first use: `lightning` alone takes seconds to import."""
+    """Load the tasks themselves on first use: ``lightning`` alone takes seconds to import."""
     if name == "FitLightning":
         from lblhep.tasks.lightning import FitLightning
 

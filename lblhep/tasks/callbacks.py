@@ -1,4 +1,4 @@
-"""What `FitLightning` hangs on a Trainer: the best weights, the curves, and what a fit goes on from.
+"""What ``FitLightning`` hangs on a Trainer: the best weights, the curves, and what a fit goes on from.
 
 Importing this loads lightning and torch.
 """
@@ -64,7 +64,7 @@ class Best(ModelCheckpoint):  # type: ignore[misc]
 
 
 def check_weights(best: Mapping[str, Any]) -> None:
-    """See that the best weights are those that the state of a `Best` names, if it names any.
+    """See that the best weights are those that the state of a ``Best`` names, if it names any.
 
     Raises:
         ValueError: they are not what was written.
@@ -101,7 +101,7 @@ class Curves(Callback):  # type: ignore[misc]
 
 
 class Continuation(Callback):  # type: ignore[misc]
-    """Writes down the whole fit, between any two epochs, at `path`; a fit that was read from there goes on.
+    """Writes down the whole fit, between any two epochs, at ``path``; a fit that was read from there goes on.
 
     That is Trainer's own checkpoint (weights, optimizers, schedulers, counters, callbacks) and what it leaves
     out: torch's random streams, and the metrics logged last, which a scheduler may want.  It is made when an

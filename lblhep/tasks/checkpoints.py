@@ -10,7 +10,7 @@ from lblhep.atomic import sha256_of, write_file
 
 
 def write_checkpoint(path: Path, save: Callable[[Path], object]) -> None:
-    """Let `save` write a checkpoint that becomes `path`, in place of the one before.
+    """Let ``save`` write a checkpoint that becomes ``path``, in place of the one before.
 
     The checksum of the new one is written before it gets its name, beside that of the one before: so a kill
     leaves one that can be read.

@@ -33,8 +33,8 @@ class FitLightning:
     """Fit a LightningModule (the recipe's model) to a LightningDataModule, or to a data set with dataloaders.
 
     The model is built with what the data set offers in its attribute ``offers`` (a mapping, such as
-    ``{"n_features": 6}``).  The best weights by `monitor` are kept; the row holds that epoch's logged metrics
-    and, if the data has a ``test_dataloader``, those of a single pass over it, beside ``epochs_trained``.
+    ``{"n_features": 6}``).  The best weights by ``monitor`` are kept; the row holds that epoch's logged
+    metrics and, if the data has a ``test_dataloader``, those of a single pass over it, beside ``epochs_trained``.
 
     A fit that breaks off (its worker dies, the launch is stopped or killed) goes on from its last finished
     epoch when its pack is tried again, to the numbers that it would have come to.  A module that keeps more
@@ -45,7 +45,7 @@ class FitLightning:
     Args:
         model, dataset: names in the recipe; the only ones if not given.
         monitor: a metric that the module logs each epoch on validation data.
-        goal: whether `monitor` is to be minimized or maximized.
+        goal: whether ``monitor`` is to be minimized or maximized.
         patience: stop after so many epochs without improvement; never, if None.
         trainer: further arguments of ``lightning.Trainer`` (``gradient_clip_val``, ``precision``, ...).  A
             trial is one process, also inside a Slurm job; ``plugins`` may name another cluster environment.
@@ -84,7 +84,7 @@ class FitLightning:
     def fit(
         self, trial: Trial, bench: Bench, rng: np.random.Generator, **given: Any
     ) -> tuple[LightningModule, dict[str, float]]:
-        """The trial's model with its best weights, and what `run` puts into its row.
+        """The trial's model with its best weights, and what ``run`` puts into its row.
 
         Args:
             rng: gives torch's global stream its seed, from which Lightning and initial weights draw.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Pipeline:
-    """Run `stages` in order; the last one returns the trial's metrics.
+    """Run ``stages`` in order; the last one returns the trial's metrics.
 
     A stage is a component that is called with what its signature asks for among: the products of earlier
     stages (by their names), ``trial``, ``bench``, and ``rng`` (the stage's own random stream).  A class is

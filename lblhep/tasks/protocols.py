@@ -1,7 +1,7 @@
 """What a task is given and what it returns: the contract between the harness and a study's training code.
 
 A task executes a *pack*: one or more trials that it trains together (hundreds of small networks as one tensor
-program, or a single long fit).  It touches the outside world only through its `Bench`.
+program, or a single long fit).  It touches the outside world only through its ``Bench``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Failure:
 
 
 class Bench(Protocol):
-    """All that a task may touch.  Names (`"dijets"`, `"classifier"`) are those of the recipe's maps."""
+    """All that a task may touch.  Names (``"dijets"``, ``"classifier"``) are those of the recipe's maps."""
 
     @property
     def device(self) -> str:
@@ -52,20 +52,20 @@ class Bench(Protocol):
         """
 
     def dataset(self, trial: Trial, name: str | None = None) -> Any:
-        """The trial's data set; `name` defaults to the only one.
+        """The trial's data set; ``name`` defaults to the only one.
 
         It is built once in a worker and shared by all trials of the same configuration, so whatever is random
         in it is drawn on construction, from the ``rng`` that it is offered, and nobody alters it afterwards.
         """
 
     def model(self, trial: Trial, name: str | None = None, **given: Any) -> Any:
-        """A fresh model on every call; `given` offers it what it may ask for (e.g. ``n_features``)."""
+        """A fresh model on every call; ``given`` offers it what it may ask for (e.g. ``n_features``)."""
 
     def metric(self, trial: Trial, name: str) -> Any:
         """The metric as its component builds it: a torchmetrics Metric or a callable."""
 
     def generator(self, trial: Trial, address: str) -> np.random.Generator:
-        """The random stream of the component at `address` (``"models.classifier"``), never of the pack."""
+        """The random stream of the component at ``address`` (``"models.classifier"``), never of the pack."""
 
     def log(self, trial: Trial, metrics: Mapping[str, float], step: int) -> None:
         """One point of the trial's curves.  In a search the objective's curve is what the scheduler sees.
@@ -77,7 +77,7 @@ class Bench(Protocol):
         """Keep arrays (scores, spectra) for the group's Combine and for the report."""
 
     def cached(self, key: str, make: Callable[[], T]) -> T:
-        """`make()`, or what it returned earlier under the same key, in this or another worker."""
+        """``make()``, or what it returned earlier under the same key, in this or another worker."""
 
 
 class Task(Protocol):

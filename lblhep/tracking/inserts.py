@@ -24,7 +24,7 @@ class TableWriter:
     """Makes whole runs by inserts.
 
     Args:
-        store: MLflow's own, whose schema `lblhep.tracking.schema.check_schema` has found to be known.
+        store: MLflow's own, whose schema ``lblhep.tracking.schema.check_schema`` has found to be known.
         experiment: MLflow's id of the experiment.
     """
 

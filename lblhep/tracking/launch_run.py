@@ -20,7 +20,7 @@ DIGEST = 12
 
 
 def open_launch_run(runs: Runs, about: About, diff: str, known: Run | None) -> str:
-    """Make the run, or complete the `known` one if a driver was killed before it had said it all.
+    """Make the run, or complete the ``known`` one if a driver was killed before it had said it all.
 
     Args:
         diff: what is not committed of the code.

@@ -8,7 +8,7 @@ from lblhep import atomic
 
 
 def make_database(path: Path) -> None:
-    """Make the SQLite file `path` with all of MLflow's tables, unless it is there.
+    """Make the SQLite file ``path`` with all of MLflow's tables, unless it is there.
 
     Launches that want it at once make one: a second file, renamed over the first, would lose what the first
     launch has logged by then.

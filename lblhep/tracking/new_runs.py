@@ -49,7 +49,7 @@ class Writer(Protocol):
         """Make the runs.
 
         Returns:
-            One for each of `runs`, in their order, as it is in the store.
+            One for each of ``runs``, in their order, as it is in the store.
         """
 
 

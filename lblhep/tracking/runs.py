@@ -53,7 +53,7 @@ class Runs:
     tags: Mapping[str, str]
 
     def create(self, runs: Sequence[NewRun]) -> Iterable[Run]:
-        """Make new runs, as `Writer.create`."""
+        """Make new runs, as ``Writer.create``."""
         return self.writer.create(runs)
 
     def new(
@@ -86,7 +86,7 @@ class Runs:
     def log(
         self, run_id: str, metrics: Mapping[str, float], params: Mapping[str, Any], at: float | None = None
     ) -> None:
-        """Log metrics and params in one call.  `at` in seconds since the epoch, else now."""
+        """Log metrics and params in one call.  ``at`` in seconds since the epoch, else now."""
         from mlflow.entities import Metric, Param
 
         when = _milliseconds(time.time() if at is None else at)
@@ -162,5 +162,5 @@ def holds(run: Run, status: str, metrics: Mapping[str, float]) -> bool:
 
 
 def is_of(run: Run, point: Mapping[str, Any]) -> bool:
-    """Whether the run, as read from the store, has the axis values of `point` or none yet."""
+    """Whether the run, as read from the store, has the axis values of ``point`` or none yet."""
     return not run.data.params or run.data.params == texts(point)

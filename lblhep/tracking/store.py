@@ -41,8 +41,8 @@ UNREACHABLE = {
 def tracking_uri(workspace: Path) -> str:
     """``MLFLOW_TRACKING_URI``, or the workspace's own SQLite file.
 
-    It may hold a password: `shown_uri` is the one to print.  A relative path of an SQLite file is relative to
-    the working folder, as MLflow takes it.
+    It may hold a password: ``shown_uri`` is the one to print.  A relative path of an SQLite file is relative
+    to the working folder, as MLflow takes it.
     """
     return absolute(os.environ.get("MLFLOW_TRACKING_URI") or own_uri(workspace))
 
@@ -99,7 +99,7 @@ def _opened(uri: str) -> MlflowClient:
 
 
 def _limit_requests(wait: float) -> None:
-    """Let MLflow's client give up a request after about `wait` seconds, not after 16 minutes.
+    """Let MLflow's client give up a request after about ``wait`` seconds, not after 16 minutes.
 
     Its pauses before the second and later retries are 4, 8, 16, ... s, each up to 1 s longer by chance; they
     get a quarter of the time, the attempts the rest.
@@ -166,7 +166,7 @@ def was_locked(error: TrackingError) -> bool:
 
 @contextmanager
 def explained(workspace: Path) -> Iterator[None]:
-    """Say so if the store takes long; turn what is raised into a TrackingError (see `_translated`)."""
+    """Say so if the store takes long; turn what is raised into a TrackingError (see ``_translated``)."""
     with _translated(workspace), waiting_for(f"the MLflow store {shown_uri(workspace)}"):
         yield
 

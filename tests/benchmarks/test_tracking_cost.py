@@ -1,7 +1,7 @@
 """What a trial costs in MLflow: a pack by inserts against the same pack by MLflow's client.
 
-``pytest tests/benchmarks/test_tracking_cost.py -s`` prints the numbers.  Both write through `TrialRuns` into
-one SQLite store that holds 20,000 runs already, in turn; the medians of the packs are compared.
+``pytest tests/benchmarks/test_tracking_cost.py -s`` prints the numbers.  Both write through ``TrialRuns``
+into one SQLite store that holds 20,000 runs already, in turn; the medians of the packs are compared.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A workspace as `lblhep new` makes it, a launch stored in it, the command line called in this process."""
+"""A workspace as ``lblhep new`` makes it, a launch stored in it, the command line called in this process."""
 
 from __future__ import annotations
 

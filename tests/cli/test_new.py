@@ -1,4 +1,4 @@
-"""`lblhep new`: a study that is clean, valid, and runs as it stands."""
+"""``lblhep new``: a study that is clean, valid, and runs as it stands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`lblhep run`, with the launch itself replaced: what it is asked for, what is printed, exit codes."""
+"""``lblhep run``, with the launch itself replaced: what it is asked for, what is printed, exit codes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ID = "sample-20260101-120000"
 
 @pytest.fixture
 def launched(monkeypatch: pytest.MonkeyPatch, workspace: Path) -> dict[str, Any]:
-    """What `launch` was called with; under "outcome" what it will answer."""
+    """What ``launch`` was called with; under "outcome" what it will answer."""
     asked: dict[str, Any] = {
         "outcome": Launch(
             id=ID,

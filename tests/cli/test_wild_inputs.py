@@ -211,7 +211,7 @@ def feed(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     monkeypatch.setenv("LBLHEP_CACHE", str(workspace / "cache"))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    ended = SimpleNamespace(pid=2**30, wait=lambda: 0)  # the server of `ui`
+    ended = SimpleNamespace(pid=2**30, wait=lambda: 0)  # the server of ``ui``
     monkeypatch.setattr(ui, "subprocess", SimpleNamespace(Popen=lambda *words, **options: ended))
     counts: Counter[int] = Counter()
     found: dict[str, str] = {}

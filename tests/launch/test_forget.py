@@ -28,7 +28,7 @@ def halfway(path: Path, *arguments: Any, **named: Any) -> None:
 
 
 class Killer:
-    """Lets `steps` renames and removals through; the next is done by half, or not at all."""
+    """Lets ``steps`` renames and removals through; the next is done by half, or not at all."""
 
     def __init__(self, steps: int, half: bool) -> None:
         self.left, self.half = steps, half

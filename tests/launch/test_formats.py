@@ -109,7 +109,7 @@ def test_freeze(recipe: Recipe) -> None:
     assert Recipe.read(again).digest() == recipe.digest()
     client = connect(recipe.workspace)
     run = client.create_run(client.create_experiment("old"))
-    for tag, value in (("launch", SEARCH), ("trial", "000003")):  # as they were before `lblhep.format`
+    for tag, value in (("launch", SEARCH), ("trial", "000003")):  # as they were before ``lblhep.format``
         client.set_tag(run.info.run_id, f"lblhep.{tag}", value)
     again.write_text(call("freeze", run.info.run_id).stdout)
     frozen = Recipe.read(again)

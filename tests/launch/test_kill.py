@@ -45,7 +45,7 @@ def kill_after(
     by: signal.Signals = signal.SIGKILL,
     child: str = "",
 ) -> float:
-    """Kill the driver, or its child of that name, `delay` seconds after the diary has so many lines.
+    """Kill the driver, or its child of that name, ``delay`` seconds after the diary has so many lines.
 
     Returns:
         The seconds from then to the driver's end.

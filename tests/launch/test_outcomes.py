@@ -121,7 +121,7 @@ def test_a_gpu_that_torch_does_not_find(toy: Toy) -> None:
 
 
 class TestCheckpoint:
-    """`score` counts the earlier attempts that the checkpoint has seen."""
+    """``score`` counts the earlier attempts that the checkpoint has seen."""
 
     def stopped(self, toy: Toy, kind: str) -> Launch:
         append(toy(kind), ODD)

@@ -50,7 +50,7 @@ def test_rows_groups_and_arrays(toy):
 
 
 def test_random_streams_follow_the_declared_arguments_only(toy):
-    """`noise` depends on the window, which the task declares, and not on the fold."""
+    """``noise`` depends on the window, which the task declares, and not on the fold."""
     rows = view(launch(toy("scan"), serial=True)).rows
     assert (rows.groupby("window")["noise"].nunique() == 1).all()
     assert rows["noise"].nunique() == 4

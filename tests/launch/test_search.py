@@ -293,7 +293,7 @@ def test_a_scheduler_that_changes_points_is_refused(toy, name: str):
 
 
 class TestIntermediate:
-    """`reported` holds (step, mean) as a scheduler would see them."""
+    """``reported`` holds (step, mean) as a scheduler would see them."""
 
     def follow(self, logged: list[tuple[str, float, int]]) -> list[tuple[int, float]]:
         reported: list[tuple[int, float]] = []

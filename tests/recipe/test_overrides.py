@@ -58,7 +58,7 @@ def test_sections_need_not_be_written(read: Read) -> None:
     least = "schema: lblhep/recipe@1\nstudy: s\ntask: {use: 'a:b'}\ntrials: {kind: single}\n"
     recipe = read(least, overrides=["resources.cpu=2", "tracking.experiment=x", "models={}", "task.lr=1"])
     assert (recipe.resources.cpu, recipe.tracking.experiment) == (2, "x")
-    assert recipe.task.arguments == {"lr": 1}  # whether the task takes it, `validate` asks
+    assert recipe.task.arguments == {"lr": 1}  # whether the task takes it, ``validate`` asks
 
 
 @pytest.mark.parametrize(

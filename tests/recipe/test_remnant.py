@@ -20,7 +20,7 @@ CASES = [
     ("  use: experiments.cwola.tasks:TrainEnsemble\n", "", {"task"}),
     ("by: [window]", "by: [windw]", {"groups.by"}),
     ("range: [0, 8]", "range: [8, 0]", {"trials.axes.window.range", "trials.axes.window", "groups.by"}),
-    # An axis goes with the data set that it varies, and `groups.by` with the axis.
+    # An axis goes with the data set that it varies, and ``groups.by`` with the axis.
     (
         "    use: experiments.cwola.datasets:DijetWindow\n",
         "",

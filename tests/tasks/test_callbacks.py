@@ -155,7 +155,7 @@ def assert_same(outcome: Launch, expected: Launch) -> None:
 
 @pytest.mark.parametrize("every", [1, 3])
 def test_an_interrupted_fit_comes_to_the_same_numbers(wave: Read, tmp_path: Path, every: int) -> None:
-    """Interrupted twice; with `every` 3, between two validations, of which curves show the last."""
+    """Interrupted twice; with ``every`` 3, between two validations, of which curves show the last."""
     diary, validate = tmp_path / "diary", f"task.trainer={{check_val_every_n_epoch: {every}}}"
     patient = "trials.axes.epochs.values=[12]", "task.patience=null"
     undisturbed = launch(wave("wave", validate, *patient), serial=True)

@@ -11,7 +11,7 @@ from lblhep.tasks import Failure, Row
 
 
 class Nap:
-    """Trains nothing, in `seconds` a pack; leaves a line in `diary` for each pack that it runs to its end."""
+    """Trains nothing, in ``seconds`` a pack, and leaves a line in ``diary`` for each pack that it ends."""
 
     batches_over = ("fold",)
     random_arguments = ("window",)

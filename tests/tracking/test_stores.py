@@ -25,7 +25,7 @@ LIMITS = ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT")
 
 @pytest.fixture(autouse=True)
 def _fresh_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`connect` sets them for the process; here each test begins without."""
+    """``connect`` sets them for the process; here each test begins without."""
     for name in LIMITS:
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
