@@ -34,7 +34,8 @@ class FitLightning:
 
     The model is built with what the data set offers in its attribute ``offers`` (a mapping, such as
     ``{"n_features": 6}``).  The best weights by ``monitor`` are kept; the row holds that epoch's logged
-    metrics and, if the data has a ``test_dataloader``, those of a single pass over it, beside ``epochs_trained``.
+    metrics and, if the data has a ``test_dataloader``, those of a single pass over it, beside
+    ``epochs_trained``.
 
     A fit that breaks off (its worker dies, the launch is stopped or killed) goes on from its last finished
     epoch when its pack is tried again, to the numbers that it would have come to.  A module that keeps more

@@ -2,8 +2,8 @@
 
 6,000 toys fix a pull's mean to 0.013, its width to 0.009 and a share of 5 % (1 %) to 0.0028 (0.0013).  The
 tolerances are four such errors beyond what ``lblhep.physics.excess`` says of the method (mean 0 +- 0.06,
-width 0.97 to 1.01, shares 4.1 to 5.9 % and 0.7 to 1.3 %): the background estimated from a few events is not quite
-the Gamma distribution that the test assumes.  At b = 20,000 only the toys' own errors are left.
+width 0.97 to 1.01, shares 4.1 to 5.9 % and 0.7 to 1.3 %): the background estimated from a few events is not
+quite the Gamma distribution that the test assumes.  At b = 20,000 only the toys' own errors are left.
 """
 
 from __future__ import annotations
