@@ -26,13 +26,13 @@ from typing import IO
 
 from lblhep.waiting import waiting_for
 
-DRAFT = ".draft-"
+DRAFT_PREFIX = ".draft-"
 """How the names of drafts begin."""
 
-LONGEST = 100
+MAX_NAME_LETTERS = 100
 """Letters of a name that its drafts keep: a name has room for 255 bytes."""
 
-MOMENT = 0.2
+RETRY_SECONDS = 0.2
 """Seconds between two attempts to take a lock."""
 
 
@@ -102,9 +102,9 @@ def remove_directory(path: Path) -> None:
 
 def drafts(folder: Path, name: str | None = None) -> list[Path]:
     """The drafts in ``folder``: of what is to be called ``name`` there, or all."""
-    ending = ".+" if name is None else re.escape(name[-LONGEST:])
-    form = re.compile(rf"{re.escape(DRAFT)}.+-\d+-[0-9a-f]{{8}}-{ending}", re.DOTALL)
-    return [path for path in folder.glob(f"{DRAFT}*") if form.fullmatch(path.name)]
+    ending = ".+" if name is None else re.escape(name[-MAX_NAME_LETTERS:])
+    form = re.compile(rf"{re.escape(DRAFT_PREFIX)}.+-\d+-[0-9a-f]{{8}}-{ending}", re.DOTALL)
+    return [path for path in folder.glob(f"{DRAFT_PREFIX}*") if form.fullmatch(path.name)]
 
 
 def sweep(folder: Path, name: str | None = None) -> None:
@@ -125,7 +125,7 @@ def _draft(path: Path) -> Path:
     (Some writers go by a file's suffix.)
     """
     writer = f"{os.uname().nodename}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    return path.with_name(f"{DRAFT}{writer}-{path.name[-LONGEST:]}")
+    return path.with_name(f"{DRAFT_PREFIX}{writer}-{path.name[-MAX_NAME_LETTERS:]}")
 
 
 def to_disk(path: Path) -> None:
@@ -176,7 +176,7 @@ def lock(path: Path, *, wait: bool) -> Iterator[None]:
 
 def _taken(file: IO[str]) -> bool:
     """Whether the lock was free: at once, or a moment later, since ``is_locked`` holds it for that moment."""
-    end = time.monotonic() + MOMENT
+    end = time.monotonic() + RETRY_SECONDS
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -184,7 +184,7 @@ def _taken(file: IO[str]) -> bool:
         except BlockingIOError:
             if time.monotonic() > end:
                 return False
-        time.sleep(MOMENT)
+        time.sleep(RETRY_SECONDS)
 
 
 def is_locked(path: Path) -> bool:

@@ -13,9 +13,9 @@ from typing import Any
 
 from lblhep.errors import LaunchError
 from lblhep.temporary import temporary_folder
-from lblhep.waiting import LIMIT, answer_of, waiting_for
+from lblhep.waiting import WAIT_LIMIT_SECONDS, answer_of, waiting_for
 
-TICK = 0.25
+POLL_SECONDS = 0.25
 """Seconds between two looks at what is waited for; Ctrl-C is heard in between."""
 
 
@@ -26,7 +26,9 @@ def cluster_address() -> str:
 
 
 @contextmanager
-def ray_running(*, wait: float = LIMIT, cpu: float = 1, gpu: float = 0, **options: Any) -> Iterator[None]:
+def ray_running(
+    *, wait: float = WAIT_LIMIT_SECONDS, cpu: float = 1, gpu: float = 0, **options: Any
+) -> Iterator[None]:
     """Start Ray for the ``with`` block, or join the cluster at ``RAY_ADDRESS``, unless this process has one.
 
     Args:
@@ -125,7 +127,7 @@ def _await_place(address: str, cpu: float, gpu: float) -> None:
     state = ", ".join(f"{free.get(name, 0):g} of {have.get(name, 0):g} {name}" for _, name in sizes)
     place = ray.remote(num_cpus=cpu, num_gpus=gpu)(lambda: None).remote()
     with waiting_for(f"a place ({wanted}) in the Ray cluster at {address}, where {state} are free"):
-        while not ray.wait([place], timeout=TICK)[0]:
+        while not ray.wait([place], timeout=POLL_SECONDS)[0]:
             pass
 
 

@@ -24,11 +24,11 @@ from lblhep.atomic import LockedError, is_locked, lock, write_file
 from lblhep.cache import cache_root, refusal
 from lblhep.errors import LaunchError
 
-PREFIX = "lblhep-"
-LONGEST = 27
+FOLDER_PREFIX = "lblhep-"
+MAX_PATH_BYTES = 27
 """Bytes of the path that the folder lies in: Ray has sockets in it, whose paths may have 107."""
 
-SETTLED = 60.0
+RECORD_KEPT_SECONDS = 60.0
 """Seconds after a removal until its record goes: processes of Ray that were starting make folders anew."""
 
 
@@ -42,7 +42,7 @@ def temporary_folder() -> Iterator[Path]:
     records = cache_root() / "temporary"
     name = uuid.uuid4().hex[:8]
     record, held = records / f"{name}.json", records / f"{name}.lock"
-    folder = _base() / f"{PREFIX}{name}"
+    folder = _base() / f"{FOLDER_PREFIX}{name}"
     about = {"path": str(folder), "process": os.getpid(), "started": time.time(), "host": os.uname().nodename}
     with ExitStack() as until_the_end:
         try:
@@ -62,7 +62,7 @@ def temporary_folder() -> Iterator[Path]:
 def _base() -> Path:
     """The directory for temporary files, or ``/tmp`` where its name is too long for sockets below it."""
     chosen = Path(tempfile.gettempdir()).resolve()
-    return chosen if len(os.fsencode(chosen)) <= LONGEST else Path("/tmp").resolve()
+    return chosen if len(os.fsencode(chosen)) <= MAX_PATH_BYTES else Path("/tmp").resolve()
 
 
 def _remove_remnants(records: Path) -> None:
@@ -79,7 +79,7 @@ def _remove_remnants(records: Path) -> None:
                 folder = Path(about["path"])
                 if _is_ours(folder, record.stem):
                     _remove(folder, record)
-                elif not folder.exists() and time.time() - record.stat().st_mtime > SETTLED:
+                elif not folder.exists() and time.time() - record.stat().st_mtime > RECORD_KEPT_SECONDS:
                     record.unlink()
                     held.unlink()
         except (LockedError, OSError, ValueError, KeyError, TypeError):  # in use, gone by now, or no record
@@ -88,7 +88,7 @@ def _remove_remnants(records: Path) -> None:
 
 def _is_ours(folder: Path, name: str) -> bool:
     """Whether this is the folder that was recorded under the name: no link, and of this user."""
-    whole = folder.name == f"{PREFIX}{name}" and folder.resolve() == folder
+    whole = folder.name == f"{FOLDER_PREFIX}{name}" and folder.resolve() == folder
     return whole and folder.is_dir() and folder.stat().st_uid == os.getuid()
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise, product
 from typing import Any
@@ -23,16 +23,16 @@ class Trial:
 
     @cached_property
     def recipe(self) -> Recipe:
-        """The recipe with the axis values filled in. Raises RecipeError."""
+        """The recipe with the axis values filled in; reading it raises RecipeError if they do not fit."""
         return self.base.at(self.point)
 
     @property
     def name(self) -> str:
-        """``window=3 fold=1``, for people."""
+        """The axis values in words, such as ``window=3 fold=1``."""
         return _named(self.point) or self.base.study
 
     def __getstate__(self) -> dict[str, Any]:
-        """Workers get the base recipe (once for a pack) and make the trial's own."""
+        """Leave the trial's own recipe out: workers get the base recipe (once for a pack) and make it."""
         return {"id": self.id, "base": self.base, "point": self.point}
 
 
@@ -54,45 +54,140 @@ class Group:
 
     @property
     def name(self) -> str:
-        """``window=3``, for people."""
+        """The values of the key in words, such as ``window=3``."""
         return _named(self.key) or "all trials"
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A launch, cut into pieces before it starts."""
+class ScanPlan:
+    """A single trial or a scan, cut into packs and groups before the launch starts."""
 
     trials: tuple[Trial, ...]
     packs: tuple[Pack, ...]
     groups: tuple[Group, ...]
 
+    @property
+    def partition(self) -> dict[str, list[str]]:
+        """The ids of each pack's trials, by the pack's id."""
+        return {pack.id: [trial.id for trial in pack.trials] for pack in self.packs}
+
+    def cut_as(self, partition: Mapping[str, Sequence[str]]) -> ScanPlan:
+        """Return this plan with its trials cut into the packs of ``partition`` (pack id -> trial ids)."""
+        trials = {trial.id: trial for trial in self.trials}
+        cut = (Pack(pack, tuple(trials[trial] for trial in ids)) for pack, ids in partition.items())
+        return replace(self, packs=tuple(cut))
+
+    def pack_of(self, pack: str, point: Mapping[str, Any] | None = None) -> Pack:
+        """Return the pack of this id; a scan knows its values without a ``point``."""
+        return self._by_id[pack]
+
+    def groups_of(self, pack: Pack) -> dict[str, Group]:
+        """Return the group of each of the pack's trials that has one, by the trial's id."""
+        return {t.id: self._group_of[t.id] for t in pack.trials if t.id in self._group_of}
+
+    def point_of(self, pack: Pack) -> None:
+        """Return no group, since no pack of a scan is a point of a search."""
+
+    def pack_holding(self, trial: str) -> str:
+        """Return the id of the pack that a trial is in."""
+        return next(pack.id for pack in self.packs if any(one.id == trial for one in pack.trials))
+
+    def remaining(self, committed: Collection[str]) -> list[Pack]:
+        """Return the packs that are not among the ``committed`` ones."""
+        return [pack for pack in self.packs if pack.id not in committed]
+
+    @property
+    def sizes(self) -> list[int]:
+        """The number of trials of each pack."""
+        return [len(pack.trials) for pack in self.packs]
+
+    @cached_property
+    def _by_id(self) -> dict[str, Pack]:
+        return {pack.id: pack for pack in self.packs}
+
+    @cached_property
+    def _group_of(self) -> dict[str, Group]:
+        return {trial: group for group in self.groups for trial in group.trials}
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """A search: its points are proposed one by one, and each is a pack and a group at once."""
+
+    recipe: Recipe
+    search: Search
+    trials: tuple[Trial, ...] = ()
+    packs: tuple[Pack, ...] = ()
+    groups: tuple[Group, ...] = ()
+    partition: None = None
+
+    def pack_of(self, pack: str, point: Mapping[str, Any] | None = None) -> Pack:
+        """Return the pack of this id at the values ``point``, without which there is none."""
+        assert point is not None
+        return point_pack(self.recipe, int(pack), point)
+
+    def groups_of(self, pack: Pack) -> dict[str, Group]:
+        """Return the group that the pack is, by the id of each of its trials."""
+        point = point_group(pack)
+        return dict.fromkeys(point.trials, point)
+
+    def point_of(self, pack: Pack) -> Group:
+        """Return the group that the pack is."""
+        return point_group(pack)
+
+    def pack_holding(self, trial: str) -> str:
+        """Return the id of the pack that a trial is in."""
+        return f"{int(trial) // self.search.replicates_total:06d}"
+
+    def remaining(self, committed: Collection[str]) -> list[int]:
+        """Return the numbers of the points that are not among the ``committed`` packs."""
+        return [index for index in range(self.search.points) if f"{index:06d}" not in committed]
+
+    @property
+    def sizes(self) -> list[int]:
+        """The number of trials of each pack."""
+        return [self.search.replicates_total] * self.search.points
+
+
+Plan = ScanPlan | SearchPlan
+
 
 def plan(recipe: Recipe, batches_over: tuple[str, ...]) -> Plan:
-    """The trials of a single or scan in row-major order of the axes, their packs and their groups.
+    """Return the plan of a recipe of any kind; ``batches_over`` as for ``scan_plan``."""
+    if isinstance(recipe.trials, Search):
+        return SearchPlan(recipe, recipe.trials)
+    return scan_plan(recipe, batches_over)
 
-    ``batches_over``: the arguments that the task can vary inside a pack; an axis is one of them if the last
-    step of its path is. Trials that differ in another axis never share a pack. Packs hold at most the
+
+def scan_plan(recipe: Recipe, batches_over: tuple[str, ...]) -> ScanPlan:
+    """Return the trials of a single or scan in row-major order of the axes, their packs and their groups.
+
+    Trials that differ in an axis over which the task cannot batch never share a pack.  Packs hold at most the
     recipe's ``pack`` trials, in near-equal parts.
 
-    Raises ValueError for a search, whose points are not known beforehand (see ``point_pack``).
+    Args:
+        batches_over: the arguments that the task can vary inside a pack; an axis is one of them if the last
+            step of its path is.
+
+    Raises:
+        ValueError: the recipe is a search, whose points are not known beforehand (see ``point_pack``).
     """
     if isinstance(recipe.trials, Search):
         raise ValueError("a search has no plan: its points are proposed one by one")
-    axes: dict[str, Axis] = getattr(recipe.trials, "axes", {})
+    axes = recipe.trials.listed_axes
     # Places along the axes rather than values: a value may be a list or a mapping.
     places = list(product(*(range(len(axis.points)) for axis in axes.values())))
     trials = tuple(Trial(f"{index:06d}", recipe, point) for index, point in enumerate(_points(axes)))
     apart = [index for index, axis in enumerate(axes.values()) if not is_batched(axis, batches_over)]
-    size: int = getattr(recipe.trials, "pack", 1)
     packs = tuple(
         Pack(f"{index:06d}", tuple(pack))
-        for index, pack in enumerate(_chunks(_together(trials, places, apart), size))
+        for index, pack in enumerate(_chunks(_together(trials, places, apart), recipe.trials.pack))
     )
-    return Plan(trials, packs, _groups(recipe, tuple(axes), trials, places))
+    return ScanPlan(trials, packs, _groups(recipe, tuple(axes), trials, places))
 
 
 def point_pack(recipe: Recipe, index: int, values: Mapping[str, Any]) -> Pack:
-    """All replicates of point number ``index`` of a search, at the proposed ``values``; also its group."""
+    """Return all replicates of point number ``index`` of a search, at the proposed ``values``."""
     search = recipe.trials
     if not isinstance(search, Search):
         raise ValueError(f"a {search.kind} has no points to propose")
@@ -105,7 +200,7 @@ def point_pack(recipe: Recipe, index: int, values: Mapping[str, Any]) -> Pack:
 
 
 def point_group(pack: Pack) -> Group:
-    """The group that a search point is; its key: the values that its replicates share."""
+    """Return the group that a search point is; its key holds the values that its replicates share."""
     first = pack.trials[0]
     search = first.base.trials
     if not isinstance(search, Search):
@@ -114,14 +209,21 @@ def point_group(pack: Pack) -> Group:
     return Group(pack.id, key, tuple(trial.id for trial in pack.trials))
 
 
+def goal(recipe: Recipe) -> tuple[str, str] | None:
+    """Return (metric, "maximize" or "minimize"): a search's objective, else the first metric with a goal."""
+    if (objective := recipe.trials.objective) is not None:
+        return objective.metric, objective.goal
+    return next(((name, metric.goal) for name, metric in recipe.metrics.items() if metric.goal), None)
+
+
 def is_batched(axis: Axis, batches_over: tuple[str, ...]) -> bool:
-    """Whether trials that differ in this axis may share a pack: in all arguments that it sets."""
+    """Say whether trials that differ in this axis, in all arguments that it sets, may share a pack."""
     paths = {path for value in axis.values or () for path in addresses_of(axis.path, value)} or {axis.path}
     return all(path.rpartition(".")[2] in batches_over for path in paths)
 
 
 def _points(axes: Mapping[str, Axis]) -> Iterator[dict[str, Any]]:
-    """Every combination of axis values, the last axis fastest; one empty point without axes."""
+    """Yield every combination of axis values, the last axis fastest; one empty point without axes."""
     names = tuple(axes)
     for combination in product(*(axis.points for axis in axes.values())):
         yield dict(zip(names, combination, strict=True))
@@ -130,7 +232,7 @@ def _points(axes: Mapping[str, Axis]) -> Iterator[dict[str, Any]]:
 def _together(
     trials: Sequence[Trial], places: Sequence[tuple[int, ...]], axes: Sequence[int]
 ) -> dict[tuple[int, ...], list[Trial]]:
-    """The trials by their places along the given axes, in order of first appearance."""
+    """Return the trials by their places along the given axes, in order of first appearance."""
     found: dict[tuple[int, ...], list[Trial]] = {}
     for trial, place in zip(trials, places, strict=True):
         found.setdefault(tuple(place[axis] for axis in axes), []).append(trial)
@@ -138,7 +240,7 @@ def _together(
 
 
 def _chunks(parts: Mapping[Any, list[Trial]], size: int) -> Iterator[list[Trial]]:
-    """Packs of ``size`` of near-equal length: 30 trials at 25 make two packs of 15."""
+    """Yield packs of at most ``size`` trials, near-equal in length: 30 trials at 25 make two packs of 15."""
     for part in parts.values():
         count = math.ceil(len(part) / size)
         edges = [len(part) * index // count for index in range(count + 1)]
@@ -163,7 +265,7 @@ def _groups(
 
 
 def _named(point: Mapping[str, Any]) -> str:
-    """Axis values in words, as everything that people see calls trials, groups and points."""
+    """Return axis values in words, as everything that people see calls trials, groups and points."""
     return " ".join(f"{axis}={_shown(value)}" for axis, value in cells(point).items())
 
 

@@ -11,11 +11,11 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-LIMIT = 60.0
+WAIT_LIMIT_SECONDS = 60.0
 """Seconds to wait for a store or a cluster that does not answer, unless told otherwise."""
 
-SAY_AFTER = 4.0  # seconds until the first line
-SAY_AGAIN = 30.0  # seconds between two lines
+FIRST_LINE_SECONDS = 4.0  # seconds until the first line
+NEXT_LINES_SECONDS = 30.0  # seconds between two lines
 
 
 @contextmanager
@@ -30,11 +30,11 @@ def waiting_for(what: str, limit: float | None = None) -> Iterator[None]:
     at_most = "" if limit is None else f", at most {limit:g} s"
 
     def speak() -> None:
-        begin, pause = time.monotonic(), SAY_AFTER
+        begin, pause = time.monotonic(), FIRST_LINE_SECONDS
         while not over.wait(pause):
             so_far = time.monotonic() - begin
             print(f"waiting for {what}: {so_far:.0f} s so far{at_most}", file=sys.stderr, flush=True)
-            pause = SAY_AGAIN
+            pause = NEXT_LINES_SECONDS
 
     threading.Thread(target=speak, name="waiting", daemon=True).start()
     try:

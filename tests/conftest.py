@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lblhep.launch.tune import ENVIRONMENT
+from lblhep.launch.workers.tune import ENVIRONMENT
 from lblhep.local_ray import ray_running
 from lblhep.recipe import Recipe
 

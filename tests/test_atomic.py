@@ -213,7 +213,7 @@ def test_waiting_for_a_lock_is_said(
     holder: subprocess.Popen[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("lblhep.waiting.SAY_AFTER", 0.1)
+    monkeypatch.setattr("lblhep.waiting.FIRST_LINE_SECONDS", 0.1)
     monkeypatch.setattr(sys, "stderr", said := io.StringIO())
 
     def kill_once_it_is_said() -> None:

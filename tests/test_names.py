@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from lblhep.cards import read_card
 from lblhep.cli import app
 from lblhep.errors import CardError, RecipeError
-from lblhep.launch.directory import create
+from lblhep.launch.store.directory import create
 from lblhep.names import name_fault
 from lblhep.recipe import Recipe
 

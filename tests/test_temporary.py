@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lblhep.errors import LaunchError
-from lblhep.temporary import LONGEST, SETTLED, temporary_folder
+from lblhep.temporary import MAX_PATH_BYTES, RECORD_KEPT_SECONDS, temporary_folder
 
 MAKER = """
 import sys
@@ -63,7 +63,7 @@ def of(folder: Path, records: Path) -> Path:
 
 def age(record: Path) -> None:
     """Let the record be of a minute ago."""
-    long_ago = record.stat().st_mtime - SETTLED - 1
+    long_ago = record.stat().st_mtime - RECORD_KEPT_SECONDS - 1
     os.utime(record, (long_ago, long_ago))
 
 
@@ -147,7 +147,7 @@ def test_a_record_is_not_enough(maker, records: Path, tmp_path: Path, case: str)
         assert not folder.exists()
 
 
-@pytest.mark.parametrize("length", [LONGEST, LONGEST + 1, 100])
+@pytest.mark.parametrize("length", [MAX_PATH_BYTES, MAX_PATH_BYTES + 1, 100])
 @pytest.mark.parametrize("letter", ["a", "é"])
 def test_the_path_is_short_enough_for_sockets(
     records: Path, length: int, letter: str, monkeypatch: pytest.MonkeyPatch
@@ -161,8 +161,10 @@ def test_the_path_is_short_enough_for_sockets(
     monkeypatch.setattr(tempfile, "tempdir", given)
     with temporary_folder() as folder:
         socket = f"{folder}/session_2026-12-01_09-41-05_928538_4194304/sockets/plasma_store"
-        assert len(os.fsencode(socket)) == 107 or (length != LONGEST and len(os.fsencode(socket)) < 107)
-        assert (str(folder.parent) == given) == (length == LONGEST)
+        assert len(os.fsencode(socket)) == 107 or (
+            length != MAX_PATH_BYTES and len(os.fsencode(socket)) < 107
+        )
+        assert (str(folder.parent) == given) == (length == MAX_PATH_BYTES)
     os.rmdir(given)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from lblhep.recipe import Recipe, cells
 from lblhep.recipe.writing import to_yaml
-from lblhep.trials import Plan, is_batched, plan, point_group, point_pack
+from lblhep.trials import Plan, is_batched, plan, point_group, point_pack, scan_plan
 
 AXES: dict[str, Any] = {
     "window": {"path": "datasets.d.window", "range": [2, 5]},
@@ -142,7 +142,7 @@ def test_a_search_point_is_a_pack_of_all_replicates(recipe: Callable[..., Recipe
 
 def test_scans_and_searches_are_not_taken_for_each_other(recipe: Callable[..., Recipe]) -> None:
     with pytest.raises(ValueError, match="a search has no plan"):
-        plan(recipe(SEARCH, by=[]), ())
+        scan_plan(recipe(SEARCH, by=[]), ())
     with pytest.raises(ValueError, match="a scan has no points"):
         point_pack(recipe(scan(12)), 0, {})
     with pytest.raises(ValueError, match="a pack of a scan is not a point"):

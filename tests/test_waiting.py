@@ -17,9 +17,9 @@ from lblhep.waiting import answer_of, waiting_for
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first line after 0.1 s, another one after 0.1 s more."""
-    assert waiting.SAY_AFTER < 5
-    monkeypatch.setattr(waiting, "SAY_AFTER", 0.1)
-    monkeypatch.setattr(waiting, "SAY_AGAIN", 0.1)
+    assert waiting.FIRST_LINE_SECONDS < 5
+    monkeypatch.setattr(waiting, "FIRST_LINE_SECONDS", 0.1)
+    monkeypatch.setattr(waiting, "NEXT_LINES_SECONDS", 0.1)
 
 
 def test_a_block_that_lasts_is_said_and_said_again(soon: None, monkeypatch: pytest.MonkeyPatch):

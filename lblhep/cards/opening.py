@@ -24,7 +24,7 @@ from lblhep.cards.read import read_card
 from lblhep.cards.sample import MANIFEST, Sample, check_content, store, stored
 from lblhep.cards.version import fingerprint
 from lblhep.errors import CardError
-from lblhep.waiting import LIMIT
+from lblhep.waiting import WAIT_LIMIT_SECONDS
 
 
 def open_sample(workspace: Path, name: str) -> Sample:
@@ -51,7 +51,7 @@ def make(
     serial: bool = False,
     wait: bool = False,
     observe: production.Observe = production.ignore,
-    cluster_wait: float = LIMIT,
+    cluster_wait: float = WAIT_LIMIT_SECONDS,
 ) -> Sample:
     """Produce the card's events into the cache, going on where a killed production stopped.
 

@@ -27,8 +27,8 @@ from lblhep.cards.ranges import EventRange
 from lblhep.cards.sample import Sample, store, stored
 from lblhep.cards.values import checked
 from lblhep.errors import CardError
-from lblhep.local_ray import TICK, check_alive, ray_running
-from lblhep.waiting import LIMIT
+from lblhep.local_ray import POLL_SECONDS, check_alive, ray_running
+from lblhep.waiting import WAIT_LIMIT_SECONDS
 
 RANGES_IN_FLIGHT_PER_CPU = 2
 STATED = (b"lblhep.events", b"lblhep.content")  # keys in the Parquet file of a range
@@ -136,7 +136,7 @@ def range_jobs(card: DataCard, fingerprint: str) -> dict[str, list[RangeJob]]:
 
 
 def produce(
-    card: DataCard, fingerprint: str, *, serial: bool, observe: Observe, wait: float = LIMIT
+    card: DataCard, fingerprint: str, *, serial: bool, observe: Observe, wait: float = WAIT_LIMIT_SECONDS
 ) -> Sample:
     """Make what is missing of the card's ranges, then the data set.  The caller holds the lock.
 
@@ -193,7 +193,7 @@ def _with_ray(jobs: Sequence[RangeJob], wait: float) -> Iterator[int]:
         running = [task.remote(job) for job in islice(waiting, limit)]
         while running:
             check_alive("finished ranges are kept: go on with the same command")
-            ended, running = ray.wait(running, num_returns=1, timeout=TICK)
+            ended, running = ray.wait(running, num_returns=1, timeout=POLL_SECONDS)
             running += [task.remote(job) for job in islice(waiting, len(ended))]
             yield from map(_result, ended)
 

@@ -12,7 +12,7 @@ from lblhep.cli.console import as_typed, console, duration, new_table, say
 from lblhep.cli.wait import Wait
 from lblhep.cli.workspace import workspace_here
 from lblhep.errors import CardError, LblhepError
-from lblhep.waiting import LIMIT
+from lblhep.waiting import WAIT_LIMIT_SECONDS
 
 if TYPE_CHECKING:
     from lblhep.cards import DataCard, Progress
@@ -81,7 +81,7 @@ def make(
         bool,
         typer.Option("--sample", help="Also write a copy beside the card, as Parquet files to be shipped."),
     ] = False,
-    wait: Wait = LIMIT,
+    wait: Wait = WAIT_LIMIT_SECONDS,
 ) -> None:
     """Produce a data set's events into the cache; a production that was stopped goes on.
 

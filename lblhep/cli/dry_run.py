@@ -13,36 +13,36 @@ from lblhep.errors import LblhepError
 
 if TYPE_CHECKING:
     from lblhep.recipe import Recipe
+    from lblhep.trials import Plan
 
 SHOWN_VALUES = 6
 
 
 def print_plan(recipe: Recipe) -> None:
     """Trials, packs, groups, axes, data cards, digest and a time estimate of a valid recipe."""
-    trials = recipe.trials
+    trials, sizes = recipe.trials, _plan(recipe).sizes
     say(f"{recipe.study}: {recipe.title}" if recipe.title else recipe.study)
     say(f"digest:   {recipe.digest()}")
     say(f"trials:   {trials.total} ({trials.kind})")
-    say(f"packs:    {_packs(recipe)}")
-    say(f"groups:   {_groups(recipe)}")
+    say(f"packs:    {_packs(recipe, sizes)}")
+    say(f"groups:   {_groups(recipe, sizes)}")
     cards = [f"{name} from {component.card}" for name, component in recipe.datasets.items() if component.card]
     say(f"data:     {', '.join(cards) or 'no data cards'}")
     if trials.axes_of_trial:
         table = new_table("axis", "values", "address")
-        for name, axis in {**getattr(trials, "axes", {}), **_searched(trials)}.items():
+        for name, axis in trials.dimensions.items():
             table.add_row(name, _values(axis), axis.path)
         console().print(table)
-    say(f"time:     {estimate(recipe)}")
+    say(f"time:     {estimate(recipe, sizes)}")
     say("valid; nothing was run")
 
 
-def estimate(recipe: Recipe) -> str:
-    """Seconds a trial, as in the newest launch whose trials were like these, over the workers here."""
+def estimate(recipe: Recipe, sizes: list[int]) -> str:
+    """Say how long packs of these sizes take, at the seconds a trial of the newest launch of such trials."""
     from lblhep.launch import LaunchView
-    from lblhep.launch.directory import launches
+    from lblhep.launch.store.directory import launches
 
     workers = max(1, (os.cpu_count() or 1) // recipe.resources.cpu)
-    sizes = _sizes(recipe)
     for directory in reversed(launches(recipe.workspace)):
         try:
             alike = _settings(LaunchView(directory).recipe) == _settings(recipe)
@@ -69,7 +69,7 @@ def _settings(recipe: Recipe) -> dict[str, Any]:
 
 def _seconds_a_trial(directory: Path, size: int) -> float | None:
     """From the launch's packs of this size in which no trial failed; None if there are none."""
-    from lblhep.launch import packs
+    from lblhep.launch.store import packs
 
     whole = (pack for pack in packs.committed(directory) if not packs.read_failures(directory, pack))
     abouts = [packs.read_about(directory, pack) for pack in whole]
@@ -77,42 +77,29 @@ def _seconds_a_trial(directory: Path, size: int) -> float | None:
     return sum(timed) / (len(timed) * size) if timed else None
 
 
-def _sizes(recipe: Recipe) -> list[int]:
-    """How many trials each pack holds."""
-    if recipe.trials.kind == "search":
-        return [recipe.trials.replicates_total] * recipe.trials.points
+def _plan(recipe: Recipe) -> Plan:
     from lblhep.components import load
     from lblhep.trials import plan
 
-    return [len(pack.trials) for pack in plan(recipe, _batches_over(load(recipe.task.use))).packs]
+    return plan(recipe, tuple(getattr(load(recipe.task.use), "batches_over", ())))
 
 
-def _packs(recipe: Recipe) -> str:
-    if recipe.trials.kind == "search":
-        return f"{recipe.trials.points}, one a point: {recipe.trials.replicates_total} replicates each"
-    sizes = _sizes(recipe)
+def _packs(recipe: Recipe, sizes: list[int]) -> str:
+    if recipe.trials.objective is not None:
+        return f"{len(sizes)}, one a point: {sizes[0]} replicates each"
     each = str(max(sizes)) if min(sizes) == max(sizes) else f"{min(sizes)} to {max(sizes)}"
     return f"{len(sizes)} of {each} trials, each on {recipe.resources.cpu} CPU" + (
         f" and {recipe.resources.gpu:g} GPU" if recipe.resources.gpu else ""
     )
 
 
-def _groups(recipe: Recipe) -> str:
-    if recipe.trials.kind == "search":
-        return f"{recipe.trials.points}, one a point"
+def _groups(recipe: Recipe, sizes: list[int]) -> str:
+    if recipe.trials.objective is not None:
+        return f"{len(sizes)}, one a point"
     if recipe.groups is None:
         return "none"
-    axes = getattr(recipe.trials, "axes", {})
-    number = math.prod(len(axes[name].points) for name in recipe.groups.by)
+    number = math.prod(len(recipe.trials.listed_axes[name].points) for name in recipe.groups.by)
     return f"{number}, by {', '.join(recipe.groups.by)}" if recipe.groups.by else "1, of all trials"
-
-
-def _batches_over(task: Any) -> tuple[str, ...]:
-    return tuple(getattr(task, "batches_over", ()))
-
-
-def _searched(trials: Any) -> dict[str, Any]:
-    return {**trials.space, **trials.replicates} if trials.kind == "search" else {}
 
 
 def _values(axis: Any) -> str:

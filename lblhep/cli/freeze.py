@@ -45,13 +45,12 @@ def recipe_of(launch: LaunchView, trial: str) -> Recipe:
 
 
 def _point(launch: LaunchView, trial: str) -> dict[str, Any]:
-    """A scan's trials are numbered; a search's point is what its pack has recorded."""
-    from lblhep.launch import packs
-    from lblhep.trials import plan, point_pack
+    """Return a trial's axis values; those of a search's point are what its pack has recorded."""
+    from lblhep.launch.store import packs
+    from lblhep.trials import SearchPlan, plan
 
-    recipe = launch.recipe
-    if recipe.trials.kind != "search":
-        return plan(recipe, ()).trials[int(trial)].point
-    index = int(trial) // recipe.trials.replicates_total
-    point = packs.read_point(launch.directory / "packs" / f"{index:06d}")
-    return {one.id: one.point for one in point_pack(recipe, index, point).trials}[trial]
+    planned = plan(launch.recipe, ())
+    pack, point = planned.pack_holding(trial), None
+    if isinstance(planned, SearchPlan):
+        point = packs.read_point(launch.directory / "packs" / pack)
+    return next(one.point for one in planned.pack_of(pack, point).trials if one.id == trial)

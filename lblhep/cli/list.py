@@ -83,8 +83,8 @@ def launch_table(workspace: Path, newest: int | None) -> Table:
 
 def launch_states(workspace: Path) -> list[tuple[str, str, str]]:
     """Of each launch, the newest first: its id, its state, when it began (or why it cannot be read)."""
-    from lblhep.launch.directory import launches
-    from lblhep.launch.info import read_info, state
+    from lblhep.launch.store.directory import launches
+    from lblhep.launch.store.info import read_info, state
 
     found = []
     for directory in reversed(launches(workspace)):

@@ -19,7 +19,7 @@ def report(
     """Render a launch's report again: after a change to the report's code, or before the launch has ended."""
     from lblhep import components
     from lblhep.components import raised_at
-    from lblhep.launch.report import render
+    from lblhep.launch.finish import render
     from lblhep.report.comparison import counts
     from lblhep.report.page import formatted
 

@@ -21,7 +21,7 @@ def rm(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Remove launches: their folders with all results, and their runs in MLflow; data sets stay."""
-    from lblhep.launch.removal import remove
+    from lblhep.launch.store.removal import remove
     from lblhep.tracking import shown_uri
 
     workspace = workspace_here()

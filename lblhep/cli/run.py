@@ -15,7 +15,7 @@ from lblhep.cli.checked import checked_recipe
 from lblhep.cli.console import as_typed, console, duration, new_table, say
 from lblhep.cli.wait import Wait
 from lblhep.cli.workspace import NEWEST
-from lblhep.waiting import LIMIT
+from lblhep.waiting import WAIT_LIMIT_SECONDS
 
 if TYPE_CHECKING:
     from lblhep.launch import Launch
@@ -53,7 +53,7 @@ def run(
     force: Annotated[
         bool, typer.Option("--force", help="Resume although recipe, code or data have changed.")
     ] = False,
-    wait: Wait = LIMIT,
+    wait: Wait = WAIT_LIMIT_SECONDS,
 ) -> None:
     """Run a recipe: every trial of it, its groups and its report.
 

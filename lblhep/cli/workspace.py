@@ -48,7 +48,7 @@ def find_removable(name: str) -> Path:
 
     Raises LaunchError if none or several are meant, or one that is not to be removed.
     """
-    from lblhep.launch.removal import removable
+    from lblhep.launch.store.removal import removable
 
     if "/" in name:
         path = Path(name).absolute()
@@ -67,7 +67,7 @@ def find_removable(name: str) -> Path:
 
 def _named(name: str) -> Path:
     """The workspace's launch of that id, of that beginning of an id, or the ``newest``."""
-    from lblhep.launch.directory import launches
+    from lblhep.launch.store.directory import launches
 
     known = {path.name: path for path in launches(workspace_here())}
     if not name:

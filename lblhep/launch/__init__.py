@@ -2,6 +2,6 @@
 
 from lblhep.launch.driver import launch
 from lblhep.launch.progress import Launch, Progress
-from lblhep.launch.view import LaunchView
+from lblhep.launch.store.view import LaunchView
 
 __all__ = ["Launch", "LaunchView", "Progress", "launch"]

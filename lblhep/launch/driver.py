@@ -9,29 +9,26 @@ from typing import TYPE_CHECKING
 from lblhep import components
 from lblhep.atomic import remove_directory
 from lblhep.errors import LaunchError
-from lblhep.launch import data, packs
-from lblhep.launch import directory as directories
-from lblhep.launch import resume as resuming
-from lblhep.launch.announce import announce
-from lblhep.launch.bookkeeping import Books
-from lblhep.launch.clearing import clear
-from lblhep.launch.directory import LaunchDirectory
-from lblhep.launch.ending import Ending
-from lblhep.launch.execute import Context
-from lblhep.launch.launchers import Serial
-from lblhep.launch.ledger import Ledger
-from lblhep.launch.progress import Launch, Progress
-from lblhep.launch.search import read_again, read_told
-from lblhep.launch.stopping import Signals, Terminated, sigterm_interrupts
-from lblhep.launch.tally import Tally
+from lblhep.launch.finish import LaunchEnd, announce
+from lblhep.launch.live_curves import LiveCurves
+from lblhep.launch.mlflow_log import MlflowLog
+from lblhep.launch.progress import Launch, Progress, ProgressCounter
+from lblhep.launch.signals import Signals, Terminated, sigterm_interrupts
+from lblhep.launch.state import LaunchState
+from lblhep.launch.store import directory as directories
+from lblhep.launch.store import inputs, packs
+from lblhep.launch.store import resume as resuming
+from lblhep.launch.store.directory import LaunchDirectory
+from lblhep.launch.workers.execute import LaunchContext
+from lblhep.launch.workers.launcher import Serial
+from lblhep.launch.workers.search_space import read_failed_points, read_past_points
 from lblhep.local_ray import cluster_address
-from lblhep.recipe import Search
 from lblhep.tracking import own_uri, shown_uri
-from lblhep.trials import Plan, plan
-from lblhep.waiting import LIMIT
+from lblhep.trials import Plan, ScanPlan, plan
+from lblhep.waiting import WAIT_LIMIT_SECONDS
 
 if TYPE_CHECKING:
-    from lblhep.launch.launchers import Event, Launcher
+    from lblhep.launch.workers.launcher import Event, Launcher
     from lblhep.recipe import Recipe
 
 Observe = Callable[[Progress], None]
@@ -44,11 +41,12 @@ def launch(
     serial: bool = False,
     force: bool = False,
     observe: Observe = lambda progress: None,
-    wait: float = LIMIT,
+    wait: float = WAIT_LIMIT_SECONDS,
 ) -> Launch:
     """Run a recipe: all its packs, groups and its report; every trial into MLflow.
 
     Args:
+        recipe: the recipe, with profile and overrides applied.
         resume: go on with an earlier launch: its id, or True for the newest unfinished one of this recipe.
             Finished packs are not run again; failed ones are.
         serial: run in this process, without Ray.
@@ -67,16 +65,15 @@ def launch(
     """
     components.on_path(recipe.workspace)
     batches_over = getattr(components.load(recipe.task.use), "batches_over", ())
-    planned = None if isinstance(recipe.trials, Search) else plan(recipe, tuple(batches_over))
-    data.check(recipe)
+    planned = plan(recipe, tuple(batches_over))
+    inputs.check_data(recipe)
     if resume:
         directory = resuming.find(recipe, None if resume is True else resume)
         changes = resuming.changes(recipe, directory)
         if not force:
             resuming.refuse(changes)
     else:
-        cut = None if planned is None else {pack.id: [t.id for t in pack.trials] for pack in planned.packs}
-        directory, changes = directories.create(recipe, cut), {}
+        directory, changes = directories.create(recipe, planned.partition), {}
     try:
         with directory.held():
             if changes:  # for ever: packs of both may be in it from now on
@@ -90,121 +87,135 @@ def launch(
 
 
 class Driver:
-    """One run of one launch, by whoever holds its lock."""
+    """One run of one launch, by whoever holds its lock.
+
+    Args:
+        recipe: the launch's recipe.
+        directory: the launch's directory.
+        planned: the recipe's plan, as it would be cut today.
+        observe: called with snapshots.
+        wait: seconds that a Ray cluster or an MLflow server has to answer.
+    """
 
     def __init__(
         self,
         recipe: Recipe,
         directory: LaunchDirectory,
-        planned: Plan | None,
+        planned: Plan,
         observe: Observe,
         wait: float,
     ) -> None:
         self._recipe, self._directory, self._observe, self._wait = recipe, directory, observe, wait
-        self._packs = {} if planned is None else resuming.kept_partition(planned, directory)
-        self._groups = () if planned is None else planned.groups
-        self._tally = Tally(recipe)
+        self._plan = resuming.kept_plan(planned, directory)
+        self._counter = ProgressCounter(recipe)
 
     def run(self, serial: bool, resumed: bool) -> Launch:
         """Run what is missing, then finish.  The first snapshot is told once nothing hinders the start."""
-        damage = clear(self._directory) if resumed else []
-        ledger = self._open_ledger(fresh=not resumed)
-        books = Books(self._recipe, self._directory.path, self._packs, self._groups, self._tally, ledger)
+        damage = resuming.clear(self._directory) if resumed else []
+        self._log = self._open_log(fresh=not resumed)
+        path = self._directory.path
+        self._curves = LiveCurves(path, self._log, self._counter)
+        self._state = LaunchState(path, self._plan, self._counter, self._log, self._curves)
         with sigterm_interrupts() as signals:
-            ending = Ending(self._recipe, self._directory, books, self._tell, signals.ignore)
+            end = LaunchEnd(
+                self._recipe,
+                self._directory,
+                self._state,
+                self._counter,
+                self._log,
+                self._tell,
+                signals.ignore_signals,
+            )
             try:
                 for line in damage:
                     self._tell(line)
-                return self._to_an_end(serial, resumed, ending, books, signals)
+                return self._to_an_end(serial, resumed, end, signals)
             except BaseException:  # of the disk, Ray, an observer: the launch must not look alive
-                ending.broken_off()
+                end.broken_off()
                 raise
 
-    def _to_an_end(
-        self, serial: bool, resumed: bool, ending: Ending, books: Books, signals: Signals
-    ) -> Launch:
-        """One of the two ends that a launch is meant to have."""
+    def _to_an_end(self, serial: bool, resumed: bool, end: LaunchEnd, signals: Signals) -> Launch:
+        """Bring the launch to one of the two ends that it is meant to have."""
         try:
-            self._note_store(books)
-            if warning := announce(self._recipe, self._directory.id, "started", self._tally.snapshot()):
+            self._note_store()
+            if warning := announce(self._recipe, self._directory.id, "started", self._counter.snapshot()):
                 self._tell(warning)
             self._tell("starting" if serial else _starting_ray())
-            with self._launcher(serial, books) as launcher:
+            with self._launcher(serial) as launcher:
                 signals.listen()
-                self._run_packs(launcher, books, resumed)
-            return ending.finished()
+                self._run_packs(launcher, resumed)
+            return end.finished()
         except KeyboardInterrupt as stop:
-            return ending.interrupted(signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
+            return end.interrupted(signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
 
-    def _note_store(self, books: Books) -> None:
+    def _note_store(self) -> None:
         """Write down where the launch is logged; a store other than before has it anew, from the packs."""
         store, own = shown_uri(self._recipe.workspace), own_uri(self._recipe.workspace)
         logged, before = self._directory.info["run_id"], self._directory.info.get("store") or own
         stated = None if store == own else store  # the workspace may be copied, and its store with it
-        self._directory.update(state="running", run_id=books.ledger.run_id, store=stated)
+        self._directory.update(state="running", run_id=self._log.run_id, store=stated)
         if logged is not None and before != store:
             self._tell(f"logged into {store} from now on, before into {before}")
 
-    def _open_ledger(self, fresh: bool) -> Ledger:
+    def _open_log(self, fresh: bool) -> MlflowLog:
         try:
-            return Ledger(self._recipe, self._directory, self._wait)
+            return MlflowLog(self._recipe, self._directory, self._wait)
         except BaseException:  # Ctrl-C too: it may wait for a server
             if fresh:  # nothing has run yet: leave nothing behind
                 remove_directory(self._directory.path)
             raise
 
-    def _launcher(self, serial: bool, books: Books) -> Launcher:
-        context = Context(self._recipe, self._directory.path)
+    def _launcher(self, serial: bool) -> Launcher:
+        context = LaunchContext(self._recipe, self._directory.path)
         if serial:
-            return Serial(context, written=lambda: self._look(books))
-        from lblhep.launch.tune import RayTune
+            return Serial(context, written=self._show_curves)
+        from lblhep.launch.workers.tune import RayTune
 
-        return RayTune(context, self._wait)
+        return RayTune(context, self._plan, self._wait)
 
-    def _run_packs(self, launcher: Launcher, books: Books, resumed: bool) -> None:
-        """All that is not committed yet; groups are combined as they become complete.
+    def _run_packs(self, launcher: Launcher, resumed: bool) -> None:
+        """Run all that is not committed yet; groups are combined as they become complete.
 
         If all fails from the start, the others are not tried: they would cost hours to say the same.  Who
         resumes such a launch has been told, and wants them tried.
         """
-        there = packs.committed(self._directory.path)
-        if self._packs:
-            there &= self._packs.keys()
-        for pack in sorted(there):
-            books.pack(pack, launcher, here=False)
+        committed = packs.committed(self._directory.path)
+        if self._plan.partition is not None:
+            committed &= self._plan.partition.keys()
+        for pack in sorted(committed):
+            self._state.take_pack(pack, launcher, here=False)
         self._tell(launcher.notice or "the first packs are starting")
-        events = self._start(launcher, there)
+        events = self._start(launcher, committed)
         try:
             for stream in (events, launcher.combining()):
                 for event in stream:
-                    self._tell(books.event(event, launcher))
-                    books.spectator.glance()
-                    if self._tally.hopeless and not resumed:
+                    self._tell(self._state.take_event(event, launcher))
+                    self._curves.poll()
+                    if self._counter.all_failed and not resumed:
                         return
         except KeyboardInterrupt:
             self._tell("stopping: packs that still run are given up")
             raise
 
-    def _start(self, launcher: Launcher, there: set[str]) -> Iterator[Event]:
-        """Packs of a scan, or points of a search, other than those that are there."""
-        search = self._recipe.trials
-        if not isinstance(search, Search):
-            return launcher.scan([pack for pack in self._packs.values() if pack.id not in there])
-        again = read_again(self._directory.path, there)
-        new = [index for index in range(search.points) if index not in again and f"{index:06d}" not in there]
-        told = read_told(self._directory.path, there)
-        return launcher.search([*again, *new], told, list(again.values()))
+    def _start(self, launcher: Launcher, committed: set[str]) -> Iterator[Event]:
+        """Start the packs of a scan, or points of a search, other than the committed ones."""
+        if isinstance(self._plan, ScanPlan):
+            return launcher.scan(self._plan.remaining(committed))
+        path = self._directory.path
+        again = read_failed_points(path, committed)
+        new = [index for index in self._plan.remaining(committed) if index not in again]
+        return launcher.search([*again, *new], read_past_points(path, committed), list(again.values()))
 
-    def _look(self, books: Books) -> None:
-        """What a pack has logged that runs in this process."""
-        books.spectator.look()
+    def _show_curves(self) -> None:
+        """Log what a pack has written that runs in this process."""
+        self._curves.read()
         self._tell()
 
     def _tell(self, message: str = "") -> None:
-        self._observe(self._tally.snapshot(message))
+        self._observe(self._counter.snapshot(message))
 
 
 def _starting_ray() -> str:
-    """What is done first, in words."""
+    """Return what is done first, in words."""
     address = cluster_address()
     return f"joining the Ray cluster at {address}" if address else "starting Ray"

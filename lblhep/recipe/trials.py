@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -103,15 +103,38 @@ class Objective(Section):
     goal: Goal
 
 
-class Single(Section):
+class TrialsSection(Section):
+    """What the three kinds of trials have in common."""
+
+    @property
+    def listed_axes(self) -> dict[str, Axis]:
+        """The axes whose values the recipe lists, by name."""
+        return {}
+
+    @property
+    def dimensions(self) -> Mapping[str, Axis | Dimension]:
+        """Everything that ``Recipe.at`` may set, by name."""
+        return self.listed_axes
+
+    @property
+    def axes_of_trial(self) -> dict[str, str]:
+        """The addresses of everything that ``Recipe.at`` may set, by name."""
+        return {name: dimension.path for name, dimension in self.dimensions.items()}
+
+
+class Single(TrialsSection):
     """One trial: the recipe as it stands."""
 
     kind: Literal["single"]
 
     @property
-    def axes_of_trial(self) -> dict[str, str]:
-        """Axis name -> address, of everything that ``Recipe.at`` may set."""
-        return {}
+    def pack(self) -> int:
+        """The most trials of a pack."""
+        return 1
+
+    @property
+    def objective(self) -> None:
+        """The metric that a search improves; there is none here."""
 
     @property
     def total(self) -> int:
@@ -119,7 +142,7 @@ class Single(Section):
         return 1
 
 
-class Scan(Section):
+class Scan(TrialsSection):
     """Every combination of the axis values, executed in packs."""
 
     kind: Literal["scan"]
@@ -133,9 +156,13 @@ class Scan(Section):
         return self
 
     @property
-    def axes_of_trial(self) -> dict[str, str]:
-        """Axis name -> address, of everything that ``Recipe.at`` may set."""
-        return {name: axis.path for name, axis in self.axes.items()}
+    def listed_axes(self) -> dict[str, Axis]:
+        """The axes whose values the recipe lists, by name."""
+        return self.axes
+
+    @property
+    def objective(self) -> None:
+        """The metric that a search improves; there is none here."""
 
     @property
     def total(self) -> int:
@@ -143,7 +170,7 @@ class Scan(Section):
         return self.expect
 
 
-class Search(Section):
+class Search(TrialsSection):
     """Points proposed by a sampler; each is a group of replicates with one objective."""
 
     kind: Literal["search"]
@@ -165,10 +192,14 @@ class Search(Section):
         return self
 
     @property
-    def axes_of_trial(self) -> dict[str, str]:
-        """Axis name -> address, of everything that ``Recipe.at`` may set."""
-        searched = {name: dimension.path for name, dimension in self.space.items()}
-        return searched | {name: axis.path for name, axis in self.replicates.items()}
+    def listed_axes(self) -> dict[str, Axis]:
+        """The axes whose values the recipe lists, by name."""
+        return self.replicates
+
+    @property
+    def dimensions(self) -> Mapping[str, Axis | Dimension]:
+        """Everything that ``Recipe.at`` may set, by name."""
+        return {**self.space, **self.replicates}
 
     @property
     def replicates_total(self) -> int:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from lblhep.errors import LblhepError
 from lblhep.recipe import cells
 from lblhep.recipe.hints import did_you_mean
+from lblhep.trials import goal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,24 +94,13 @@ def _ended(launch: Launched) -> dict[str, int]:
 def axes(recipe: Recipe) -> tuple[str, ...]:
     """What tells the trials apart: the axes of a scan, the parameters and replicates of a search."""
     trials = recipe.trials
-    listed = {**getattr(trials, "axes", {}), **getattr(trials, "replicates", {})}
+    listed = trials.listed_axes
     points = (
         {name: value}
         for name in trials.axes_of_trial
         for value in (listed[name].points if name in listed else (None,))
     )
     return tuple(dict.fromkeys(column for point in points for column in cells(point)))
-
-
-def goal(recipe: Recipe) -> tuple[str, str] | None:
-    """(metric, "maximize" or "minimize"): a search's objective, else the first metric that has a goal."""
-    trials = recipe.trials
-    if trials.kind == "search":
-        return trials.objective.metric, trials.objective.goal
-    for name, metric in recipe.metrics.items():
-        if metric.goal is not None:
-            return name, metric.goal
-    return None
 
 
 def spreads(table: pd.DataFrame) -> bool:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lblhep.report.comparison import SPREAD, axes, comparison, goal, with_errors
+from lblhep.report.comparison import SPREAD, axes, comparison, with_errors
 from lblhep.report.page import Page
 from lblhep.report.style import house_style, new_figure
+from lblhep.trials import goal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,7 +134,7 @@ def _headline(launch: Launched, rows: pd.DataFrame, table: pd.DataFrame) -> dict
     done = int((rows["status"] == "finished").sum())
     headline: dict[str, str | float] = {"trials": f"{done} of {recipe.trials.total} finished"}
     aim = goal(recipe)
-    known = launch.groups if recipe.trials.kind == "search" else table
+    known = table if recipe.trials.objective is None else launch.groups
     if aim is None or aim[0] not in known or aim[0] not in table:
         return headline
     ranked = table[table[aim[0]].abs() < float("inf")]

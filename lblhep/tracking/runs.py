@@ -7,11 +7,10 @@ import posixpath
 import re
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lblhep.tracking.new_runs import NewRun, Writer
+from lblhep.tracking.new_runs import NewRun
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,80 +28,93 @@ STATUS = {
     "interrupted": "KILLED",
 }
 CURVE = "curve/"
-"""Before the names of metrics that are curves, not results."""
-BATCH = 100
+"""The prefix of the names of metrics that are curves, not results.
+
+A curve has a name of its own, beside the trial's final metric, because MLflow takes the last step for a
+metric's value; the final value is mostly that of the best epoch.
+"""
+MAX_PARAMS_PER_CALL = 100
 """The most params that MLflow takes at once."""
-LONGEST = 250
+MAX_METRICS_PER_CALL = 1000
+"""The most metrics that MLflow takes at once."""
+MAX_NAME_CHARACTERS = 250
 """The most characters of a name in MLflow."""
 
 
-@dataclass(frozen=True)
-class Runs:
-    """Writes the runs of one launch, which bear its id in the tag ``lblhep.launch``.
+def new_run(
+    name: str,
+    tags: Mapping[str, str],
+    status: str = "running",
+    *,
+    params: Mapping[str, Any] | None = None,
+    metrics: Mapping[str, float] | None = None,
+    started: float | None = None,
+    ended: float | None = None,
+) -> NewRun:
+    """Describe a new run.
 
     Args:
-        writer: makes new runs.
-        experiment: MLflow's id of the experiment.
-        tags: given to each new run: who made it, from which recipe and code.
+        name: the run's name, of which MLflow takes ``MAX_NAME_CHARACTERS``.
+        tags: the run's tags, beside its name.
+        status: ``running``, ``finished``, ``failed`` or ``pruned``.
+        params: the run's params, by name.
+        metrics: the run's metrics, by name.
+        started: seconds since the epoch, else now.
+        ended: seconds since the epoch; None for a run that goes on.
+
+    Returns:
+        All that the run is to hold.
     """
+    return NewRun(
+        tags={NAME: name[:MAX_NAME_CHARACTERS], **tags},
+        started=_milliseconds(time.time() if started is None else started),
+        ended=None if ended is None else _milliseconds(ended),
+        status=STATUS[status],
+        params=texts(params or {}),
+        metrics=numbers(metrics or {}),
+    )
 
-    client: MlflowClient
-    writer: Writer
-    experiment: str
-    launch: str
-    tags: Mapping[str, str]
 
-    def create(self, runs: Sequence[NewRun]) -> Iterable[Run]:
-        """Make new runs, as ``Writer.create``."""
-        return self.writer.create(runs)
+def log_values(
+    client: MlflowClient,
+    run_id: str,
+    metrics: Mapping[str, float],
+    params: Mapping[str, Any],
+    at: float | None = None,
+) -> None:
+    """Log metrics and params of a run in one call.
 
-    def new(
-        self,
-        name: str,
-        tags: Mapping[str, str],
-        status: str = "running",
-        *,
-        params: Mapping[str, Any] | None = None,
-        metrics: Mapping[str, float] | None = None,
-        started: float | None = None,
-        ended: float | None = None,
-    ) -> NewRun:
-        """Describe a new run of the launch.
+    Args:
+        client: MLflow's client.
+        run_id: MLflow's id of the run.
+        metrics: the metrics to log, by name.
+        params: the params to log, by name.
+        at: seconds since the epoch, else now.
+    """
+    from mlflow.entities import Metric, Param
 
-        Args:
-            status: ``running``, ``finished``, ``failed`` or ``pruned``.
-            started: seconds since the epoch, else now.
-            ended: seconds since the epoch; None for a run that goes on.
-        """
-        return NewRun(
-            tags={NAME: name[:LONGEST], "lblhep.launch": self.launch, **self.tags, **tags},
-            started=_milliseconds(time.time() if started is None else started),
-            ended=None if ended is None else _milliseconds(ended),
-            status=STATUS[status],
-            params=texts(params or {}),
-            metrics=numbers(metrics or {}),
-        )
+    when = _milliseconds(time.time() if at is None else at)
+    client.log_batch(
+        run_id,
+        metrics=[Metric(name, value, when, 0) for name, value in numbers(metrics).items()],
+        params=[Param(name, value) for name, value in texts(params).items()],
+    )
 
-    def log(
-        self, run_id: str, metrics: Mapping[str, float], params: Mapping[str, Any], at: float | None = None
-    ) -> None:
-        """Log metrics and params in one call.  ``at`` in seconds since the epoch, else now."""
-        from mlflow.entities import Metric, Param
 
-        when = _milliseconds(time.time() if at is None else at)
-        self.client.log_batch(
-            run_id,
-            metrics=[Metric(name, value, when, 0) for name, value in numbers(metrics).items()],
-            params=[Param(name, value) for name, value in texts(params).items()],
-        )
+def close_run(client: MlflowClient, run_id: str, status: str, at: float | None = None) -> None:
+    """End a run.
 
-    def close(self, run_id: str, status: str, at: float | None = None) -> None:
-        """End the run as ``finished``, ``failed``, ``pruned`` or ``interrupted``."""
-        self.client.set_terminated(run_id, STATUS[status], None if at is None else _milliseconds(at))
+    Args:
+        client: MLflow's client.
+        run_id: MLflow's id of the run.
+        status: ``finished``, ``failed``, ``pruned`` or ``interrupted``.
+        at: seconds since the epoch, else now.
+    """
+    client.set_terminated(run_id, STATUS[status], None if at is None else _milliseconds(at))
 
 
 def known_runs(client: MlflowClient, experiment: str, launch: str) -> list[Run]:
-    """The runs of a launch that are in the store, by pages, the oldest first."""
+    """Return the runs of a launch that are in the store, the oldest first."""
     runs: list[Run] = []
     token = None
     while True:
@@ -128,7 +140,7 @@ def storable(values: Mapping[str, V]) -> dict[str, V]:
 
 
 def _name(name: str) -> str:
-    name = re.sub(r"[^\w\-. :/]", "_", name)[: LONGEST - len(CURVE)]
+    name = re.sub(r"[^\w\-. :/]", "_", name)[: MAX_NAME_CHARACTERS - len(CURVE)]
     is_path = posixpath.normpath(name) == name and not name.startswith(("/", ".."))
     return name if is_path and name != "." else re.sub(r"[/.]", "_", name) or "_"
 
@@ -151,7 +163,7 @@ def _milliseconds(seconds: float) -> int:
 
 
 def holds(run: Run, status: str, metrics: Mapping[str, float]) -> bool:
-    """Whether the run, as read from the store, ended like this with these metrics; it may have curves too."""
+    """Say whether the run, as read from the store, ended so with these metrics; it may have curves too."""
     wanted = numbers(metrics)
     logged = {n: v for n, v in run.data.metrics.items() if n in wanted or not n.startswith(CURVE)}
     same = logged.keys() == wanted.keys() and all(
@@ -162,5 +174,5 @@ def holds(run: Run, status: str, metrics: Mapping[str, float]) -> bool:
 
 
 def is_of(run: Run, point: Mapping[str, Any]) -> bool:
-    """Whether the run, as read from the store, has the axis values of ``point`` or none yet."""
+    """Say whether the run, as read from the store, has the axis values of ``point`` or none yet."""
     return not run.data.params or run.data.params == texts(point)

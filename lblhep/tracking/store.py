@@ -15,13 +15,13 @@ from lblhep.errors import TrackingError
 from lblhep.tracking.address import absolute, is_server, sqlite_file, without_credentials
 from lblhep.tracking.migration import make_database
 from lblhep.tracking.schema import other_revision
-from lblhep.waiting import LIMIT, answer_of, waiting_for
+from lblhep.waiting import WAIT_LIMIT_SECONDS, answer_of, waiting_for
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
-PATIENCE = 10.0
+LOCK_WAIT_SECONDS = 10.0
 """Seconds to wait for another process that holds the database."""
 
 LOCKED = "database is locked"
@@ -68,7 +68,7 @@ def artifact_root(workspace: Path) -> Path:
     return workspace / "mlruns" / "artifacts"
 
 
-def connect(workspace: Path, wait: float = LIMIT) -> MlflowClient:
+def connect(workspace: Path, wait: float = WAIT_LIMIT_SECONDS) -> MlflowClient:
     """A client of the store, which is made first if need be.
 
     Args:
@@ -127,7 +127,7 @@ def _prepare(path: Path) -> None:
         raise broken(path.parent, "it is a file, not a folder")
     path.parent.mkdir(parents=True, exist_ok=True)
     make_database(path)
-    with closing(sqlite3.connect(path, timeout=PATIENCE)) as connection:
+    with closing(sqlite3.connect(path, timeout=LOCK_WAIT_SECONDS)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("BEGIN IMMEDIATE")  # may it be written?
         connection.rollback()

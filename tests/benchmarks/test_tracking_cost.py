@@ -1,6 +1,6 @@
 """What a trial costs in MLflow: a pack by inserts against the same pack by MLflow's client.
 
-``pytest tests/benchmarks/test_tracking_cost.py -s`` prints the numbers.  Both write through ``TrialRuns``
+``pytest tests/benchmarks/test_tracking_cost.py -s`` prints the numbers.  Both write through ``Tracker``
 into one SQLite store that holds 20,000 runs already, in turn; the medians of the packs are compared.
 """
 
@@ -12,13 +12,12 @@ import time
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
-from lblhep.tracking import TrialRecord
-from lblhep.tracking.group_runs import GroupRuns
+from lblhep.tracking import Tracker, TrialRecord
 from lblhep.tracking.new_runs import ClientWriter, NewRun, Writer, writer
-from lblhep.tracking.runs import Runs
+from lblhep.tracking.runs import new_run
 from lblhep.tracking.store import analyze, connect, database
-from lblhep.tracking.trial_runs import TrialRuns
 
 pytestmark = pytest.mark.benchmark
 
@@ -38,9 +37,10 @@ def fill(store: Writer) -> None:
 class Launch:
     """Logs packs of one launch by one of the writers; keeps what each took of wall clock and CPU."""
 
-    def __init__(self, runs: Runs) -> None:
-        parent = next(iter(runs.create([runs.new(runs.launch, {"lblhep.kind": "launch"})])))
-        self._trials = TrialRuns(runs, parent.info.run_id, GroupRuns(runs, parent.info.run_id, []), [])
+    def __init__(self, client: MlflowClient, writer: Writer, name: str, tags: dict[str, str]) -> None:
+        tags = {"lblhep.launch": name, **tags}
+        parent = next(iter(writer.create([new_run(name, tags | {"lblhep.kind": "launch"})])))
+        self._tracker = Tracker(client, writer, tags, parent.info.run_id)
         self.wall: list[float] = []
         self.cpu: list[float] = []
 
@@ -59,7 +59,7 @@ class Launch:
             for trial in range(PACK)
         ]
         wall, cpu = time.perf_counter(), time.process_time()
-        self._trials.log(records, {"0": "all"}, lambda trial: [])
+        self._tracker.log_trials(records, {"0": "all"}, lambda trial: [])
         self.wall.append((time.perf_counter() - wall) / PACK)
         self.cpu.append((time.process_time() - cpu) / PACK)
 
@@ -80,7 +80,7 @@ def test_a_pack_of_25_at_20000_runs(
     analyze(tmp_path)
     tags = {"mlflow.source.name": "recipes/toy.yaml", "mlflow.source.type": "LOCAL", "mlflow.user": "someone"}
     slow, fast = (
-        Launch(Runs(client, way, experiment, name, tags))
+        Launch(client, way, name, tags)
         for way, name in ((ClientWriter(client, experiment), "client"), (inserts, "inserts"))
     )
     for number in range(PACKS):

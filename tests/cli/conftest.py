@@ -49,8 +49,8 @@ def stored(workspace: Path) -> Path:
     """A finished launch of the study's smoke profile with invented AUCs: 0.7 and 0.9."""
     import numpy as np
 
-    from lblhep.launch import commit, tables
-    from lblhep.launch.directory import create
+    from lblhep.launch.store import commit, tables
+    from lblhep.launch.store.directory import create
     from lblhep.recipe import Recipe
     from lblhep.trials import plan
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from lblhep.launch.directory import LaunchDirectory
+from lblhep.launch.store.directory import LaunchDirectory
 from lblhep.recipe import Recipe
 
 
@@ -63,7 +63,7 @@ def test_headlines_and_axes_are_no_markup(
 
     from lblhep.cli.run import print_outcome
     from lblhep.launch import Launch, Progress
-    from lblhep.launch.directory import LaunchDirectory
+    from lblhep.launch.store.directory import LaunchDirectory
 
     rows = pd.read_parquet(stored / "rows.parquet").assign(hidden=MARKUP)
     rows.to_parquet(stored / "rows.parquet")
@@ -280,7 +280,7 @@ def test_a_report_that_fails_is_named_with_its_line(
     def render(view: Any, out: Path) -> None:
         stored / 3  # type: ignore[operator]
 
-    monkeypatch.setattr("lblhep.launch.report.render", render)
+    monkeypatch.setattr("lblhep.launch.finish.render", render)
     result = call("report", stored.name)
     assert result.exit_code == 1
     assert "its report failed: TypeError: unsupported operand" in result.stderr
@@ -356,7 +356,7 @@ def test_no_password_of_the_store_is_shown(
     """Neither on the terminal nor in the list of processes, which other users see."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://anna:pa5sword@host/db")
     monkeypatch.setattr("lblhep.tracking.pages", lambda workspace: {})
-    monkeypatch.setattr("lblhep.launch.removal.forget_launch", lambda workspace, launch: None)
+    monkeypatch.setattr("lblhep.launch.store.removal.forget_launch", lambda workspace, launch: None)
     commands: list[list[str]] = []
 
     def run(command: list[str], **options: Any) -> SimpleNamespace:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lblhep.launch.code import changed, code_digests
+from lblhep.launch.store.inputs import changed, code_digests
 
 
 def study(workspace: Path) -> Path:
@@ -17,7 +17,11 @@ def study(workspace: Path) -> Path:
 def test_what_results_depend_on_is_covered(tmp_path: Path) -> None:
     file = study(tmp_path)
     before = code_digests(tmp_path, "toy")
-    assert {"lblhep/trials.py", "lblhep/launch/execute.py", "lblhep/tasks/__init__.py"} <= before.keys()
+    assert {
+        "lblhep/trials.py",
+        "lblhep/launch/workers/execute.py",
+        "lblhep/tasks/__init__.py",
+    } <= before.keys()
     file.write_text("ink = 2\n")
     assert changed(before, code_digests(tmp_path, "toy")) == ["experiments/toy/report.py"]
 

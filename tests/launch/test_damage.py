@@ -16,7 +16,7 @@ import pytest
 
 from lblhep.errors import LaunchError
 from lblhep.launch import Launch, LaunchView, launch
-from lblhep.launch.checksums import DamageError
+from lblhep.launch.store.checksums import DamageError
 from lblhep.recipe import Recipe
 
 Toy = Callable[..., Recipe]
@@ -195,7 +195,7 @@ def test_the_same_numbers_in_another_file_are_not_taken(finished: tuple[Recipe, 
 
 @pytest.mark.parametrize("finished", ["scan"], indirect=True)
 def test_a_later_format_is_named(finished: tuple[Recipe, Launch, Path]) -> None:
-    from lblhep.launch import checksums
+    from lblhep.launch.store import checksums
 
     _, outcome, _ = finished
     with pytest.MonkeyPatch.context() as patch:

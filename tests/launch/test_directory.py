@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from lblhep.errors import LaunchError
-from lblhep.launch import LaunchView, directory, launch
-from lblhep.launch.directory import LaunchDirectory, create, launches
+from lblhep.launch import LaunchView, launch
+from lblhep.launch.store import directory
+from lblhep.launch.store.directory import LaunchDirectory, create, launches
 from lblhep.recipe import Recipe
 
 Toy = Callable[..., Recipe]

@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 
 from lblhep.errors import LaunchError
-from lblhep.launch import Launch, LaunchView, Progress, launch, tables
-from lblhep.launch.directory import LaunchDirectory, launches
-from lblhep.launch.ending import Ending
-from lblhep.launch.info import state
-from lblhep.launch.tally import Tally
+from lblhep.launch import Launch, LaunchView, Progress, launch
+from lblhep.launch.finish import LaunchEnd
+from lblhep.launch.progress import ProgressCounter
+from lblhep.launch.store import tables
+from lblhep.launch.store.directory import LaunchDirectory, launches
+from lblhep.launch.store.info import state
 from lblhep.recipe import Recipe
 from lblhep.tracking.store import connect
 from lblhep.trials import plan
@@ -112,20 +113,20 @@ def test_a_signal_after_the_final_state_changes_nothing(
 ) -> None:
     recipe = toy("scan")
     before, outcomes = signal.getsignal(late), []
-    update, outcome = LaunchDirectory.update, Ending._outcome
+    update, outcome = LaunchDirectory.update, LaunchEnd._outcome
 
     def then_signal(directory: LaunchDirectory, **changes: Any) -> None:
         update(directory, **changes)
         if changes.get("state") == "finished":
             signal.raise_signal(late)
 
-    def again(ending: Ending, *arguments: Any, **named: Any) -> Launch:
+    def again(ending: LaunchEnd, *arguments: Any, **named: Any) -> Launch:
         signal.raise_signal(late)
         outcomes.append(outcome(ending, *arguments, **named))
         return outcomes[-1]
 
     monkeypatch.setattr(LaunchDirectory, "update", then_signal)
-    monkeypatch.setattr(Ending, "_outcome", again)
+    monkeypatch.setattr(LaunchEnd, "_outcome", again)
     ended = launch(recipe, serial=True)
     info = LaunchView(ended.directory).info
     assert (ended.state, info["state"], tracked(recipe, info)) == ("finished", "finished", "FINISHED")
@@ -163,24 +164,24 @@ def test_one_pack_that_works_is_hope(toy: Toy) -> None:
 
 def test_a_pack_that_starts_again_has_reached_nothing(toy: Toy) -> None:
     recipe = toy("scan", "trials.pack=1")
-    tally, (first, second, *_) = Tally(recipe), plan(recipe, ()).packs
+    counter, (first, second, *_) = ProgressCounter(recipe), plan(recipe, ()).packs
     for pack, step in ((first, 7), (second, 3)):
-        tally.started(pack)
-        tally.reached(pack, step)
-    assert tally.snapshot().steps == (3, 7)
-    tally.started(first)
-    assert tally.snapshot().steps == (3,)
-    tally.committed(second, tables.rows_table(second.trials, {}), {}, here=True)
-    assert tally.snapshot().steps == ()
+        counter.started(pack)
+        counter.reached(pack, step)
+    assert counter.snapshot().steps == (3, 7)
+    counter.started(first)
+    assert counter.snapshot().steps == (3,)
+    counter.committed(second, tables.rows_table(second.trials, {}), {}, here=True)
+    assert counter.snapshot().steps == ()
 
 
-@pytest.mark.parametrize(("running", "hopeless"), [(1, True), (2, False)])
-def test_packs_that_still_run_may_be_well(toy: Toy, running: int, hopeless: bool) -> None:
+@pytest.mark.parametrize(("running", "all_failed"), [(1, True), (2, False)])
+def test_packs_that_still_run_may_be_well(toy: Toy, running: int, all_failed: bool) -> None:
     recipe = toy("scan", "trials.pack=1")
-    tally, (first, second, *others) = Tally(recipe), plan(recipe, ()).packs
+    counter, (first, second, *others) = ProgressCounter(recipe), plan(recipe, ()).packs
     for pack in others[:running]:
-        tally.started(pack)
+        counter.started(pack)
     for pack in (first, second):
-        assert not tally.hopeless
-        tally.committed(pack, tables.rows_table(pack.trials, {}), {}, here=True)
-    assert tally.hopeless == hopeless
+        assert not counter.all_failed
+        counter.committed(pack, tables.rows_table(pack.trials, {}), {}, here=True)
+    assert counter.all_failed == all_failed

@@ -47,15 +47,15 @@ class Killer:
 
 def kill_forgetting(directory: Path, step: int, half: bool, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Whether there was such a step to be killed at."""
-    from lblhep.launch import clearing
-    from lblhep.launch.directory import LaunchDirectory
+    from lblhep.launch.store import resume
+    from lblhep.launch.store.directory import LaunchDirectory
 
     killer = Killer(step, half)
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "rmtree", killer.wrap(shutil.rmtree, halfway))
         patch.setattr(Path, "rename", killer.wrap(Path.rename, lambda *paths: None))
         try:
-            clearing.clear(LaunchDirectory(directory))
+            resume.clear(LaunchDirectory(directory))
         except Killed:
             return True
     return False

@@ -13,8 +13,8 @@ from typer.testing import CliRunner, Result
 from lblhep.cli import app
 from lblhep.errors import LaunchError
 from lblhep.launch import LaunchView, launch
-from lblhep.launch.checksums import FORMAT, DamageError
-from lblhep.launch.directory import launches_folder
+from lblhep.launch.store.checksums import FORMAT, DamageError
+from lblhep.launch.store.directory import launches_folder
 from lblhep.recipe import Recipe
 from lblhep.tracking.store import connect
 

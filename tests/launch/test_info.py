@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lblhep.errors import LaunchError
-from lblhep.launch.info import read_info
+from lblhep.launch.store.info import read_info
 
 WRITTEN = Path(__file__).parent / "data" / "format1"
 EDITS: list[tuple[str, Any, str]] = [

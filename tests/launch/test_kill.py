@@ -14,8 +14,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lblhep.launch import Launch, LaunchView, launch, packs
-from lblhep.launch.directory import launches
+from lblhep.launch import Launch, LaunchView, launch
+from lblhep.launch.store import packs
+from lblhep.launch.store.directory import launches
 from lblhep.recipe import Recipe
 from lblhep.temporary import temporary_folder
 
@@ -27,7 +28,7 @@ from lblhep.launch import launch
 from lblhep.recipe import Recipe
 path, serial, *overrides = sys.argv[1:]
 recipe = Recipe.read(path, overrides)
-from lblhep.launch.directory import launches
+from lblhep.launch.store.directory import launches
 sys.exit(launch(recipe, serial=serial == "serial", resume=bool(launches(recipe.workspace))).exit_code)
 """
 

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from lblhep.launch import LaunchView, Progress, launch, live
-from lblhep.launch.live import LiveReader, LiveWriter
+from lblhep.launch import LaunchView, Progress, launch
+from lblhep.launch.live_curves import LiveReader
+from lblhep.launch.workers import listeners
+from lblhep.launch.workers.listeners import LiveWriter
 from lblhep.recipe import Recipe
 from lblhep.tracking.store import connect
 
@@ -35,7 +37,7 @@ class Long(Nap):
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """What time.monotonic says."""
     now = [0.0]
-    monkeypatch.setattr(live.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(listeners.time, "monotonic", lambda: now[0])
     return now
 
 

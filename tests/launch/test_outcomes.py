@@ -7,9 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from lblhep.errors import LaunchError
-from lblhep.launch import Launch, LaunchView, execute, launch, packs
-from lblhep.launch import search as searching
-from lblhep.launch.directory import create
+from lblhep.launch import Launch, LaunchView, launch
+from lblhep.launch.store import packs
+from lblhep.launch.store.directory import create
+from lblhep.launch.workers import execute
+from lblhep.launch.workers import search_space as searching
 from lblhep.recipe import Recipe
 from lblhep.trials import point_pack
 
@@ -146,7 +148,7 @@ class TestCheckpoint:
         """A search that was killed gives the point's number to what the sampler proposes then."""
         self.stopped(toy, "search")
         real = searching.sampler
-        monkeypatch.setattr(searching, "sampler", lambda recipe, search, told=0: real(recipe, search, 99))
+        monkeypatch.setattr(searching, "sampler", lambda recipe, search, past=0: real(recipe, search, 99))
         again = self.recipe(toy, "search")
         assert self.first_score(launch(again, serial=True, resume=True)) == 0
 
@@ -155,7 +157,7 @@ class TestCheckpoint:
         directory = create(recipe, None).path
         (directory / "checkpoints" / "000000-of-this-point").mkdir(parents=True)
         pack = point_pack(recipe, 0, {"rate": 0.1, "window": 0})
-        execute.record_pruned(execute.Context(recipe, directory), pack, {0: 0.5})
+        execute.record_pruned(execute.LaunchContext(recipe, directory), pack, {0: 0.5})
         assert not list((directory / "checkpoints").iterdir())
 
     @pytest.mark.parametrize("what", ["code", "recipe"])

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from lblhep.errors import LaunchError
-from lblhep.launch import LaunchView, Progress, launch, packs
+from lblhep.launch import LaunchView, Progress, launch
+from lblhep.launch.store import packs
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
 

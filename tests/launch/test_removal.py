@@ -12,9 +12,10 @@ from typer.testing import CliRunner, Result
 
 from lblhep.cli import app
 from lblhep.errors import LaunchError, TrackingError
-from lblhep.launch import launch, removal
-from lblhep.launch.directory import LaunchDirectory, create, held, launches, launches_folder
-from lblhep.launch.removal import remove
+from lblhep.launch import launch
+from lblhep.launch.store import removal
+from lblhep.launch.store.directory import LaunchDirectory, create, held, launches, launches_folder
+from lblhep.launch.store.removal import remove
 from lblhep.recipe import Recipe
 from lblhep.tracking.store import connect
 

@@ -12,7 +12,8 @@ import pytest
 
 from lblhep import components
 from lblhep.errors import CardError, LaunchError
-from lblhep.launch import Launch, LaunchView, Progress, commit, launch, packs
+from lblhep.launch import Launch, LaunchView, Progress, launch
+from lblhep.launch.store import commit, packs
 
 CARD = """
 schema: lblhep/card@1
@@ -143,7 +144,7 @@ def test_resume_refuses_other_data(toy):
 
 
 def test_one_driver_at_a_time(toy):
-    from lblhep.launch.directory import LaunchDirectory
+    from lblhep.launch.store.directory import LaunchDirectory
 
     recipe = toy("scan")
     first = launch(recipe, serial=True)

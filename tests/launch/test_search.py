@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 
 from lblhep.errors import ComponentError
-from lblhep.launch import LaunchView, Progress, commit, launch, packs
-from lblhep.launch import search as searching
-from lblhep.launch.intermediate import Intermediate
+from lblhep.launch import LaunchView, Progress, launch
+from lblhep.launch.store import commit, packs
+from lblhep.launch.workers import search_space as searching
+from lblhep.launch.workers.listeners import ObjectiveListener
 from lblhep.recipe import Component, Recipe
 from lblhep.tracking.store import connect
 
@@ -78,8 +79,8 @@ def test_the_recipe_seeds_the_sampler(toy):
 def test_a_failed_point_is_told_to_optuna_and_the_search_goes_on(toy):
     outcome = launch(toy("search", "trials.points=6", "task.crash=['000004']"), serial=True)
     assert outcome.progress.failed == 2
-    told = searching.read_told(outcome.directory, packs.committed(outcome.directory))
-    states = [searching.frozen(toy("search").trials, one).state.name for one in told]
+    past = searching.read_past_points(outcome.directory, packs.committed(outcome.directory))
+    states = [searching.frozen(toy("search").trials, one).state.name for one in past]
     assert states.count("FAIL") == 1
     assert states.count("COMPLETE") == 5
 
@@ -87,8 +88,8 @@ def test_a_failed_point_is_told_to_optuna_and_the_search_goes_on(toy):
 @pytest.mark.parametrize("how", ["fails", "nan", "inf"])
 def test_a_point_does_not_win_by_losing_its_worst_replicate(frail, how: str):
     outcome = launch(frail(how), serial=True)
-    told = searching.read_told(outcome.directory, sorted(packs.committed(outcome.directory)))
-    assert [np.isnan(point.objective) for point in told] == [False, False, True, False, False, False]
+    past = searching.read_past_points(outcome.directory, sorted(packs.committed(outcome.directory)))
+    assert [np.isnan(point.objective) for point in past] == [False, False, True, False, False, False]
     assert "000002" not in set(LaunchView(outcome.directory).groups["group"])
     assert outcome.progress.failed == 1
     (failure,) = packs.read_failures(outcome.directory, "000002")
@@ -96,7 +97,7 @@ def test_a_point_does_not_win_by_losing_its_worst_replicate(frail, how: str):
     assert (failure.trial, failure.error) == ("000004", said)
     assert outcome.progress.best is not None
     assert outcome.progress.best[1] == max(
-        point.objective for point in told if point.objective == point.objective
+        point.objective for point in past if point.objective == point.objective
     )
 
 
@@ -149,8 +150,8 @@ def test_a_point_without_a_finite_objective_has_failed(diverging, value: str, se
     assert outcome.reasons == {f"the objective score is {value}, not a finite number": 2 * len(bad)}
     assert set(view.rows[view.rows["rate"] > 0.03]["status"]) == {"failed"}
     assert set(view.rows[view.rows["rate"] <= 0.03]["status"]) == {"finished"}
-    told = searching.read_told(view.directory, packs.committed(view.directory))
-    states = [searching.frozen(view.recipe.trials, one).state.name for one in told]
+    past = searching.read_past_points(view.directory, packs.committed(view.directory))
+    states = [searching.frozen(view.recipe.trials, one).state.name for one in past]
     assert states.count("FAIL") == len(bad)
     best = view.groups["score"].max()
     assert outcome.progress.best is not None
@@ -292,12 +293,12 @@ def test_a_scheduler_that_changes_points_is_refused(toy, name: str):
         searching.scheduler(component)
 
 
-class TestIntermediate:
+class TestObjectiveListener:
     """``reported`` holds (step, mean) as a scheduler would see them."""
 
     def follow(self, logged: list[tuple[str, float, int]]) -> list[tuple[int, float]]:
         reported: list[tuple[int, float]] = []
-        watch = Intermediate("score", ("a", "b"), lambda step, value: reported.append((step, value)))
+        watch = ObjectiveListener("score", ("a", "b"), lambda step, value: reported.append((step, value)))
         for trial, value, step in logged:
             watch(trial, {"score": value}, step)
         return reported
@@ -320,5 +321,5 @@ class TestIntermediate:
 
     def test_other_metrics_are_not_the_objective(self):
         reported: list[int] = []
-        Intermediate("score", ("a",), lambda step, value: reported.append(step))("a", {"loss": 1.0}, 0)
+        ObjectiveListener("score", ("a",), lambda step, value: reported.append(step))("a", {"loss": 1.0}, 0)
         assert reported == []

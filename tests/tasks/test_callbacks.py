@@ -12,11 +12,13 @@ import pandas as pd
 import pytest
 import torch
 
-from lblhep.launch import Launch, LaunchView, execute, launch
-from lblhep.launch.worker import PackTrainable
+from lblhep.launch import Launch, LaunchView, launch
+from lblhep.launch.workers import execute
+from lblhep.launch.workers.trainable import PackTrainable
 from lblhep.recipe import Recipe
 from lblhep.tasks.checkpoints import write_checkpoint
 from lblhep.tracking.store import connect
+from lblhep.trials import plan
 
 BREAKS = '''
 import os
@@ -113,10 +115,11 @@ groups: {use: "experiments.toy.wave:mean"}
 """
 DRIVER = """
 import sys
-from lblhep.launch import launch, live
+from lblhep.launch import launch
+from lblhep.launch.workers import listeners
 from lblhep.recipe import Recipe
 from lblhep.tasks.checkpoints import write_checkpoint
-live.EVERY = 0
+listeners.WRITE_INTERVAL_SECONDS = 0
 launch(Recipe.read(sys.argv[1], sys.argv[2:]), serial=True)
 """
 
@@ -227,9 +230,9 @@ def test_a_paused_point_goes_on(wave: Read, tmp_path: Path) -> None:
     directory = undisturbed.directory
     for name in ("packs", "groups"):
         (directory / name).rename(directory / f"undisturbed-{name}")
-    context, point = execute.Context(recipe, directory), {"index": 0, "params": {"patience": 0}}
+    context, point = execute.LaunchContext(recipe, directory), {"pack": "000000", "params": {"patience": 0}}
     worker = PackTrainable.__new__(PackTrainable)  # as Tune makes it, without Tune
-    worker.setup(point, context, {})
+    worker.setup(point, context, plan(recipe, ()))
     told = [worker.step() for _ in range(3)]
     worker.save_checkpoint(str(tmp_path))
     worker.reset_config(point)  # another point's turn

@@ -153,9 +153,9 @@ def test_a_damaged_product_is_made_again_with_a_line(pipeline, tmp_path: Path, k
 
 
 def test_a_killed_writer_leaves_no_draft_for_ever(tmp_path: Path):
-    from lblhep.launch import stages
+    from lblhep.launch.workers import task_context
 
-    cache = stages.StageCache(tmp_path, print)
+    cache = task_context.StageCache(tmp_path, print)
     assert cache.get("key", lambda: 1) == 1
     (entry,) = tmp_path.glob("*.stage")
     own, other = (tmp_path / f".draft-node-1-0123abcd-{name}" for name in (entry.name, "other.stage"))
@@ -170,15 +170,15 @@ def test_what_cannot_be_unpickled_any_more_is_made_again(tmp_path: Path):
     """A newer version of a library may have moved the classes of a product."""
     import pickle
 
-    from lblhep.launch import stages
+    from lblhep.launch.workers import task_context
 
     told: list[str] = []
-    cache = stages.StageCache(tmp_path, told.append)
+    cache = task_context.StageCache(tmp_path, told.append)
     assert cache.get("key", lambda: 1) == 1
     (entry,) = tmp_path.glob("*.stage")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pickle, "dumps", lambda *arguments, **named: b"cno_such_module\nThing\n.")
-        stages._write(entry, None)
+        task_context._write(entry, None)
     assert cache.get("key", lambda: 2) == 2
     assert cache.get("key", lambda: 3) == 2
     assert "ModuleNotFoundError" in " ".join(told)

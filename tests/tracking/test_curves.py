@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 from mlflow.entities import Run
 
-from lblhep.launch import Launch, LaunchView, launch, live
-from lblhep.launch import search as searching
-from lblhep.launch.directory import launches
+from lblhep.launch import Launch, LaunchView, launch
+from lblhep.launch.store.directory import launches
+from lblhep.launch.workers import listeners
+from lblhep.launch.workers import search_space as searching
 from lblhep.recipe import Recipe
 from lblhep.tracking.store import connect
 
@@ -28,11 +29,11 @@ class Slow(Nap):
         self.stops = stops
 
     def run(self, trials, bench):
-        from lblhep.launch import live
+        from lblhep.launch.workers import listeners
 
         for trial in trials:
             for epoch in range(self.epochs):
-                live.EVERY = 1e9 if epoch == self.epochs - 1 else 0
+                listeners.WRITE_INTERVAL_SECONDS = 1e9 if epoch == self.epochs - 1 else 0
                 bench.log(trial, {"score": 0.1 * epoch, "rate of steps": 1.0}, epoch)
                 marker = bench.checkpoint.parent / "stopped"
                 if self.stops and trial.id == "000004" and epoch == 1 and not marker.exists():
@@ -51,7 +52,9 @@ Toy = Callable[..., Recipe]
 
 @pytest.fixture
 def slow(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> Toy:
-    monkeypatch.setattr(live, "EVERY", live.EVERY)  # which the task changes
+    monkeypatch.setattr(
+        listeners, "WRITE_INTERVAL_SECONDS", listeners.WRITE_INTERVAL_SECONDS
+    )  # which the task changes
 
     def read(name: str, *overrides: str) -> Recipe:
         use = ["task.use=experiments.toy.tasks:Slow", "groups.use=experiments.toy.tasks:mean"]
@@ -148,7 +151,7 @@ def test_a_point_whose_number_goes_to_another_gets_a_new_run(
     launch(recipe, serial=True)
     first = trial_runs(recipe)["000004"]
     real = searching.sampler
-    monkeypatch.setattr(searching, "sampler", lambda recipe, search, told=0: real(recipe, search, 99))
+    monkeypatch.setattr(searching, "sampler", lambda recipe, search, past=0: real(recipe, search, 99))
     outcome = launch(recipe, serial=True, resume=True)
     again = trial_runs(recipe)["000004"]
     assert first.data.params["rate"] != again.data.params["rate"]

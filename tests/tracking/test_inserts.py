@@ -64,15 +64,15 @@ def write(workspace: Path) -> str:
         inputs=[DataInput("toys", "abc", "data_cards/toys.yaml")],
         source="recipes/toy.yaml",
     )
-    tracker = Tracker(workspace, about)
-    tracker.trials(FIRST, NAMES, lambda trial: [])
-    tracker.curve(record("9", "running", ended=None), CURVE[:2], NAMES)
-    tracker.trials([record("9")], NAMES, lambda trial: CURVE)
-    tracker.group("g1", NAMES["g1"], {"window": 1}, {"mean": 0.5, "spread": math.nan}, "finished")
+    tracker = Tracker.open(workspace, about)
+    tracker.log_trials(FIRST, NAMES, lambda trial: [])
+    tracker.log_curve(record("9", "running", ended=None), CURVE[:2], NAMES)
+    tracker.log_trials([record("9")], NAMES, lambda trial: CURVE)
+    tracker.log_group("g1", NAMES["g1"], {"window": 1}, {"mean": 0.5, "spread": math.nan}, "finished")
     tracker.finish("interrupted", {"trials": 10}, [])
-    again = Tracker(workspace, about)
+    again = Tracker.open(workspace, about)
     mended = [r if r.id != "5" else record("5") for r in FIRST]
-    again.trials(mended, NAMES, lambda trial: [])
+    again.log_trials(mended, NAMES, lambda trial: [])
     again.finish("finished", {"trials": 10}, [recipe])
     return again.run_id
 

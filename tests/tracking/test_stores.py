@@ -14,7 +14,7 @@ import pytest
 from lblhep import waiting
 from lblhep.errors import TrackingError
 from lblhep.launch import LaunchView, launch
-from lblhep.launch.directory import launches
+from lblhep.launch.store.directory import launches
 from lblhep.recipe import Recipe
 from lblhep.tracking import find_run
 from lblhep.tracking.store import broken, connect, was_locked
@@ -64,7 +64,7 @@ def test_a_server_that_does_not_answer(
 
 def test_how_long_it_may_take():
     """One minute, unless told otherwise."""
-    assert waiting.LIMIT == 60
+    assert waiting.WAIT_LIMIT_SECONDS == 60
     assert connect.__defaults__ == (60,)
 
 

@@ -299,7 +299,7 @@ def test_a_file_where_mlruns_should_be(tmp_path: Path):
 
 
 def test_locked_from_the_start(toy, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("lblhep.tracking.store.PATIENCE", 0.2)
+    monkeypatch.setattr("lblhep.tracking.store.LOCK_WAIT_SECONDS", 0.2)
     recipe = toy("scan")
     with closing(sqlite3.connect(database(recipe.workspace), isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -312,7 +312,7 @@ def test_only_a_lock_that_stays_ends_the_logging(toy, monkeypatch: pytest.Monkey
     """Met after a trial's run was created: the second attempt must complete it, not make another."""
     from mlflow import MlflowClient
 
-    monkeypatch.setattr("lblhep.launch.ledger.PAUSES", (0.01, 0.01, None))
+    monkeypatch.setattr("lblhep.launch.mlflow_log.RETRY_PAUSES_SECONDS", (0.01, 0.01, None))
     monkeypatch.setattr("lblhep.tracking.tracker.writer", ClientWriter)
     recipe, log_batch, calls = toy("scan"), MlflowClient.log_batch, []
 
@@ -335,7 +335,7 @@ def test_only_a_lock_that_stays_ends_the_logging(toy, monkeypatch: pytest.Monkey
 
 
 def test_a_pack_that_met_a_lock_is_logged_by_the_next_attempt(toy, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("lblhep.launch.ledger.PAUSES", (0.01, 0.01, None))
+    monkeypatch.setattr("lblhep.launch.mlflow_log.RETRY_PAUSES_SECONDS", (0.01, 0.01, None))
     create, calls = TableWriter.create, []
 
     def locked(self: TableWriter, runs: Any) -> Any:

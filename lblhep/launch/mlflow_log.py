@@ -1,4 +1,4 @@
-"""The driver's side of MLflow: what of a launch is logged, and what happens when the store gives out.
+"""What of a launch is logged in MLflow, and what happens when the store gives out.
 
 The packs on disk are the truth; MLflow is a copy for people to browse.  So a store that fails in the middle
 of a launch does not stop it: logging ends, the launch goes on, and a later ``--resume`` logs what is missing.
@@ -13,26 +13,37 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lblhep.errors import TrackingError
-from lblhep.launch import packs, tables
-from lblhep.launch.checksums import FORMAT
-from lblhep.launch.data import cards
+from lblhep.launch.store import packs, tables
+from lblhep.launch.store.checksums import FORMAT
+from lblhep.launch.store.inputs import cards
 from lblhep.recipe import Recipe, cells
-from lblhep.tracking import About, CurvePoint, DataInput, Tracker, TrialRecord, was_locked
+from lblhep.tracking import (
+    About,
+    CurvePoint,
+    DataInput,
+    Tracker,
+    TrialRecord,
+    analyze,
+    explained,
+    was_locked,
+)
 from lblhep.trials import Group, Pack
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lblhep.launch.directory import LaunchDirectory
+    from lblhep.launch.store.directory import LaunchDirectory
 
-PAUSES = (0.5, 2.0, None)
-"""Seconds to wait after each attempt to log into a store that is locked."""
+RETRY_PAUSES_SECONDS = (0.5, 2.0, None)
+"""Seconds to wait after each attempt to log into a store that is locked; the last attempt has none."""
 
 
-class Ledger:
-    """Logs packs and groups of one launch.
+class MlflowLog:
+    """Logs packs, live curves and groups of one launch.
 
     Args:
+        recipe: the launch's recipe.
+        directory: the launch's directory.
         wait: seconds that a store on a server has to answer.
 
     Raises:
@@ -40,33 +51,41 @@ class Ledger:
     """
 
     def __init__(self, recipe: Recipe, directory: LaunchDirectory, wait: float) -> None:
-        self._directory = directory.path
-        self._tracker = Tracker(recipe.workspace, _about(recipe, directory), wait)
+        self._workspace, self._directory = recipe.workspace, directory.path
+        self._tracker = Tracker.open(recipe.workspace, _about(recipe, directory), wait)
         self.run_id = self._tracker.run_id
         self.broken: TrackingError | None = None
         self._names: dict[str, str] = {}
 
-    def pack(self, pack: Pack, rows: pd.DataFrame, group_of: Mapping[str, Group], seconds: float) -> None:
+    def log_pack(self, pack: Pack, rows: pd.DataFrame, group_of: Mapping[str, Group], seconds: float) -> None:
         """Log a committed pack's trials.
 
         Args:
-            seconds: that the pack ran.
-            group_of: trial id -> its group; trials without one stand below the launch itself.
+            pack: the pack.
+            rows: its rows, as they are committed.
+            group_of: the group of each trial, by its id; trials without one stand below the launch itself.
+            seconds: how long the pack ran.
         """
-        self._name(group_of)
+        self._note_names(group_of)
         ended = (self._directory / "packs" / pack.id / "rows.parquet").stat().st_mtime
         records = _records(self._directory, pack, rows, group_of, (ended - seconds, ended))
 
         def curve(trial: str) -> list[CurvePoint]:
             return _curve(self._directory, pack.id, trial, ended)
 
-        self._attempt(lambda: self._tracker.trials(records, self._names, curve))
+        self._attempt(lambda: self._tracker.log_trials(records, self._names, curve))
 
-    def curves(
+    def log_curves(
         self, pack: Pack, points: Mapping[str, Sequence[CurvePoint]], group_of: Mapping[str, Group]
     ) -> None:
-        """Log points (trial id -> points) of a pack that is running.  ``group_of`` as for ``pack``."""
-        self._name(group_of)
+        """Log points of the curves of a pack that is running.
+
+        Args:
+            pack: the pack.
+            points: the points of each trial, by its id.
+            group_of: the group of each trial, as for ``log_pack``.
+        """
+        self._note_names(group_of)
         for trial in pack.trials:
             if trial.id in points:
                 record = TrialRecord(
@@ -79,26 +98,32 @@ class Ledger:
                     started=points[trial.id][0].at,
                     ended=None,
                 )
-                self._attempt(partial(self._tracker.curve, record, points[trial.id], self._names))
+                self._attempt(partial(self._tracker.log_curve, record, points[trial.id], self._names))
 
-    def _name(self, group_of: Mapping[str, Group]) -> None:
+    def _note_names(self, group_of: Mapping[str, Group]) -> None:
         self._names |= {group.id: group.name for group in group_of.values()}
 
-    def group(self, group: Group, error: str | None) -> None:
-        """Log a group that was combined, or could not be."""
+    def log_group(self, group: Group, error: str | None) -> None:
+        """Log a group that was combined, or could not be for the reason ``error``."""
         metrics = {} if error is not None else packs.read_group(self._directory, group.id)["metrics"]
         status = "finished" if error is None else "failed"
-        self._attempt(lambda: self._tracker.group(group.id, group.name, group.key, metrics, status))
+        self._attempt(lambda: self._tracker.log_group(group.id, group.name, group.key, metrics, status))
 
     def finish(self, status: str, metrics: Mapping[str, float], artifacts: Iterable[Path]) -> None:
-        """Close the launch's run."""
-        self._attempt(lambda: self._tracker.finish(status, metrics, artifacts))
+        """Close the launch's run with summary metrics, tables and report; make later searches quick."""
+
+        def close() -> None:
+            self._tracker.finish(status, metrics, artifacts)
+            analyze(self._workspace)
+
+        self._attempt(close)
 
     def _attempt(self, log: Callable[[], None]) -> None:
         """Log; again after a pause if the store is locked (MLflow itself has waited for 20 s each time)."""
-        for pause in () if self.broken is not None else PAUSES:
+        for pause in () if self.broken is not None else RETRY_PAUSES_SECONDS:
             try:
-                log()
+                with explained(self._workspace):
+                    log()
                 return
             except TrackingError as error:
                 if pause is None or not was_locked(error):
@@ -135,10 +160,10 @@ def _records(
 
 
 def _curve(directory: Path, pack: str, trial: str, at: float) -> list[CurvePoint]:
-    """The curve of a trial of a committed pack, without NaNs: in the table they also mean that there is none.
+    """Return the curve of a trial of a committed pack.
 
-    Args:
-        at: given to all points, since the table does not say when they were logged.
+    NaNs are left out: in the table they also mean that there is no value.  All points get the time ``at``,
+    since the table does not say when they were logged.
     """
     table = tables.read_tables(directory, "curves", only=[pack])
     metrics = [str(name) for name in table if name not in ("trial", "step")]
@@ -162,7 +187,7 @@ def _about(recipe: Recipe, directory: LaunchDirectory) -> About:
         tags["lblhep.mixed"] = ", ".join(directory.info["mixed"])
     return About(
         launch=directory.id,
-        # Of the launch when it began: its runs stay together.  (Older launches have not noted it.)
+        # The experiment of the launch when it began: its runs stay together.  (Older launches lack it.)
         experiment=directory.info.get("experiment") or recipe.tracking.experiment or recipe.study,
         title=recipe.title,
         params={"study": recipe.study, "seed": recipe.seed, "kind": recipe.trials.kind}
@@ -176,7 +201,7 @@ def _about(recipe: Recipe, directory: LaunchDirectory) -> About:
 
 
 def _flat(recipe: Recipe) -> dict[str, Any]:
-    """The settings of task, models and data sets under their dotted addresses."""
+    """Return the settings of task, models and data sets under their dotted addresses."""
     flat: dict[str, Any] = {}
 
     def walk(address: str, value: Any) -> None:

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lblhep import atomic
-from lblhep.launch import packs
-from lblhep.launch.arrays import ArrayMap, write_npz
-from lblhep.launch.checksums import FORMAT, record_text, write_record
-from lblhep.launch.tables import cell, write_table
+from lblhep.launch.store import packs
+from lblhep.launch.store.arrays import ArrayMap, write_npz
+from lblhep.launch.store.checksums import FORMAT, record_text, write_record
+from lblhep.launch.store.tables import cell, write_table
 from lblhep.recipe import cells
 from lblhep.tasks import Failure
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from lblhep.atomic import remove_directory
 from lblhep.errors import LaunchError
-from lblhep.launch.checksums import DamageError, read_record
-from lblhep.launch.directory import held, launches_folder, sweep_removed
-from lblhep.launch.info import REMEDY
+from lblhep.launch.store.checksums import DamageError, read_record
+from lblhep.launch.store.directory import held, launches_folder, sweep_removed
+from lblhep.launch.store.info import REMEDY
 from lblhep.tracking import forget_launch, own_uri, shown_uri
 from lblhep.tracking.address import sqlite_file
 

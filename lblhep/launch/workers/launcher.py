@@ -6,13 +6,15 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from lblhep.launch import search as searching
-from lblhep.launch.execute import Context, combine_group, prepare, run_pack
-from lblhep.launch.search import Told
-from lblhep.recipe import Search
+from lblhep.launch.workers import search_space as searching
+from lblhep.launch.workers.execute import LaunchContext, combine_group, prepare, run_pack
+from lblhep.launch.workers.search_space import PastPoint
 from lblhep.trials import Group, Pack, point_pack
+
+if TYPE_CHECKING:
+    from lblhep.recipe import Search
 
 
 @dataclass(frozen=True)
@@ -42,17 +44,27 @@ class Exhausted:
     """The search is over: its sampler has no more points to propose, though the recipe asks for more."""
 
     missing: int
+    """How many points are missing of those that the recipe asks for."""
+    trials: int
+    """How many trials these points would have had."""
+    asked: int
+    """How many points the recipe asks for."""
+
+
+def exhausted(search: Search, missing: int) -> Exhausted:
+    """Return the event that ``missing`` points of the search are not proposed."""
+    return Exhausted(missing, missing * search.replicates_total, search.points)
 
 
 Event = Started | Done | Combined | Exhausted | None
-"""None is a tick: nothing happened for a moment."""
+"""What a launcher says while packs run; None says that nothing happened for a moment."""
 
 
 class Launcher(Protocol):
-    """Runs packs and combines groups.  Leaving the ``with`` block stops what still runs."""
+    """Runs packs and combines groups; leaving its ``with`` block stops what still runs."""
 
     notice: str
-    """Something to tell the user before the first pack, or empty."""
+    """What the user is told before the first pack; mostly an empty text."""
 
     def __enter__(self) -> Launcher: ...
 
@@ -62,40 +74,43 @@ class Launcher(Protocol):
         """Run the packs, in order as workers are free."""
 
     def search(
-        self, indices: Sequence[int], told: Sequence[Told], again: Sequence[Mapping[str, Any]]
+        self, indices: Sequence[int], past: Sequence[PastPoint], again: Sequence[Mapping[str, Any]]
     ) -> Iterator[Event]:
-        """Run points of the recipe's search under the given numbers, after what earlier ones taught.
+        """Run points of the recipe's search.
 
-        The first of them at the values ``again``: points that failed and are tried once more.
+        Args:
+            indices: the points' numbers.
+            past: the points that were run earlier, from which the sampler learns.
+            again: the values of the first of ``indices``, which failed and are tried once more.
         """
 
     def combine(self, group: Group, pack_of: dict[str, str]) -> None:
         """Combine a complete group of a scan; a ``Combined`` comes when that is done."""
 
     def combining(self) -> Iterator[Event]:
-        """The ``Combined`` of the groups still under way, after the packs are through."""
+        """Yield the ``Combined`` of the groups still under way, after the packs are through."""
 
 
 class Serial:
-    """Everything in the calling process, one pack after another: for debuggers, and where Ray cannot run.
+    """Runs everything in the calling process, one pack after another: for debuggers, and without Ray.
 
     Args:
+        context: the launch.
         written: called after the running pack has written down some of its curves.
     """
 
-    def __init__(self, context: Context, written: Callable[[], None]) -> None:
+    def __init__(self, context: LaunchContext, written: Callable[[], None]) -> None:
         self._context, self._written = context, written
         self._worker = prepare(context)
         self._combined: deque[Combined] = deque()
-        searching_ = context.recipe.trials
-        stoppable = isinstance(searching_, Search) and searching_.scheduler is not None
+        stoppable = context.search is not None and context.search.scheduler is not None
         self.notice = "serial: the scheduler is not used, every point trains to its end" if stoppable else ""
 
     def __enter__(self) -> Serial:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Nothing outlives the last pack."""
+        """Do nothing, since nothing outlives the last pack."""
 
     def scan(self, packs: Sequence[Pack]) -> Iterator[Event]:
         for pack in packs:
@@ -105,16 +120,16 @@ class Serial:
             yield from self.combining()
 
     def search(
-        self, indices: Sequence[int], told: Sequence[Told], again: Sequence[Mapping[str, Any]]
+        self, indices: Sequence[int], past: Sequence[PastPoint], again: Sequence[Mapping[str, Any]]
     ) -> Iterator[Event]:
         import optuna
 
-        recipe, search = self._context.recipe, self._context.recipe.trials
-        assert isinstance(search, Search)
+        recipe, search = self._context.recipe, self._context.search
+        assert search is not None
         study = optuna.create_study(
-            direction=search.objective.goal, sampler=searching.sampler(recipe, search, len(told))
+            direction=search.objective.goal, sampler=searching.sampler(recipe, search, len(past))
         )
-        study.add_trials([searching.frozen(search, earlier) for earlier in told])
+        study.add_trials([searching.frozen(search, earlier) for earlier in past])
         for point in again:
             study.enqueue_trial(searching.params(search, point))
         left = deque(indices)
@@ -134,7 +149,7 @@ class Serial:
             done += 1
             yield Done(pack.id)
         if done < len(indices):
-            yield Exhausted(len(indices) - done)
+            yield exhausted(search, len(indices) - done)
 
     def combine(self, group: Group, pack_of: dict[str, str]) -> None:
         self._combined.append(Combined(group.id, combine_group(self._context, group.id, group.key, pack_of)))

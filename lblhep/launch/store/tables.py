@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lblhep.errors import LblhepError
-from lblhep.launch import packs
-from lblhep.launch.checksums import DamageError, reading
+from lblhep.launch.store import packs
+from lblhep.launch.store.checksums import DamageError, reading
 from lblhep.recipe import cells
 from lblhep.recipe.trials import RESERVED
 

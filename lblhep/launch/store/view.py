@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lblhep.errors import LaunchError
-from lblhep.launch import packs, tables
-from lblhep.launch.arrays import Arrays, read_npz
-from lblhep.launch.checksums import checked
-from lblhep.launch.info import REMEDY, read_info
+from lblhep.launch.store import packs, tables
+from lblhep.launch.store.arrays import Arrays, read_npz
+from lblhep.launch.store.checksums import checked
+from lblhep.launch.store.info import REMEDY, read_info
 
 if TYPE_CHECKING:
     import numpy as np

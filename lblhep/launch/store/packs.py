@@ -1,4 +1,4 @@
-"""What a launch directory holds for each pack and group, as ``lblhep.launch.commit`` has written it.
+"""What a launch directory holds for each pack and group, as ``lblhep.launch.store.commit`` has written it.
 
 ::
 
@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lblhep.launch.checksums import DamageError, checked, read_record
+from lblhep.launch.store.checksums import DamageError, checked, read_record
 from lblhep.tasks import Failure
 
 NUMBER = re.compile(r"\d{6,}")

@@ -11,16 +11,14 @@ from contextlib import ExitStack
 from typing import Any
 
 from lblhep.errors import LaunchError
-from lblhep.launch import search as searching
-from lblhep.launch.combining import Combining
-from lblhep.launch.execute import Context, record_lost, record_pruned
-from lblhep.launch.launchers import Combined, Done, Event, Exhausted, Started
-from lblhep.launch.search import Told
-from lblhep.local_ray import TICK, check_alive, cluster_address, died, ray_running
-from lblhep.recipe import Recipe, Search
+from lblhep.launch.workers import search_space as searching
+from lblhep.launch.workers.execute import LaunchContext, combine_group
+from lblhep.launch.workers.launcher import Combined, Done, Event, exhausted
+from lblhep.launch.workers.search_space import PastPoint
+from lblhep.local_ray import POLL_SECONDS, check_alive, cluster_address, died, ray_running
 from lblhep.temporary import temporary_folder
-from lblhep.trials import Group, Pack, point_pack
-from lblhep.waiting import LIMIT
+from lblhep.trials import Group, Pack, Plan
+from lblhep.waiting import WAIT_LIMIT_SECONDS
 
 ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # 0.7 s a trial, for files that nobody reads
@@ -39,18 +37,20 @@ class RayTune:
     """Runs Tune in a thread, so that the driver sees each pack's end as it comes.
 
     Args:
+        context: the launch.
+        plan: the launch's plan, which is shipped to the workers.
         wait: seconds that a Ray cluster has to answer.
     """
 
     notice = ""
 
-    def __init__(self, context: Context, wait: float = LIMIT) -> None:
-        self._context, self._wait = context, wait
+    def __init__(self, context: LaunchContext, plan: Plan, wait: float = WAIT_LIMIT_SECONDS) -> None:
+        self._context, self._plan, self._wait = context, plan, wait
         self._ray = ExitStack()
         self._events: queue.Queue[Event | BaseException] = queue.Queue()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._combining = Combining(context, self._events.put, self._stop)
+        self._combining = CombineThread(context, self._events.put, self._stop)
         self._uncombined = 0
 
     def __enter__(self) -> RayTune:
@@ -97,26 +97,23 @@ class RayTune:
         from ray import tune
 
         if packs:
-            yield from self._run(
-                {pack.id: pack for pack in packs}, {"pack": tune.grid_search([p.id for p in packs])}
-            )
+            yield from self._run({"pack": tune.grid_search([pack.id for pack in packs])})
 
     def search(
-        self, indices: Sequence[int], told: Sequence[Told], again: Sequence[Mapping[str, Any]]
+        self, indices: Sequence[int], past: Sequence[PastPoint], again: Sequence[Mapping[str, Any]]
     ) -> Iterator[Event]:
-        from lblhep.launch.points import PointSearch
+        from lblhep.launch.workers.callbacks import PointSearch
 
-        search = self._context.recipe.trials
-        assert isinstance(search, Search)
+        search = self._context.search
+        assert search is not None
         if not indices:
             return
         scheduler = None if search.scheduler is None else searching.scheduler(search.scheduler)
         done = 0
         for event in self._run(
             {},
-            {},
             num_samples=len(indices),
-            search_alg=PointSearch(self._context.recipe, search, indices, told, again),
+            search_alg=PointSearch(self._context.recipe, search, indices, past, again),
             scheduler=scheduler,
             metric=search.objective.metric,
             mode={"maximize": "max", "minimize": "min"}[search.objective.goal],
@@ -124,17 +121,15 @@ class RayTune:
             done += isinstance(event, Done)
             yield event
         if done < len(indices):
-            yield Exhausted(len(indices) - done)
+            yield exhausted(search, len(indices) - done)
 
-    def _run(
-        self, packs: dict[str, Pack], param_space: dict[str, Any], **tune_config: Any
-    ) -> Iterator[Event]:
+    def _run(self, param_space: dict[str, Any], **tune_config: Any) -> Iterator[Event]:
         """Start Tune's thread; yield what its callbacks say until it is over."""
 
         def fit() -> None:
             try:
                 with temporary_folder() as storage:
-                    self._fit(packs, param_space, tune_config, str(storage))
+                    self._fit(param_space, tune_config, str(storage))
             except BaseException as error:  # raised again in the driver's own thread, below
                 self._events.put(error)
 
@@ -144,9 +139,9 @@ class RayTune:
             yield self._next()
 
     def _next(self) -> Event:
-        """What the threads have to say, or None after a moment.  (Ray is not asked: it may hang.)"""
+        """Return what the threads have to say, or None after a moment.  (Ray is not asked: it may hang.)"""
         try:
-            event = self._events.get(timeout=TICK)
+            event = self._events.get(timeout=POLL_SECONDS)
         except queue.Empty:
             event = None
         self._check_alive()
@@ -155,17 +150,15 @@ class RayTune:
         self._uncombined -= isinstance(event, Combined)
         return event
 
-    def _fit(
-        self, packs: dict[str, Pack], space: dict[str, Any], config: dict[str, Any], storage: str
-    ) -> None:
+    def _fit(self, space: dict[str, Any], config: dict[str, Any], storage: str) -> None:
         from ray import tune
 
-        from lblhep.launch.points import Listener, StopWhen
-        from lblhep.launch.worker import PackTrainable
+        from lblhep.launch.workers.callbacks import PackCallback, StopOnEvent
+        from lblhep.launch.workers.trainable import PackTrainable
 
         resources = self._context.recipe.resources
         trainable = tune.with_resources(
-            tune.with_parameters(PackTrainable, context=self._context, packs=packs),
+            tune.with_parameters(PackTrainable, context=self._context, plan=self._plan),
             {"cpu": resources.cpu, "gpu": resources.gpu},
         )
         tune.Tuner(
@@ -176,55 +169,11 @@ class RayTune:
                 storage_path=storage,
                 name="launch",
                 verbose=0,
-                stop=StopWhen(self._stop),
+                stop=StopOnEvent(self._stop),
                 failure_config=tune.FailureConfig(max_failures=1),
-                callbacks=[Listener(self, packs)],
+                callbacks=[PackCallback(self._context, self._plan, self._events.put, self._stop)],
             ),
         ).fit()
-
-    @property
-    def recipe(self) -> Recipe:
-        """The launch's recipe."""
-        return self._context.recipe
-
-    def pack_of(self, config: dict[str, Any], packs: dict[str, Pack]) -> Pack:
-        """The pack that a Tune trial's configuration stands for."""
-        search = self._context.recipe.trials
-        if isinstance(search, Search):
-            return point_pack(
-                self._context.recipe, config["index"], searching.values(search, config["params"])
-            )
-        return packs[config["pack"]]
-
-    def started(self, pack: Pack) -> None:
-        """Called from Tune's thread."""
-        self._events.put(Started(pack))
-
-    def done(self, pack: Pack) -> None:
-        """Called from Tune's thread: the worker has committed the pack."""
-        self._events.put(Done(pack.id))
-
-    def pruned(self, pack: Pack, curve: dict[int, float]) -> None:
-        """Called from Tune's thread: the scheduler stopped the point, or the launch is stopped altogether."""
-        if not self._stop.is_set():
-            self._record(pack, lambda: record_pruned(self._context, pack, curve))
-
-    def lost(self, pack: Pack, error: str, trace: str) -> None:
-        """Called from Tune's thread: the worker died, twice."""
-        self._record(pack, lambda: record_lost(self._context, pack, error, trace))
-
-    def _record(self, pack: Pack, commit: Callable[[], None]) -> None:
-        try:
-            commit()
-        except OSError as error:
-            self.broken(error)
-        else:
-            self._events.put(Done(pack.id))
-
-    def broken(self, error: BaseException) -> None:
-        """Called from Tune's thread: nothing can be written.  Raised there, it would be Tune's own fault."""
-        self._stop.set()
-        self._events.put(error)
 
     def combine(self, group: Group, pack_of: dict[str, str]) -> None:
         self._uncombined += 1
@@ -233,3 +182,75 @@ class RayTune:
     def combining(self) -> Iterator[Event]:
         while self._uncombined:
             yield self._next()
+
+
+class CombineActor:
+    """Combines groups in one process of Ray's for the launch: a study's imports cost more than a Combine."""
+
+    def __init__(self, context: LaunchContext) -> None:
+        self._context = context
+
+    def combine(self, group: str, key: dict[str, Any], pack_of: dict[str, str]) -> str | None:
+        return combine_group(self._context, group, key, pack_of)
+
+
+class CombineThread:
+    """Combines groups beside the packs, one after another: a Combine takes memory, and packs come first.
+
+    A call of Ray's may last a minute after Ray has died, and then ends the process; in a thread of its own it
+    hinders nobody.
+
+    Args:
+        context: the launch.
+        tell: called, in the thread, with the end of each group, or with what broke the thread.
+        stop: once it is set, what still runs is given up.
+    """
+
+    def __init__(
+        self, context: LaunchContext, tell: Callable[[Combined | BaseException], None], stop: threading.Event
+    ) -> None:
+        self._context, self._tell, self._stop = context, tell, stop
+        self._groups: queue.Queue[tuple[Group, dict[str, str]]] = queue.Queue()
+        self._thread: threading.Thread | None = None
+
+    def combine(self, group: Group, pack_of: dict[str, str]) -> None:
+        """Combine the group, when those before it are through."""
+        self._groups.put((group, pack_of))
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="combining", daemon=True)
+            self._thread.start()
+
+    def join(self) -> None:
+        """Wait for the end, after ``stop`` was set."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def _work(self) -> None:
+        import ray
+
+        try:
+            # By value, not as an object of Ray's: a restarted actor must find its argument again.
+            actor = ray.remote(num_cpus=0, max_restarts=-1)(CombineActor).remote(self._context)
+            while not self._stop.is_set():
+                try:
+                    group, pack_of = self._groups.get(timeout=POLL_SECONDS)
+                except queue.Empty:
+                    continue
+                if (combined := self._combined(actor, group, pack_of)) is not None:
+                    self._tell(combined)
+        except BaseException as error:  # raised again in the driver's own thread
+            self._tell(error)
+
+    def _combined(self, actor: Any, group: Group, pack_of: dict[str, str]) -> Combined | None:
+        """Return the end of a group, or None if the launch is stopped before."""
+        import ray
+
+        reference = actor.combine.remote(group.id, group.key, pack_of)
+        while not ray.wait([reference], timeout=POLL_SECONDS)[0]:
+            if self._stop.is_set():
+                ray.cancel(reference)
+                return None
+        try:
+            return Combined(group.id, ray.get(reference))
+        except ray.exceptions.RayError as failure:  # its process died
+            return Combined(group.id, f"group {group.id}: {failure}")

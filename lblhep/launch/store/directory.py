@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from lblhep import atomic
 from lblhep.errors import LaunchError
-from lblhep.launch.checksums import checksums, record_text, write_record
-from lblhep.launch.code import code_digest, code_digests
-from lblhep.launch.data import fingerprints
-from lblhep.launch.info import LOCK, SCHEMA, read_info
+from lblhep.launch.store.checksums import checksums, record_text, write_record
+from lblhep.launch.store.info import LOCK, SCHEMA, read_info
+from lblhep.launch.store.inputs import code_digest, code_digests, fingerprints
 
 if TYPE_CHECKING:
     from lblhep.recipe import Recipe
 
 
-LONGEST_STUDY = 44
-"""Letters of a study's name in the ids of its launches, which are names of at most 64 letters themselves."""
+MAX_STUDY_LETTERS = 44
+"""The most letters of a study's name in the ids of its launches, which have at most 64 letters themselves."""
 
 
 class LaunchDirectory:
@@ -110,7 +109,10 @@ def _age(path: Path) -> tuple[float, str]:
 
 
 def create(recipe: Recipe, partition: Mapping[str, list[str]] | None) -> LaunchDirectory:
-    """A new launch directory of the recipe.
+    """Make a new launch directory of the recipe.
+
+    Args:
+        partition: the trial ids of each pack, by the pack's id; None for a search.
 
     Raises:
         LaunchError: ``mlruns`` cannot be written.
@@ -151,7 +153,7 @@ def create(recipe: Recipe, partition: Mapping[str, list[str]] | None) -> LaunchD
 
 def _placed(parent: Path, info: dict[str, Any], recipe: str) -> Path:
     """Write a launch under the first name that is free; two of one second get different names."""
-    stem = f"{info['study'][:LONGEST_STUDY]}-{time.strftime('%Y%m%d-%H%M%S')}"
+    stem = f"{info['study'][:MAX_STUDY_LETTERS]}-{time.strftime('%Y%m%d-%H%M%S')}"
     for number in range(1, 1000):
         path = parent / (stem if number == 1 else f"{stem}-{number}")
         try:

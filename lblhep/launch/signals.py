@@ -10,26 +10,26 @@ from typing import Any
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM came."""
+    """SIGTERM has stopped the driver."""
 
 
 class Signals:
-    """What SIGTERM, and at the very end Ctrl-C too, does to a driver in the main thread."""
+    """Sets what SIGTERM, and at the very end Ctrl-C too, does to a driver in the main thread."""
 
     def __init__(self) -> None:
         self._before: dict[int, Any] = {}
 
     def listen(self) -> None:
-        """SIGTERM raises.  Again once others may have put their own handler in place, as Ray does."""
+        """Let SIGTERM raise; called again once others, as Ray, may have put their own handler in place."""
         self._handle(signal.SIGTERM, _stop)
 
-    def ignore(self) -> None:
-        """The launch is over: nothing that comes now makes another end of it."""
+    def ignore_signals(self) -> None:
+        """Ignore both, since the launch is over: nothing that comes now makes another end of it."""
         for number in (signal.SIGTERM, signal.SIGINT):
             self._handle(number, signal.SIG_IGN)
 
     def restore(self) -> None:
-        """As it was before."""
+        """Put back the handlers that were in place before."""
         for number, handler in self._before.items():
             signal.signal(number, handler or signal.SIG_DFL)
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from lblhep import components
 from lblhep.errors import ComponentError
-from lblhep.launch import packs
+from lblhep.launch.store import packs
+from lblhep.trials import SearchPlan
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -18,22 +19,23 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from lblhep.recipe import Component, Dimension, Recipe, Search
+    from lblhep.trials import Pack, Plan
 
 
 @dataclass(frozen=True)
-class Told:
+class PastPoint:
     """What is known of a point that was run: its values and how it ended."""
 
     point: Mapping[str, Any]
     objective: float
-    """NaN if the point failed (infinite too, in launches of an earlier version)."""
+    """The objective is NaN if the point failed (infinite too, in launches of an earlier version)."""
     pruned: bool = False
     curve: Mapping[int, float] = field(default_factory=dict)
-    """Step -> objective, as reported while it trained (pruned points)."""
+    """A pruned point's objective by step, as it was reported while the point trained."""
 
 
 def distribution(dimension: Dimension) -> BaseDistribution:
-    """A dimension as Optuna has it; integers half-open as all of a recipe's ranges, choices numbered."""
+    """Return a dimension as Optuna has it: choices are numbered, and a range of integers has an open end."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     if dimension.uniform is not None:
@@ -48,12 +50,12 @@ def distribution(dimension: Dimension) -> BaseDistribution:
 
 
 def space(search: Search) -> dict[str, BaseDistribution]:
-    """The whole space."""
+    """Return Optuna's distribution of each dimension of the search, by name."""
     return {name: distribution(dimension) for name, dimension in search.space.items()}
 
 
 def values(search: Search, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Optuna's parameters as the recipe's values: a choice's number becomes the choice."""
+    """Return Optuna's parameters as the recipe's values: a choice's number becomes the choice."""
     return {
         name: params[name] if dimension.choices is None else dimension.choices[params[name]]
         for name, dimension in search.space.items()
@@ -61,7 +63,7 @@ def values(search: Search, params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def params(search: Search, point: Mapping[str, Any]) -> dict[str, Any]:
-    """The way back."""
+    """Return the recipe's values as Optuna's parameters: a choice becomes its number."""
     return {
         name: point[name] if dimension.choices is None else _position(dimension.choices, point[name])
         for name, dimension in search.space.items()
@@ -69,34 +71,40 @@ def params(search: Search, point: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _position(choices: tuple[Any, ...], value: Any) -> int:
-    """Lists come back from JSON as lists; ``index`` would take True for 1."""
+    """Return the number of a choice that has the value's type too; ``index`` would take True for 1."""
     return next(i for i, choice in enumerate(choices) if type(choice) is type(value) and choice == value)
 
 
-def sampler(recipe: Recipe, search: Search, told: int = 0) -> BaseSampler:
-    """The recipe's sampler (TPE if it names none), seeded by the recipe unless it gives a seed itself.
+def sampler(recipe: Recipe, search: Search, past: int = 0) -> BaseSampler:
+    """Make the recipe's sampler (TPE if it names none), seeded by the recipe unless it gives a seed itself.
 
     Args:
-        told: points already run, of a resumed search: they go into the seed, or the sampler's first, random
-            proposals would be those it made before.
+        past: the number of points already run, of a resumed search: it goes into the seed, or the sampler's
+            first, random proposals would be those it made before.
+
+    Raises:
+        ComponentError: the component is not an Optuna sampler.
     """
     from optuna import logging
     from optuna.samplers import BaseSampler, TPESampler
 
     logging.set_verbosity(logging.WARNING)  # the progress display says it all
     if search.sampler is None:
-        return TPESampler(seed=recipe.seed + told)
-    built = components.build(search.sampler, seed=recipe.seed + told)
+        return TPESampler(seed=recipe.seed + past)
+    built = components.build(search.sampler, seed=recipe.seed + past)
     if not isinstance(built, BaseSampler):
         raise ComponentError(f"trials.sampler: {search.sampler.use} is not an Optuna sampler")
     return built
 
 
 def scheduler(component: Component) -> Any:
-    """The recipe's Ray scheduler.
+    """Make the recipe's Ray scheduler.
 
     It stops points because they are worse than others, not because they have reached its ``max_t``: how long
     a good point trains is the task's affair, and one that is stopped counts as pruned.
+
+    Raises:
+        ComponentError: the component is no Ray Tune scheduler, or one that changes a point's values.
     """
     from ray.tune.schedulers import PopulationBasedTraining, PopulationBasedTrainingReplay, TrialScheduler
 
@@ -111,36 +119,55 @@ def scheduler(component: Component) -> Any:
     return built
 
 
-def frozen(search: Search, told: Told) -> FrozenTrial:
-    """A point that was run, as Optuna wants to be told: complete, pruned or failed."""
+def frozen(search: Search, past: PastPoint) -> FrozenTrial:
+    """Return a point that was run as Optuna's record of it: complete, pruned or failed."""
     from optuna.trial import TrialState, create_trial
 
-    state = TrialState.PRUNED if told.pruned else TrialState.COMPLETE
-    if not math.isfinite(told.objective):
+    state = TrialState.PRUNED if past.pruned else TrialState.COMPLETE
+    if not math.isfinite(past.objective):
         state = TrialState.FAIL
     return create_trial(
         state=state,
-        value=None if state == TrialState.FAIL else told.objective,
-        params=params(search, told.point),
+        value=None if state == TrialState.FAIL else past.objective,
+        params=params(search, past.point),
         distributions=space(search),
-        intermediate_values=dict(told.curve),
+        intermediate_values=dict(past.curve),
     )
 
 
-def read_told(directory: Path, pack_ids: Iterable[str]) -> list[Told]:
-    """What the committed points of an earlier run of the launch teach."""
+def read_past_points(directory: Path, pack_ids: Iterable[str]) -> list[PastPoint]:
+    """Read how the committed points of an earlier run of the launch ended."""
     abouts = [packs.read_about(directory, pack) for pack in sorted(pack_ids)]
     return [
-        Told(a["point"], a["objective"], a.get("pruned", False), {int(s): v for s, v in a.get("curve", [])})
-        for a in abouts
+        PastPoint(
+            about["point"],
+            about["objective"],
+            about.get("pruned", False),
+            {int(step): value for step, value in about.get("curve", [])},
+        )
+        for about in abouts
     ]
 
 
-def read_again(directory: Path, there: Collection[str]) -> dict[int, dict[str, Any]]:
-    """Points that failed in an earlier run of the launch and are to be tried again: number -> values.
+def read_failed_points(directory: Path, committed: Collection[str]) -> dict[int, dict[str, Any]]:
+    """Read the values of points that failed in an earlier run and are to be tried again, by number.
 
-    At their own values, whatever the sampler would propose now: the trials' ids, and with them their runs in
-    MLflow, stand for these.
+    They keep their values, whatever the sampler would propose now: the trials' ids, and with them their runs
+    in MLflow, stand for these.
+
+    Args:
+        committed: the packs that are there, so that their points are not tried again.
     """
     aside = packs.points_set_aside(directory)
-    return {int(pack): point for pack, point in aside.items() if pack not in there}
+    return {int(pack): point for pack, point in aside.items() if pack not in committed}
+
+
+def pack_of(plan: Plan, config: Mapping[str, Any]) -> Pack:
+    """Return the pack that the configuration of a Tune trial stands for.
+
+    Args:
+        config: the pack's id under ``pack``, and for a search's point Optuna's parameters under ``params``.
+    """
+    if isinstance(plan, SearchPlan):
+        return plan.pack_of(config["pack"], values(plan.search, config["params"]))
+    return plan.pack_of(config["pack"])

@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 from lblhep import components
 from lblhep.errors import LaunchError, LblhepError
-from lblhep.launch import commit, live, tables
-from lblhep.launch.arrays import Arrays
-from lblhep.launch.bench import PackBench, Worker
-from lblhep.launch.code import code_digest, code_digests
-from lblhep.launch.commit import PackResult
-from lblhep.launch.intermediate import Intermediate
+from lblhep.launch.store import commit, tables
+from lblhep.launch.store.arrays import Arrays
+from lblhep.launch.store.commit import PackResult
+from lblhep.launch.store.inputs import code_digest, code_digests
+from lblhep.launch.workers.listeners import MAX_LIVE_TRIALS, LiveWriter, ObjectiveListener, live_file
+from lblhep.launch.workers.task_context import TaskContext, Worker
 from lblhep.recipe import Search
 from lblhep.tasks import Failure, Row
 from lblhep.trials import point_group
@@ -46,8 +46,8 @@ class Pruned(BaseException):
 
 
 @dataclass(frozen=True)
-class Context:
-    """What every worker needs to know of a launch; shipped once."""
+class LaunchContext:
+    """What every worker needs to know of a launch; it is shipped once."""
 
     recipe: Recipe
     directory: Path
@@ -57,8 +57,13 @@ class Context:
         """The folder that holds the launch's ``mlruns``, data cards and studies."""
         return self.directory.parents[2]
 
+    @property
+    def search(self) -> Search | None:
+        """The recipe's search; None if its trials are a single one or a scan."""
+        return self.recipe.trials if isinstance(self.recipe.trials, Search) else None
 
-def prepare(context: Context) -> Worker:
+
+def prepare(context: LaunchContext) -> Worker:
     """Make this process a worker: components of the workspace import, threads follow the recipe.
 
     Raises:
@@ -81,13 +86,13 @@ def prepare(context: Context) -> Worker:
 
 
 def limit_threads(cpu: int) -> None:
-    """As many torch threads as the recipe's resources say: results depend on it in the last bit."""
+    """Let torch have as many threads as the recipe's resources say: results depend on it in the last bit."""
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(cpu)
 
 
 def run_pack(
-    context: Context,
+    context: LaunchContext,
     worker: Worker,
     pack: Pack,
     report: Callable[[int, float], None] = lambda step, value: None,
@@ -96,35 +101,37 @@ def run_pack(
     """Run a pack and commit its results.
 
     Args:
+        context: the launch.
+        worker: what this process keeps from pack to pack.
+        pack: the trials to run.
         report: called with (step, value) of a search point's objective while it trains; may raise Pruned.
         written: called after some of the pack's curves have been written down for the driver.
 
+    Returns:
+        What was committed.
+
     Raises:
-        Pruned: as ``report`` raised it; nothing is committed.
+        Pruned: ``report`` raised it; nothing is committed.
         OSError: the results could not be written.
     """
     begin = time.perf_counter()
-    checkpoint = context.directory / "checkpoints" / f"{pack.id}-{_matter(context, pack)}"
-    bench = PackBench(worker, checkpoint)
-    if len(pack.trials) <= live.MOST:
-        bench.listeners.append(live.LiveWriter(live.live_file(context.directory, pack.id), written))
-    search = context.recipe.trials
-    if isinstance(search, Search):
+    checkpoint = context.directory / "checkpoints" / f"{pack.id}-{_points_digest(context, pack)}"
+    bench = TaskContext(worker, checkpoint)
+    search = context.search
+    if len(pack.trials) <= MAX_LIVE_TRIALS:
+        bench.listeners.append(LiveWriter(live_file(context.directory, pack.id), written))
+    if search is not None:
         trials = tuple(trial.id for trial in pack.trials)
-        bench.listeners.append(Intermediate(search.objective.metric, trials, report))
+        bench.listeners.append(ObjectiveListener(search.objective.metric, trials, report))
     finished, failures = _execute(context.recipe, pack.trials, bench)
-    diverged = _diverged(search, finished) if isinstance(search, Search) else []
-    lost = {each.trial for each in diverged}
-    finished = {trial: metrics for trial, metrics in finished.items() if trial not in lost}
     result = PackResult(
         rows=tables.rows_table(pack.trials, finished),
         curves=bench.curves,
         arrays=bench.arrays,
-        failures=failures + diverged,
-        about={"diverged": True} if diverged and not failures else {},
+        failures=failures,
     )
-    if isinstance(search, Search):
-        _judge(context, search, pack, result)
+    if search is not None:
+        _judge(context, search, pack, finished, result)
     if bench.notices:
         result.about["notices"] = bench.notices
     result.about["seconds"] = round(time.perf_counter() - begin, 3)
@@ -133,13 +140,13 @@ def run_pack(
     return result
 
 
-def _drop_checkpoints(context: Context, pack: Pack) -> None:
+def _drop_checkpoints(context: LaunchContext, pack: Pack) -> None:
     for old in (context.directory / "checkpoints").glob(f"{pack.id}-*"):
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _matter(context: Context, pack: Pack) -> str:
-    """What a checkpoint is of: a pack that has other points, another recipe or other code leaves it alone.
+def _points_digest(context: LaunchContext, pack: Pack) -> str:
+    """Return a digest of what a checkpoint is of, so that other points, recipes or code do not take it up.
 
     (A search that was killed gives a point's number to other values; ``--force`` mixes recipes and code.)
     """
@@ -151,14 +158,14 @@ def _matter(context: Context, pack: Pack) -> str:
 
 @functools.cache
 def _code(workspace: Path, study: str) -> str:
-    """As it was when the process first asked."""
+    """Return the digest of the code as it was when the process first asked."""
     return code_digest(code_digests(workspace, study))
 
 
 def _execute(
-    recipe: Recipe, trials: Sequence[Trial], bench: PackBench
+    recipe: Recipe, trials: Sequence[Trial], bench: TaskContext
 ) -> tuple[dict[str, dict[str, float]], list[Failure]]:
-    """The metrics of the trials that worked, the failures of the others."""
+    """Return the metrics of the trials that worked and the failures of the others."""
     try:
         task = components.build(trials[0].recipe.task)
         limit_threads(recipe.resources.cpu)
@@ -171,7 +178,7 @@ def _execute(
 
 
 def _by_trial(trials: Sequence[Trial], outcomes: Iterable[Row | Failure]) -> dict[str, list[Row | Failure]]:
-    """What the task returned, by trial.  Raises LblhepError if something is not of this pack."""
+    """Return what the task returned, by trial.  Raises LblhepError if something is not of this pack."""
     answers: dict[str, list[Row | Failure]] = {trial.id: [] for trial in trials}
     for outcome in outcomes:
         if not isinstance(outcome, Row | Failure):
@@ -183,7 +190,7 @@ def _by_trial(trials: Sequence[Trial], outcomes: Iterable[Row | Failure]) -> dic
 
 
 def _outcome(trial: Trial, answers: Sequence[Row | Failure]) -> dict[str, float] | Failure:
-    """The trial's metrics, or why there are none."""
+    """Return the trial's metrics, or why there are none."""
     try:
         if len(answers) != 1:
             found = f"{len(answers)} outcomes" if answers else "neither a Row nor a Failure"
@@ -197,18 +204,27 @@ def _outcome(trial: Trial, answers: Sequence[Row | Failure]) -> dict[str, float]
 
 
 def failure(trial: str, error: BaseException) -> Failure:
-    """An exception as a record; faults that explain themselves (LblhepError) keep their message bare."""
+    """Return an exception as a record; the message of an LblhepError, which explains itself, stays bare."""
     message = str(error) if isinstance(error, LblhepError) else f"{type(error).__name__}: {error}"
     return Failure(trial, message, "".join(traceback.format_exception(error)))
 
 
 def combine(
-    context: Context, key: Mapping[str, Any], rows: pd.DataFrame, arrays: Arrays
+    context: LaunchContext, key: Mapping[str, Any], rows: pd.DataFrame, arrays: Arrays
 ) -> Mapping[str, Any]:
-    """What the recipe's ``groups:`` component makes of a group's rows (failed ones included) and arrays.
+    """Call the recipe's ``groups:`` component with a group's rows (failed ones included) and arrays.
 
     Args:
+        context: the launch.
         key: the axis values that name the group.
+        rows: one row for each trial of the group.
+        arrays: what its trials saved.
+
+    Returns:
+        Metrics and arrays of the group, by name.
+
+    Raises:
+        LblhepError: a metric is called like an axis, or like a column that every table has.
     """
     assert context.recipe.groups is not None
     combined: Mapping[str, Any] = components.build(context.recipe.groups)(rows, arrays)
@@ -217,12 +233,15 @@ def combine(
 
 
 def combine_group(
-    context: Context, group: str, key: Mapping[str, Any], pack_of: Mapping[str, str]
+    context: LaunchContext, group: str, key: Mapping[str, Any], pack_of: Mapping[str, str]
 ) -> str | None:
     """Combine a complete group of a scan from its committed packs and store it.
 
     Args:
-        pack_of: id of each of the group's trials -> id of its pack.
+        context: the launch.
+        group: the id of the group.
+        key: the axis values that name the group.
+        pack_of: the id of the pack of each of the group's trials, by the trial's id.
 
     Returns:
         What went wrong, or None.
@@ -241,28 +260,27 @@ def combine_group(
     return None
 
 
-def _diverged(search: Search, finished: Mapping[str, Mapping[str, float]]) -> list[Failure]:
-    """The replicates of a search's point whose value of the objective is no finite number."""
-    metric = search.objective.metric
-    values = {trial: metrics[metric] for trial, metrics in finished.items() if metric in metrics}
-    return [
-        Failure(trial, _not_finite(metric, value), "")
-        for trial, value in values.items()
-        if not math.isfinite(value)
-    ]
+def _judge(
+    context: LaunchContext,
+    search: Search,
+    pack: Pack,
+    finished: Mapping[str, Mapping[str, float]],
+    result: PackResult,
+) -> None:
+    """Add to the result a search point's objective: what its Combine makes of its replicates.
 
-
-def _not_finite(metric: str, value: float) -> str:
-    return f"the objective {metric} is {value}, not a finite number"
-
-
-def _judge(context: Context, search: Search, pack: Pack, result: PackResult) -> None:
-    """A search point's objective: what its Combine makes of its replicates.
-
-    A point must not win by losing its worst replicates: where one failed, there is no objective.
+    A point must not win by losing its worst replicates: where one failed, or where its own value of the
+    objective is no finite number, there is no objective.
     """
     metric = search.objective.metric
     point = point_group(pack).key
+    diverged = _diverged(metric, finished)
+    if diverged:
+        lost = {each.trial for each in diverged}
+        result.rows = tables.rows_table(pack.trials, {t: m for t, m in finished.items() if t not in lost})
+        if not result.failures:
+            result.about["diverged"] = True
+        result.failures = result.failures + diverged
     result.about |= {"point": point, "objective": math.nan}
     if result.failures:
         return
@@ -278,23 +296,44 @@ def _judge(context: Context, search: Search, pack: Pack, result: PackResult) -> 
             raise LblhepError(_not_finite(metric, objective))
         result.about["objective"] = objective
         result.combined = combined
-    except Exception as error:  # as above: the point fails, the search goes on
+    except Exception as error:  # as for a task: the point fails, the search goes on
         result.rows = tables.rows_table(pack.trials, {})
         result.failures += [failure(trial.id, error) for trial in pack.trials]
 
 
-def record_lost(context: Context, pack: Pack, error: str, trace: str) -> None:
-    """Commit a pack whose worker died: all its trials failed."""
+def _diverged(metric: str, finished: Mapping[str, Mapping[str, float]]) -> list[Failure]:
+    """Return the replicates of a search's point whose value of the objective is no finite number."""
+    values = {trial: metrics[metric] for trial, metrics in finished.items() if metric in metrics}
+    return [
+        Failure(trial, _not_finite(metric, value), "")
+        for trial, value in values.items()
+        if not math.isfinite(value)
+    ]
+
+
+def _not_finite(metric: str, value: float) -> str:
+    return f"the objective {metric} is {value}, not a finite number"
+
+
+def record_lost(context: LaunchContext, pack: Pack, error: str, trace: str) -> None:
+    """Commit a pack whose worker died: all its trials failed.
+
+    Args:
+        context: the launch.
+        pack: the pack.
+        error: why it failed, in a line.
+        trace: the traceback.
+    """
     result = PackResult(
         rows=tables.rows_table(pack.trials, {}),
         failures=[Failure(trial.id, error, trace) for trial in pack.trials],
     )
-    if isinstance(context.recipe.trials, Search):
+    if context.search is not None:
         result.about |= {"point": point_group(pack).key, "objective": math.nan}
     commit.commit_pack(context.directory, pack.id, result)
 
 
-def record_pruned(context: Context, pack: Pack, curve: Mapping[int, float]) -> None:
+def record_pruned(context: LaunchContext, pack: Pack, curve: Mapping[int, float]) -> None:
     """Commit a search point that the scheduler stopped, with what it had reported: step -> objective."""
     last = list(curve.values())[-1]
     about = {

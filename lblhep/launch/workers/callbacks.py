@@ -1,30 +1,36 @@
-"""What Tune calls back: the source of a search's points, the listener of all packs, the way to stop."""
+"""What Tune calls back: the source of a search's points, who hears of all packs, the way to stop."""
 
 from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from optuna.trial import TrialState
 from ray.tune import Callback, Stopper
 from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
-from lblhep.launch import search as searching
-from lblhep.launch.search import Told
+from lblhep.launch.workers import search_space as searching
+from lblhep.launch.workers.execute import LaunchContext, record_lost, record_pruned
+from lblhep.launch.workers.launcher import Done, Event, Started
+from lblhep.launch.workers.search_space import PastPoint
 from lblhep.recipe import Recipe, Search
-from lblhep.trials import Pack
-
-if TYPE_CHECKING:
-    from lblhep.launch.tune import RayTune
+from lblhep.trials import Pack, Plan
 
 
 class PointSearch(OptunaSearch):  # type: ignore[misc]
-    """OptunaSearch that numbers its points, knows what earlier ones taught, and tells pruned from complete.
+    """Numbers the points that OptunaSearch proposes, knows earlier ones, and tells pruned from complete.
 
     (OptunaSearch itself tells Optuna that a point stopped by the scheduler is complete, at its early value.)
+
+    Args:
+        recipe: the launch's recipe.
+        search: its search.
+        indices: the numbers of the points to propose.
+        past: the points that were run earlier, from which the sampler learns.
+        again: the values of the first of ``indices``, which failed and are tried once more.
     """
 
     def __init__(
@@ -32,16 +38,16 @@ class PointSearch(OptunaSearch):  # type: ignore[misc]
         recipe: Recipe,
         search: Search,
         indices: Sequence[int],
-        told: Sequence[Told],
+        past: Sequence[PastPoint],
         again: Sequence[Mapping[str, Any]],
     ) -> None:
         super().__init__(
             space=searching.space(search),
             metric=search.objective.metric,
             mode={"maximize": "max", "minimize": "min"}[search.objective.goal],
-            sampler=searching.sampler(recipe, search, len(told)),
+            sampler=searching.sampler(recipe, search, len(past)),
         )
-        self._ot_study.add_trials([searching.frozen(search, earlier) for earlier in told])
+        self._ot_study.add_trials([searching.frozen(search, earlier) for earlier in past])
         for point in again:
             self._ot_study.enqueue_trial(searching.params(search, point))
         self._indices = list(indices)
@@ -50,7 +56,7 @@ class PointSearch(OptunaSearch):  # type: ignore[misc]
     def suggest(self, trial_id: str) -> Any:
         if not self._indices:
             return Searcher.FINISHED
-        return {"index": self._indices.pop(0), "params": super().suggest(trial_id)}
+        return {"pack": f"{self._indices.pop(0):06d}", "params": super().suggest(trial_id)}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         if "step" in result:
@@ -72,47 +78,74 @@ class PointSearch(OptunaSearch):  # type: ignore[misc]
         self._completed_trials.add(trial_id)
 
 
-class Listener(Callback):  # type: ignore[misc]
-    """Passes on to the launcher what happens to each pack."""
+class PackCallback(Callback):  # type: ignore[misc]
+    """Tells, from Tune's thread, what happens to each pack, and commits those whose worker cannot.
 
-    def __init__(self, launcher: RayTune, packs: dict[str, Pack]) -> None:
-        self._launcher, self._packs = launcher, packs
+    Args:
+        context: the launch.
+        plan: the launch's plan.
+        tell: called with each event, or with an error that ends the launch.
+        stop: set when nothing more is to be run.
+    """
+
+    def __init__(
+        self,
+        context: LaunchContext,
+        plan: Plan,
+        tell: Callable[[Event | BaseException], None],
+        stop: threading.Event,
+    ) -> None:
+        self._context, self._plan, self._tell, self._stop = context, plan, tell, stop
+        self._metric = "" if context.search is None else context.search.objective.metric
         self._curves: dict[str, dict[int, float]] = {}
-        self._metric = getattr(getattr(launcher.recipe.trials, "objective", None), "metric", "")
 
     def __getstate__(self) -> dict[str, Any]:
-        """Tune writes its callbacks down, to restore them; a launch is resumed from its packs instead."""
+        """Return nothing: Tune writes callbacks down, to restore them; a launch resumes from its packs."""
         return {}
 
     def _pack(self, trial: Any) -> Pack:
-        return self._launcher.pack_of(trial.config, self._packs)
+        return searching.pack_of(self._plan, trial.config)
 
     def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        self._launcher.started(self._pack(trial))
+        self._tell(Started(self._pack(trial)))
 
     def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: Any, **info: Any) -> None:
         if "step" in result:
             self._curves.setdefault(trial.trial_id, {})[result["step"]] = result[self._metric]
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        curve = self._curves.pop(trial.trial_id, {})
+        pack, curve = self._pack(trial), self._curves.pop(trial.trial_id, {})
         if trial.last_result.get("finished", True):
-            self._launcher.done(self._pack(trial))
-        else:
-            self._launcher.pruned(self._pack(trial), curve)
+            self._tell(Done(pack.id))  # its worker has committed it
+        elif not self._stop.is_set():  # the scheduler stopped it, not the end of the launch
+            self._commit(pack, lambda: record_pruned(self._context, pack, curve))
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         raised = trial.get_pickled_error()
         if isinstance(raised, OSError):  # the pack could not be written: no use to go on with the others
-            self._launcher.broken(getattr(raised, "cause", raised))  # Ray puts what was raised there
+            self._break_off(getattr(raised, "cause", raised))  # Ray puts what was raised there
             return
         first = str(raised).strip().splitlines()
         reason = f"its worker failed twice: {type(raised).__name__}: {first[0] if first else ''}"
-        self._launcher.lost(self._pack(trial), reason, str(raised))
+        pack = self._pack(trial)
+        self._commit(pack, lambda: record_lost(self._context, pack, reason, str(raised)))
+
+    def _commit(self, pack: Pack, record: Callable[[], None]) -> None:
+        try:
+            record()
+        except OSError as error:
+            self._break_off(error)
+        else:
+            self._tell(Done(pack.id))
+
+    def _break_off(self, error: BaseException) -> None:
+        """Stop everything, since nothing can be written.  (Raised here, the error would be Tune's own.)"""
+        self._stop.set()
+        self._tell(error)
 
 
-class StopWhen(Stopper):  # type: ignore[misc]
-    """Stops everything once the event is set."""
+class StopOnEvent(Stopper):  # type: ignore[misc]
+    """Stops every trial of Tune once the event is set."""
 
     def __init__(self, event: threading.Event) -> None:
         self._event = event
@@ -121,7 +154,7 @@ class StopWhen(Stopper):  # type: ignore[misc]
         return False
 
     def __getstate__(self) -> dict[str, Any]:
-        """As for ``Listener``."""
+        """Return nothing, as ``PackCallback`` does."""
         return {}
 
     def stop_all(self) -> bool:

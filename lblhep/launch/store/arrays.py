@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lblhep.launch.packs import pack_file
+from lblhep.launch.store.packs import pack_file
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,24 +12,23 @@ from typing import Any
 
 from ray.tune import Trainable
 
-from lblhep.launch.commit import PackResult
-from lblhep.launch.execute import Context, Pruned, prepare, run_pack
-from lblhep.launch.search import values
-from lblhep.recipe import Search
-from lblhep.trials import Pack, point_pack
+from lblhep.launch.store.commit import PackResult
+from lblhep.launch.workers.execute import LaunchContext, Pruned, prepare, run_pack
+from lblhep.launch.workers.search_space import pack_of
+from lblhep.trials import Plan
 
 
 class PackTrainable(Trainable):  # type: ignore[misc]
-    """One Tune trial: a pack of a scan (``config: {pack}``) or a point of a search (``{index, params}``).
+    """Runs a Tune trial: a pack of a scan (``config: {pack}``) or a point of a search (``{pack, params}``).
 
     A scan's pack is one step.  A search's point reports its objective while it trains: a step lasts until the
     next value, and between two steps the task waits inside ``bench.log`` for the scheduler's decision.
     """
 
-    def setup(self, config: dict[str, Any], context: Context, packs: dict[str, Pack]) -> None:
-        self._context, self._packs = context, packs
+    def setup(self, config: dict[str, Any], context: LaunchContext, plan: Plan) -> None:
+        self._context, self._plan = context, plan
         self._worker = prepare(context)
-        self._training: Training | None = None
+        self._training: PointTraining | None = None
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -39,13 +38,12 @@ class PackTrainable(Trainable):  # type: ignore[misc]
         return True
 
     def step(self) -> dict[str, Any]:
-        search = self._context.recipe.trials
-        if not isinstance(search, Search):
-            run_pack(self._context, self._worker, self._packs[self._next["pack"]])
+        pack, search = pack_of(self._plan, self._next), self._context.search
+        if search is None:
+            run_pack(self._context, self._worker, pack)
             return {"done": True}
         if self._training is None:
-            pack = point_pack(self._context.recipe, self._next["index"], values(search, self._next["params"]))
-            self._training = Training(lambda report: run_pack(self._context, self._worker, pack, report))
+            self._training = PointTraining(lambda report: run_pack(self._context, self._worker, pack, report))
         outcome = self._training.proceed()
         while not isinstance(outcome, PackResult) and self._reported < self._skip:
             self._reported += 1
@@ -59,11 +57,11 @@ class PackTrainable(Trainable):  # type: ignore[misc]
         return {metric: outcome[1], "step": outcome[0], "finished": False}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """For schedulers that pause a point: how far it was."""
+        """Write down how far the point was, for schedulers that pause it."""
         (Path(checkpoint_dir) / "reported.json").write_text(json.dumps(self._reported))
 
     def load_checkpoint(self, checkpoint_dir: str) -> None:  # type: ignore[override,unused-ignore]
-        """A paused point runs again, silently up to where it was (a task may use ``bench.checkpoint``)."""
+        """Run a paused point again, silently up to where it was (a task may use ``bench.checkpoint``)."""
         self._skip = json.loads((Path(checkpoint_dir) / "reported.json").read_text())
 
     def cleanup(self) -> None:
@@ -72,8 +70,8 @@ class PackTrainable(Trainable):  # type: ignore[misc]
             self._training = None
 
 
-class Training:
-    """A search point that trains in a thread, in step with whoever calls ``proceed``.
+class PointTraining:
+    """Trains a search point in a thread, in step with whoever calls ``proceed``.
 
     It trains one value ahead of what it tells: only then is it known whether a value was the last, and a
     scheduler that stops the point there (``max_t``, a rung) would throw away a point that is complete.
@@ -89,15 +87,15 @@ class Training:
         self._thread.start()
 
     def proceed(self) -> tuple[int, float] | PackResult:
-        """The next (step, objective), or the end instead of the last of them."""
-        told = self._ahead or self._train()
-        if isinstance(told, PackResult):
-            return told
+        """Return the next (step, objective), or the end instead of the last of them."""
+        known = self._ahead or self._train()
+        if isinstance(known, PackResult):
+            return known
         after = self._train()
         if isinstance(after, PackResult):
             return after
         self._ahead = after
-        return told
+        return known
 
     def _train(self) -> tuple[int, float] | PackResult:
         self._go.release()

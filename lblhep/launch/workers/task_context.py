@@ -1,21 +1,21 @@
-"""The bench that a task works at, in a worker: data sets, models, random streams, and where results go."""
+"""What a task works with, in a worker: data sets, models, random streams, and where results go."""
 
 from __future__ import annotations
 
 import hashlib
 import inspect
 import json
+import pickle
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lblhep import components, streams
+from lblhep import atomic, components, streams
 from lblhep.errors import LblhepError
-from lblhep.launch import tables
-from lblhep.launch.arrays import ArrayMap
-from lblhep.launch.stages import StageCache
+from lblhep.launch.store import tables
+from lblhep.launch.store.arrays import ArrayMap
 from lblhep.recipe import Component
 
 if TYPE_CHECKING:
@@ -27,48 +27,84 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Kept(OrderedDict[Hashable, Any]):
-    """The ``most`` least recently used values, by key."""
+class LruCache(OrderedDict[Hashable, Any]):
+    """Keeps the ``size`` values that were used last, by key."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, size: int) -> None:
         super().__init__()
-        self._most = most
+        self._size = size
 
     def get_or_make(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The value under ``key``, made if it is not there."""
+        """Return the value under ``key``, made if it is not there."""
         if key not in self:
             value = make()
-            while len(self) >= self._most:
+            while len(self) >= self._size:
                 self.popitem(last=False)
             self[key] = value
         self.move_to_end(key)
         return self[key]  # type: ignore[no-any-return]
 
 
+class StageCache:
+    """Keeps on disk what is slow to make and fully named by its key: the products of a Pipeline's stages.
+
+    A product is a pickle under ``<directory>/<sha256 of the key>``, after its checksum.  The directory may be
+    deleted at any time.
+
+    A product may be any Python object, so it is pickled; and a pickle is code, as a recipe is: read it only
+    from people whose recipes you run.
+
+    Two workers that want the same product do not both make it: the second waits for the first.
+
+    Args:
+        warn: called with a line for each entry that is damaged.
+    """
+
+    def __init__(self, directory: Path, warn: Callable[[str], None]) -> None:
+        self._directory, self._warn = directory, warn
+
+    def get(self, key: str, make: Callable[[], T]) -> T:
+        """Return ``make()``, or what it returned earlier under this key; a damaged entry is made again."""
+        name = hashlib.sha256(key.encode()).hexdigest()[:40]
+        path = self._directory / f"{name}.stage"
+        self._directory.mkdir(parents=True, exist_ok=True)
+        with atomic.lock(self._directory / f"{name}.lock", wait=True):
+            if path.is_file():
+                try:
+                    return _read(path)  # type: ignore[no-any-return]
+                except Exception as error:  # of an unpickling, whatever the classes of the product raise
+                    self._warn(f"{path}: is made again ({type(error).__name__}: {error})")
+            atomic.sweep(self._directory, path.name)
+            product = make()
+            _write(path, product)
+            return product
+
+
 @dataclass
 class Worker:
-    """What one process keeps from pack to pack: opened samples and built data sets."""
+    """Keeps from pack to pack, in one process, opened samples and built data sets."""
 
     workspace: Path
     device: str = "cpu"
-    samples: Kept = field(default_factory=lambda: Kept(8))
-    datasets: Kept = field(default_factory=lambda: Kept(32))
+    samples: LruCache = field(default_factory=lambda: LruCache(8))
+    datasets: LruCache = field(default_factory=lambda: LruCache(32))
 
     def sample(self, card: str) -> Any:
-        """The card's opened data set."""
+        """Return the card's opened data set."""
         from lblhep.cards import open_sample
 
         return self.samples.get_or_make(card, lambda: open_sample(self.workspace, card))
 
-    def stages(self, tell: Callable[[str], None]) -> StageCache:
-        """Products of pipeline stages, shared by all launches of the workspace."""
-        return StageCache(self.workspace / "mlruns" / "stages", tell)
+    def stages(self, warn: Callable[[str], None]) -> StageCache:
+        """Return the cache of pipeline stages, which all launches of the workspace share."""
+        return StageCache(self.workspace / "mlruns" / "stages", warn)
 
 
-class PackBench:
-    """The ``lblhep.tasks.Bench`` of one pack; gathers what the task logs and saves.
+class TaskContext:
+    """Gathers what the task of one pack logs and saves; the ``lblhep.tasks.Bench`` that the task is given.
 
     Args:
+        worker: the process that runs the pack.
         checkpoint: the pack's directory that survives a retry.
     """
 
@@ -76,7 +112,7 @@ class PackBench:
         self._worker = worker
         self._checkpoint = checkpoint
         self.listeners: list[Callable[[str, Mapping[str, float], int], None]] = []
-        """Each called with (trial id, metrics, step) at every ``log``, before it returns."""
+        """The functions that ``log`` calls with (trial id, metrics, step) before it returns."""
         self.curves: list[dict[str, Any]] = []
         self.arrays: ArrayMap = {}
         self.notices: list[str] = []
@@ -139,7 +175,7 @@ class PackBench:
 
 
 def component_at(recipe: Recipe, address: str) -> Component:
-    """The component at a dotted address: ``task``, ``datasets.NAME``, ``task.stages.NAME``, ..."""
+    """Return the component at a dotted address: ``task``, ``datasets.NAME``, ``task.stages.NAME``, ..."""
     found: Any = recipe
     for step in address.split("."):
         if isinstance(found, Component):
@@ -154,7 +190,7 @@ def component_at(recipe: Recipe, address: str) -> Component:
 
 
 def random_arguments(component: Component) -> dict[str, Any]:
-    """The arguments that the component declares as random, or their defaults where the recipe gives none."""
+    """Return the arguments that the component declares as random: the recipe's values, or the defaults."""
     target = components.load(component.use)
     parameters = inspect.signature(target).parameters
     given = component.arguments
@@ -166,7 +202,7 @@ def random_arguments(component: Component) -> dict[str, Any]:
 
 
 def the_only(section: Mapping[str, Any], what: str) -> str:
-    """The name of the section's only entry."""
+    """Return the name of the section's only entry."""
     if len(section) != 1:
         names = ", ".join(section) or "none"
         raise LblhepError(f"which {what}? The recipe has {names}: name one")
@@ -180,6 +216,21 @@ def _named(section: Mapping[str, Any], name: str, what: str) -> Any:
 
 
 def _key(recipe: Recipe, address: str, component: Component) -> str:
-    """What the built data set depends on: its address and configuration, and the seed of its stream."""
+    """Return a digest of what a built data set depends on: address, configuration, seed of its stream."""
     content = json.dumps([address, recipe.seed, component.model_dump(mode="json")], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _write(path: Path, product: Any) -> None:
+    content = pickle.dumps(product, protocol=pickle.HIGHEST_PROTOCOL)
+    checksum = hashlib.sha256(content).digest()
+    atomic.write_file(path, lambda draft: draft.write_bytes(checksum + content))
+
+
+def _read(path: Path) -> Any:
+    """Unpickle an entry.  Raises ValueError if it is not what was written, before anything is unpickled."""
+    content = memoryview(path.read_bytes())
+    length = hashlib.sha256().digest_size
+    if hashlib.sha256(content[length:]).digest() != content[:length]:
+        raise ValueError("it is not what was written: wrong checksum")
+    return pickle.loads(content[length:])
