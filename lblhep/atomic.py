@@ -27,17 +27,17 @@ from typing import IO
 from lblhep.waiting import waiting_for
 
 DRAFT_PREFIX = ".draft-"
-"""How the names of drafts begin."""
+"""The beginning of the names of drafts."""
 
 MAX_NAME_LETTERS = 100
-"""Letters of a name that its drafts keep: a name has room for 255 bytes."""
+"""The most letters of a name that its drafts keep: a name has room for 255 bytes."""
 
 RETRY_SECONDS = 0.2
 """Seconds between two attempts to take a lock."""
 
 
 class LockedError(Exception):
-    """Another process holds the lock; its text says which process, on which host."""
+    """Raised where another process holds the lock; its text says which process, on which host."""
 
 
 def write_file(path: Path, write: Callable[[Path], object]) -> None:
@@ -101,7 +101,7 @@ def remove_directory(path: Path) -> None:
 
 
 def drafts(folder: Path, name: str | None = None) -> list[Path]:
-    """The drafts in ``folder``: of what is to be called ``name`` there, or all."""
+    """Return the drafts in ``folder``: of what is to be called ``name`` there, or all."""
     ending = ".+" if name is None else re.escape(name[-MAX_NAME_LETTERS:])
     form = re.compile(rf"{re.escape(DRAFT_PREFIX)}.+-\d+-[0-9a-f]{{8}}-{ending}", re.DOTALL)
     return [path for path in folder.glob(f"{DRAFT_PREFIX}*") if form.fullmatch(path.name)]
@@ -120,7 +120,7 @@ def sweep(folder: Path, name: str | None = None) -> None:
 
 
 def _draft(path: Path) -> Path:
-    """A name of its own, also where two machines or containers share process ids; the suffix is kept.
+    """Return a name that no other writer has, even where machines share process ids; the suffix is kept.
 
     (Some writers go by a file's suffix.)
     """
@@ -141,7 +141,7 @@ def to_disk(path: Path) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits."""
+    """Return the SHA-256 of a file, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -175,7 +175,7 @@ def lock(path: Path, *, wait: bool) -> Iterator[None]:
 
 
 def _taken(file: IO[str]) -> bool:
-    """Whether the lock was free: at once, or a moment later, since ``is_locked`` holds it for that moment."""
+    """Take the lock if it is free, now or a moment later, since ``is_locked`` holds it for that moment."""
     end = time.monotonic() + RETRY_SECONDS
     while True:
         try:
@@ -188,7 +188,7 @@ def _taken(file: IO[str]) -> bool:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a process holds the lock file ``path``, or nobody may look."""
+    """Say whether a process holds the lock file ``path``, or nobody may look."""
     try:
         with path.open() as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -20,7 +20,7 @@ POLL_SECONDS = 0.25
 
 
 def cluster_address() -> str:
-    """``RAY_ADDRESS``, the cluster to join, or an empty string if Ray is to be started on this machine."""
+    """Return ``RAY_ADDRESS``, the cluster to join, or an empty text if Ray is to start on this machine."""
     address = os.environ.get("RAY_ADDRESS", "")
     return "" if address == "local" else address
 
@@ -66,7 +66,7 @@ def _init(**options: Any) -> None:
 
 
 def _start(folder: Path, options: dict[str, Any]) -> None:
-    """A machine under heavy load may need more than the 30 s that Ray gives itself, so it may try again."""
+    """Start Ray, if need be again: a machine under heavy load may need more than the 30 s it gives itself."""
     import ray
 
     with waiting_for("Ray to start on this machine"):
@@ -132,7 +132,7 @@ def _await_place(address: str, cpu: float, gpu: float) -> None:
 
 
 def died() -> str:
-    """Which of the processes of this machine's Ray without which there is none has died; mostly none."""
+    """Return which of the processes that Ray needs on this machine has died; mostly an empty text."""
     from ray._private import worker
 
     node = worker._global_node
@@ -141,7 +141,9 @@ def died() -> str:
 
 
 def check_alive(advice: str) -> None:
-    """Soon after its node has died, Ray ends this process from within, without a word: be quicker.
+    """Raise LaunchError if Ray died.
+
+    Soon after its node has died, Ray ends this process from within, without a word: this must be quicker.
 
     Raises:
         LaunchError: Ray died; the message ends with the ``advice``.

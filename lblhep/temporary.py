@@ -26,7 +26,7 @@ from lblhep.errors import LaunchError
 
 FOLDER_PREFIX = "lblhep-"
 MAX_PATH_BYTES = 27
-"""Bytes of the path that the folder lies in: Ray has sockets in it, whose paths may have 107."""
+"""The most bytes of the path of the folder's parent: Ray has sockets in it, whose paths may have 107."""
 
 RECORD_KEPT_SECONDS = 60.0
 """Seconds after a removal until its record goes: processes of Ray that were starting make folders anew."""
@@ -60,7 +60,7 @@ def temporary_folder() -> Iterator[Path]:
 
 
 def _base() -> Path:
-    """The directory for temporary files, or ``/tmp`` where its name is too long for sockets below it."""
+    """Return the directory for temporary files, or ``/tmp`` where its name is too long for sockets below."""
     chosen = Path(tempfile.gettempdir()).resolve()
     return chosen if len(os.fsencode(chosen)) <= MAX_PATH_BYTES else Path("/tmp").resolve()
 
@@ -87,7 +87,7 @@ def _remove_remnants(records: Path) -> None:
 
 
 def _is_ours(folder: Path, name: str) -> bool:
-    """Whether this is the folder that was recorded under the name: no link, and of this user."""
+    """Say whether this is the folder that was recorded under the name: no link, and of this user."""
     whole = folder.name == f"{FOLDER_PREFIX}{name}" and folder.resolve() == folder
     return whole and folder.is_dir() and folder.stat().st_uid == os.getuid()
 

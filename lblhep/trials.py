@@ -15,7 +15,7 @@ from lblhep.recipe.points import addresses_of
 
 @dataclass(frozen=True)
 class Trial:
-    """One point of a recipe. Cheap: the recipe of the point is made and validated when it is read."""
+    """One point of a recipe, which costs little: its recipe is made and validated when it is read."""
 
     id: str
     base: Recipe = field(repr=False, compare=False)
@@ -38,7 +38,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Pack:
-    """Trials that a task executes together."""
+    """The trials that a task executes together."""
 
     id: str
     trials: tuple[Trial, ...]
@@ -46,7 +46,7 @@ class Pack:
 
 @dataclass(frozen=True)
 class Group:
-    """Trials (by id) that only together mean something, and the axis values that they share."""
+    """The trials (by id) that only together mean something, and the axis values that they share."""
 
     id: str
     key: dict[str, Any]

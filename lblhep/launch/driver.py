@@ -87,7 +87,7 @@ def launch(
 
 
 class Driver:
-    """One run of one launch, by whoever holds its lock.
+    """Runs one launch once, for whoever holds its lock.
 
     Args:
         recipe: the launch's recipe.

@@ -119,7 +119,7 @@ class MlflowLog:
         self._attempt(close)
 
     def _attempt(self, log: Callable[[], None]) -> None:
-        """Log; again after a pause if the store is locked (MLflow itself has waited for 20 s each time)."""
+        """Log, again after a pause if the store is locked (MLflow itself has waited for 20 s each time)."""
         for pause in () if self.broken is not None else RETRY_PAUSES_SECONDS:
             try:
                 with explained(self._workspace):

@@ -47,23 +47,23 @@ class Launch:
     """``finished``, ``failed`` (all was tried, something failed; or nothing worked) or ``interrupted``."""
     progress: Progress
     headline: Mapping[str, str | float] = field(default_factory=dict)
-    """What the report wants printed."""
+    """The headline of the report, by name."""
     report: Path | None = None
-    """The report's index.html."""
+    """The index.html of the report; None if there is no report."""
     reasons: Mapping[str, int] = field(default_factory=dict)
-    """Why trials failed -> how many did."""
+    """How many trials failed for each reason."""
     problems: tuple[str, ...] = ()
     """Things that went wrong without stopping the launch: groups, report, notification."""
     message: str = ""
     """What the user can do next (how to resume, where to look)."""
     run_id: str = ""
-    """The MLflow parent run."""
+    """The id of the MLflow parent run."""
     stopped_by: int = signal.SIGINT
     """The signal that interrupted it."""
 
     @property
     def exit_code(self) -> int:
-        """0 if every trial, group and the report worked; 130 after Ctrl-C, 143 after SIGTERM; else 1."""
+        """The exit code is 0 if all worked, 130 after Ctrl-C, 143 after SIGTERM, and else 1."""
         return {"finished": 0, "interrupted": 128 + self.stopped_by}.get(self.state, 1)
 
 
@@ -138,7 +138,7 @@ class ProgressCounter:
 
     @property
     def all_failed(self) -> bool:
-        """Whether all has failed so far: two packs or more, and more trials than there are still running.
+        """Whether all has failed so far, in two packs or more, and more trials than there are still running.
 
         (Of many workers, those that fail are the first to be done: the others may be well.  And a search's
         points that diverge are no sign that the others will.)

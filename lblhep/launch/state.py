@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class LaunchState:
-    """What the driver knows of one launch.
+    """Keeps what the driver knows of one launch.
 
     Args:
         path: the launch's directory.

@@ -27,7 +27,7 @@ def sqlite_file(uri: str) -> Path | None:
 
 
 def is_server(uri: str) -> bool:
-    """Whether the store is an MLflow server, which only MLflow's client can talk to, and not a database."""
+    """Say whether the store is no database but an MLflow server, which only MLflow's client can talk to."""
     return uri.startswith(("http://", "https://"))
 
 

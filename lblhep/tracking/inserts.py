@@ -56,7 +56,7 @@ class TableWriter:
         return [_entity(head, run) for head, run in zip(heads, by_id.values(), strict=True)]
 
     def _head(self, run_id: str, run: NewRun) -> Row:
-        """The row in the table of runs; fields that MLflow has given up are empty as it leaves them."""
+        """Make the row of the table of runs; fields that MLflow has given up are empty, as it leaves them."""
         from mlflow.entities import LifecycleStage, SourceType
         from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, MLFLOW_USER
         from mlflow.utils.uri import append_to_uri_path
@@ -81,12 +81,12 @@ class TableWriter:
 
 
 def _texts(run_id: str, values: Mapping[str, str]) -> list[Row]:
-    """Rows of tags or params."""
+    """Return the rows of tags or params."""
     return [{"run_uuid": run_id, "key": key, "value": value} for key, value in values.items()]
 
 
 def _metrics(run_id: str, run: NewRun) -> list[Row]:
-    """Rows of metrics, and of the latest values of metrics; a NaN is 0 with a mark."""
+    """Return the rows of metrics, which are those of their latest values too; a NaN is 0 with a mark."""
     return [
         {
             "run_uuid": run_id,
@@ -101,7 +101,7 @@ def _metrics(run_id: str, run: NewRun) -> list[Row]:
 
 
 def _entity(head: Row, run: NewRun) -> Run:
-    """The run, as MLflow would read it."""
+    """Return the run as MLflow would read it."""
     from mlflow.entities import Metric, Param, Run, RunData, RunInfo, RunTag
 
     info = RunInfo(

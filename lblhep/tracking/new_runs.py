@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NewRun:
-    """All that a run is to hold, in MLflow's words.
+    """Holds all that a run is to have, in MLflow's words.
 
     Args:
         tags: with ``mlflow.runName``.
@@ -34,12 +34,12 @@ class NewRun:
 
     @property
     def logged(self) -> int:
-        """When its metrics are logged, in milliseconds since the epoch: at its end."""
+        """The time at which the metrics are logged, at the run's end, in milliseconds since the epoch."""
         return self.started if self.ended is None else self.ended
 
 
 class Writer(Protocol):
-    """A way to make runs.
+    """Makes runs.
 
     A writer into tables makes them whole; one that talks to a server makes them running, with their tags
     and nothing else.  Whoever asked for them fills and closes what is not whole.
@@ -71,7 +71,7 @@ class ClientWriter:
 
 
 def writer(client: MlflowClient, experiment: str) -> Writer:
-    """The quickest way into the client's store: by inserts if it is a database."""
+    """Return the quickest way into the client's store: by inserts if it is a database."""
     from lblhep.tracking.inserts import TableWriter
 
     store = database_of(client)

@@ -56,6 +56,6 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 
 def package_versions() -> str:
-    """``name==version`` of all that is installed, as pip would write it."""
+    """Return ``name==version`` of all that is installed, as pip would write it."""
     found = {f"{d.metadata['Name']}=={d.version}" for d in distributions() if d.metadata["Name"]}
     return "\n".join(sorted(found, key=str.lower)) + "\n"

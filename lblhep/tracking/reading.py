@@ -10,7 +10,7 @@ from lblhep.tracking.store import connect, explained, shown_uri
 
 
 def find_run(workspace: Path, run_id: str) -> tuple[str, str | None]:
-    """The launch of an MLflow run, and its trial if it is a trial's run.
+    """Return the launch of an MLflow run, and its trial if it is a trial's run.
 
     Raises:
         TrackingError: there is no such run, or lblhep did not make it.

@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class DataInput:
-    """A data set that a launch reads: becomes an MLflow data set of the parent run."""
+    """Describes a data set that a launch reads, which becomes an MLflow data set of the parent run."""
 
     name: str
     digest: str
@@ -19,7 +19,7 @@ class DataInput:
 
 @dataclass(frozen=True)
 class About:
-    """What is constant over a launch: it stands on the parent run, not on each trial."""
+    """Holds what is constant over a launch: it stands on the parent run, not on each trial."""
 
     launch: str
     experiment: str
@@ -27,7 +27,7 @@ class About:
     params: Mapping[str, Any]
     tags: Mapping[str, str]
     files: Sequence[Path]
-    """Logged as artifacts at once (the recipe)."""
+    """The files (the recipe) that are logged as artifacts at once."""
     inputs: Sequence[DataInput] = ()
     source: str = ""
     """The recipe's file, from the workspace on; it stands on every run."""
@@ -35,7 +35,7 @@ class About:
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """One trial's run."""
+    """Holds what is logged of one trial."""
 
     id: str
     name: str
@@ -43,21 +43,22 @@ class TrialRecord:
     point: Mapping[str, Any]
     metrics: Mapping[str, float]
     status: str
-    """``finished``, ``failed`` or ``pruned``; ``running`` while its curve grows."""
+    """The status is ``finished``, ``failed`` or ``pruned``, and ``running`` while the curve grows."""
     started: float
-    """Seconds since the epoch at which its pack began to run."""
+    """When its pack began to run, in seconds since the epoch."""
     ended: float | None
-    """Seconds since the epoch, the same at every attempt: that makes logging it twice the same as once.
+    """When its pack ended, in seconds since the epoch; None while it runs.
 
-    None while it runs."""
+    The time is the same at every attempt, which makes logging it twice the same as once.
+    """
     error: str = ""
 
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """What a trial logged at one step."""
+    """Holds what a trial logged at one step."""
 
     step: int
     metrics: Mapping[str, float]
     at: float
-    """Seconds since the epoch."""
+    """When it was logged, in seconds since the epoch."""

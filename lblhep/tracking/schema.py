@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 KNOWN = {"dc11669786a5": "3.17"}
-"""Revisions of the tables for which the inserts are tested -> the MLflow that brings them."""
+"""The revisions of the tables for which the inserts are tested, and the MLflow that brings each."""
 
 
 def database_of(client: MlflowClient) -> SqlAlchemyStore | None:
@@ -25,7 +25,7 @@ def database_of(client: MlflowClient) -> SqlAlchemyStore | None:
 
 
 def check_schema(client: MlflowClient) -> None:
-    """See that the client's store, if it is a database, is laid out in a known way.
+    """Check that the client's store, if it is a database, is laid out in a known way.
 
     Raises:
         TrackingError: it is not.  MLflow itself has refused a database that is not of its own revision.

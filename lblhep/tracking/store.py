@@ -39,7 +39,7 @@ UNREACHABLE = {
 
 
 def tracking_uri(workspace: Path) -> str:
-    """``MLFLOW_TRACKING_URI``, or the workspace's own SQLite file.
+    """Return ``MLFLOW_TRACKING_URI``, or the address of the workspace's own SQLite file.
 
     It may hold a password: ``shown_uri`` is the one to print.  A relative path of an SQLite file is relative
     to the working folder, as MLflow takes it.
@@ -48,30 +48,31 @@ def tracking_uri(workspace: Path) -> str:
 
 
 def own_uri(workspace: Path) -> str:
-    """The address of the workspace's own SQLite file, which goes with the workspace where it is copied."""
+    """Return the address of the workspace's own SQLite file, which goes with a copy of the workspace."""
     return absolute(f"sqlite:///{database(workspace)}")
 
 
 def shown_uri(workspace: Path) -> str:
-    """The store's address for people: without user, password and query."""
+    """Return the store's address for people: without user, password and query."""
     uri = tracking_uri(workspace)
     return without_credentials(uri, uri)
 
 
 def database(workspace: Path) -> Path:
-    """The workspace's own database."""
+    """Return the path of the workspace's own database."""
     return workspace / "mlruns" / "mlflow.db"
 
 
 def artifact_root(workspace: Path) -> Path:
-    """Where the workspace's own store keeps artifacts."""
+    """Return where the workspace's own store keeps artifacts."""
     return workspace / "mlruns" / "artifacts"
 
 
 def connect(workspace: Path, wait: float = WAIT_LIMIT_SECONDS) -> MlflowClient:
-    """A client of the store, which is made first if need be.
+    """Make a client of the store, which is made first if need be.
 
     Args:
+        workspace: the folder that holds ``mlruns``.
         wait: seconds that a server has to answer, now and later.
 
     Raises:
@@ -134,7 +135,7 @@ def _prepare(path: Path) -> None:
 
 
 def broken(store: str | Path, reason: str, uri: str = "") -> TrackingError:
-    """What to do about a database that does not work.
+    """Return the error that says what to do about a database that does not work.
 
     Args:
         store: its address for people.
@@ -160,7 +161,7 @@ def broken(store: str | Path, reason: str, uri: str = "") -> TrackingError:
 
 
 def was_locked(error: TrackingError) -> bool:
-    """Whether another process held the database; it may not a moment later."""
+    """Say whether another process held the database; it may not a moment later."""
     return LOCKED in str(error.__cause__)
 
 
@@ -191,14 +192,14 @@ def _translated(workspace: Path) -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    """What is wrong, without the layers of exceptions around it."""
+    """Return what is wrong, without the layers of exceptions around it."""
     cause: Any = getattr(error, "orig", None) or error
     text = " ".join(str(cause).split())
     return next((said for words, said in UNREACHABLE.items() if words in text), text)
 
 
 def quiet() -> None:
-    """MLflow and alembic report each migration step, urllib3 each retry; the user asked for a launch."""
+    """Silence MLflow and alembic, which report each migration step, and urllib3, which reports each retry."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # a server's, after each run
@@ -210,7 +211,7 @@ _relaxed = False
 
 
 def _relax_every_connection() -> None:
-    """SQLite need not sync to the platter at every commit: a crash of the process loses nothing."""
+    """Let SQLite not sync to the platter at every commit: a crash of the process loses nothing."""
     global _relaxed
     if _relaxed:
         return

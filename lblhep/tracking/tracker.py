@@ -211,7 +211,7 @@ class Tracker:
         )
 
     def _complete(self, record: TrialRecord, curve: Callable[[str], Iterable[CurvePoint]]) -> None:
-        """Fill and close a run that is not whole.
+        """Complete a run that is not whole, and close it.
 
         Another driver left it so, its trial has been tried again, its curve was live, or the store is one
         where runs are made without content.

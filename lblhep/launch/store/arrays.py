@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     import numpy as np
 
 ArrayMap = dict[tuple[str, str], dict[str, "np.ndarray"]]
-"""(trial, name) -> field -> array"""
+"""What trials saved: the arrays by field, under the trial's id and a name."""
 
 
 def write_npz(path: Path, arrays: ArrayMap) -> None:
-    """Arrays under keys ``trial/name/field``."""
+    """Write arrays under keys ``trial/name/field``."""
     import numpy as np
 
     flat = {f"{t}/{name}/{key}": value for (t, name), saved in arrays.items() for key, value in saved.items()}
@@ -24,7 +24,7 @@ def write_npz(path: Path, arrays: ArrayMap) -> None:
 
 
 def read_npz(path: Path | None) -> dict[str, np.ndarray]:
-    """A whole npz file; empty if there is none."""
+    """Read a whole npz file; return nothing if there is none."""
     import numpy as np
 
     if path is None:
@@ -34,7 +34,7 @@ def read_npz(path: Path | None) -> dict[str, np.ndarray]:
 
 
 class Arrays:
-    """What trials saved, read from their packs when asked: ``arrays[trial, name] -> {field: array}``.
+    """Reads what trials saved from their packs when it is asked: ``arrays[trial, name] -> {field: array}``.
 
     The last few packs stay in memory, since a Combine walks through a pack's trials one after another.
     """

@@ -17,11 +17,11 @@ from lblhep.atomic import sha256_of
 from lblhep.errors import LaunchError
 
 FORMAT = 2
-"""The format of what a launch writes, on disk and as tags in MLflow.  Format 1 has no checksums."""
+"""The number of the format of what a launch writes, on disk and in MLflow; format 1 has no checksums."""
 
 
 class DamageError(LaunchError):
-    """A file of a launch is missing, or is not what was written."""
+    """Raised where a file of a launch is missing, or is not what was written."""
 
 
 @contextmanager
@@ -92,6 +92,12 @@ def read_record(path: Path, remedy: str) -> dict[str, Any]:
 def checked(folder: Path, record: Mapping[str, Any], name: str, remedy: str) -> Path | None:
     """Return the path of a file that its record states, once its bytes are verified; None if it states none.
 
+    Args:
+        folder: where the record lies.
+        record: the record.
+        name: the file's path below ``folder``.
+        remedy: what to do about a damaged file, as the end of a sentence.
+
     Raises:
         DamageError: it is missing, or not what was written.
         LaunchError: it cannot be read now.
@@ -109,6 +115,6 @@ def checked(folder: Path, record: Mapping[str, Any], name: str, remedy: str) -> 
 
 
 def _checksum(content: Mapping[str, Any]) -> str:
-    """The SHA-256 of a record's content but for its checksum, whatever the order of its keys."""
+    """Return the SHA-256 of a record's content but for its checksum, whatever the order of its keys."""
     rest = {key: value for key, value in content.items() if key != "checksum"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()

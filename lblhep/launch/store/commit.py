@@ -27,21 +27,21 @@ if TYPE_CHECKING:
 
 @dataclass
 class PackResult:
-    """All that running a pack gives."""
+    """Holds all that running a pack gives."""
 
     rows: pd.DataFrame
     curves: list[dict[str, Any]] = field(default_factory=list)
     arrays: ArrayMap = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     about: dict[str, Any] = field(default_factory=dict)
-    """For pack.json: seconds, and in a search the point's values and objective."""
+    """What goes into pack.json: seconds, and in a search the point's values and objective."""
     combined: Mapping[str, Any] | None = None
     """What a search point's replicates amount to together."""
 
 
 @contextmanager
 def _new(target: Path) -> Iterator[Path]:
-    """A directory to write into, which becomes ``target`` at the end; one that is there already stays."""
+    """Give a directory to write into, which becomes ``target`` at the end unless that is there by then."""
     target.parent.mkdir(exist_ok=True)
     try:
         with atomic.whole_directory(target) as draft:
@@ -73,13 +73,20 @@ def commit_pack(directory: Path, pack: str, result: PackResult) -> None:
 
 
 def commit_group(directory: Path, group: str, key: Mapping[str, Any], combined: Mapping[str, Any]) -> None:
-    """Write what a Combine returned for a scan's group."""
+    """Write what a Combine returned for a scan's group.
+
+    Args:
+        directory: the launch's directory.
+        group: the group's id.
+        key: the axis values that name the group.
+        combined: metrics and arrays, by name.
+    """
     with _new(directory / "groups" / group) as draft:
         _write_group(draft, group, key, combined)
 
 
 def _write_group(draft: Path, group: str, key: Mapping[str, Any], combined: Mapping[str, Any]) -> None:
-    """Numbers into metrics.json, arrays into arrays.npz."""
+    """Write numbers into metrics.json and arrays into arrays.npz."""
     import numpy as np
 
     arrays = {name: value for name, value in combined.items() if np.ndim(value) > 0}

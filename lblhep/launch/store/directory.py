@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 MAX_STUDY_LETTERS = 44
-"""The most letters of a study's name in the ids of its launches, which have at most 64 letters themselves."""
+"""The most letters of a study's name in the ids of its launches, which have at most 64 letters."""
 
 
 class LaunchDirectory:
-    """``mlruns/launches/<id>`` and its launch.json, which is replaced whole at every change."""
+    """Holds ``mlruns/launches/<id>`` and its launch.json, which is replaced whole at every change."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -37,7 +37,7 @@ class LaunchDirectory:
 
     @property
     def partition(self) -> dict[str, list[str]] | None:
-        """Pack id -> trial ids, as cut when the launch began; None for a search (not known then)."""
+        """The trial ids of each pack, as cut when the launch began; None for a search (not known then)."""
         return self.info["partition"]  # type: ignore[no-any-return]
 
     def update(self, **changes: Any) -> None:
@@ -78,7 +78,7 @@ def held(path: Path) -> Iterator[None]:
 
 
 def launches_folder(workspace: Path) -> Path:
-    """The folder that holds the launches of a workspace, a folder each."""
+    """Return the folder that holds the launches of a workspace, a folder each."""
     return workspace / "mlruns" / "launches"
 
 
@@ -93,7 +93,7 @@ def sweep_removed(folder: Path) -> None:
 
 
 def launches(workspace: Path) -> list[Path]:
-    """The launches of a workspace, oldest first; before all others those that cannot be read.
+    """Return the launches of a workspace, oldest first; before all others those that cannot be read.
 
     So the newest is one that can be worked with, and the broken ones are there to be listed and named.
     """

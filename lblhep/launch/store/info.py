@@ -18,7 +18,7 @@ REMEDY = "get it back from a copy, or remove the launch (lblhep rm) and run its 
 LOCK = "lock"
 """The file in a launch's directory that its driver holds locked."""
 MAX_START_SECONDS = 1e11
-"""The latest start of a launch, in seconds since 1970: in the year 5138, beyond which few calendars go."""
+"""The latest start of a launch, in seconds since 1970: in the year 5138, where most calendars end."""
 
 
 class _Content(BaseModel):

@@ -28,24 +28,24 @@ ROWS, POINT = "rows.parquet", "point.json"
 
 
 def committed(directory: Path) -> set[str]:
-    """Ids of the packs that are there."""
+    """Return the ids of the packs that are there."""
     return numbered(directory / "packs")
 
 
 def committed_groups(directory: Path) -> set[str]:
-    """Ids of the groups that are there."""
+    """Return the ids of the groups that are there."""
     points = {pack for pack in committed(directory) if _holds_group(directory, pack)}
     return numbered(directory / "groups") | points
 
 
 def group_directory(directory: Path, group: str) -> Path:
-    """Where a group lies: a search's point within its pack."""
+    """Return where a group lies: a search's point within its pack."""
     within = directory / "packs" / group / "group"
     return within if within.is_dir() else directory / "groups" / group
 
 
 def read_about(directory: Path, pack: str) -> dict[str, Any]:
-    """A pack's pack.json.
+    """Read a pack's pack.json.
 
     Raises:
         DamageError: it is missing, or not what was written.
@@ -59,7 +59,7 @@ def read_about(directory: Path, pack: str) -> dict[str, Any]:
 
 
 def pack_file(directory: Path, pack: str, name: str) -> Path | None:
-    """The path of one of a pack's files, its bytes verified; None if the pack has none of that name.
+    """Return the path of one of a pack's files, its bytes verified; None if there is none of that name.
 
     Raises:
         DamageError: it is missing, or not what was written; or pack.json is.
@@ -72,13 +72,13 @@ def pack_file(directory: Path, pack: str, name: str) -> Path | None:
 
 
 def read_failures(directory: Path, pack: str) -> list[Failure]:
-    """A pack's failures, usually none.  Raises DamageError as ``pack_file`` does."""
+    """Read a pack's failures, usually none.  Raises DamageError as ``pack_file`` does."""
     path = pack_file(directory, pack, "failures.json")
     return [] if path is None else [Failure(**entry) for entry in json.loads(path.read_text())]
 
 
 def read_group(directory: Path, group: str) -> dict[str, Any]:
-    """A group's metrics.json: group, key, metrics.  Raises DamageError as ``read_about`` does."""
+    """Read a group's metrics.json: group, key, metrics.  Raises DamageError as ``read_about`` does."""
     path = group_directory(directory, group) / "metrics.json"
     content = read_record(path, remedy(directory))
     if content.get("group") != group:
@@ -89,36 +89,36 @@ def read_group(directory: Path, group: str) -> dict[str, Any]:
 
 
 def group_file(directory: Path, group: str, name: str) -> Path | None:
-    """The path of one of a group's files, as ``pack_file`` gives that of a pack's."""
+    """Return the path of one of a group's files, as ``pack_file`` does for a pack's."""
     folder = group_directory(directory, group)
     return checked(folder, read_group(directory, group), name, remedy(directory))
 
 
 def check_pack(directory: Path, pack: str) -> None:
-    """Raises DamageError for the first file of a pack that is missing or not what was written."""
+    """Raise DamageError for the first file of a pack that is missing or not what was written."""
     for name in (ROWS, *read_about(directory, pack).get("sha256", ())):
         pack_file(directory, pack, name)
 
 
 def check_group(directory: Path, group: str) -> None:
-    """Raises DamageError for the first file of a group that is missing or not what was written."""
+    """Raise DamageError for the first file of a group that is missing or not what was written."""
     for name in read_group(directory, group).get("sha256", ()):
         group_file(directory, group, name)
 
 
 def pack_of_trial(directory: Path) -> dict[str, str]:
-    """Trial id -> id of the pack that holds its results, for the packs that are there."""
+    """Return the id of the pack that holds each trial's results, for the packs that are there."""
     return {trial: pack for pack in committed(directory) for trial in read_about(directory, pack)["trials"]}
 
 
 def points_set_aside(directory: Path) -> dict[str, dict[str, Any]]:
-    """Pack -> the point's values.  Raises DamageError as ``read_about`` does."""
+    """Read the values of the points that were set aside, by pack.  Raises DamageError as ``read_about``."""
     found = sorted(numbered(directory / "failed"))
     return {pack: read_point(directory / "failed" / pack) for pack in found}
 
 
 def read_point(pack: Path) -> dict[str, Any]:
-    """The values of a search's point.  Nothing else knows them, so they are there twice.
+    """Read the values of a search's point; nothing else knows them, so they are there twice.
 
     Raises:
         DamageError: neither file that states them is as it was written.
@@ -136,7 +136,7 @@ def _point_in(path: Path) -> dict[str, Any]:
 
 
 def _stated(content: Mapping[str, Any], name: str, kind: type, path: Path, remedy: str) -> Any:
-    """An entry of the record at ``path``, which format 1 does not protect against being edited."""
+    """Return an entry of the record at ``path``, which format 1 does not protect against being edited."""
     if not isinstance(content.get(name), kind):
         raise DamageError(f"{path}: {name} is missing, or no {kind.__name__}; {remedy}")
     return content[name]
@@ -148,12 +148,12 @@ def _holds_group(directory: Path, pack: str) -> bool:
 
 
 def remedy(directory: Path) -> str:
-    """What to do about a damaged pack or group, as the end of a sentence."""
+    """Return what to do about a damaged pack or group, as the end of a sentence."""
     return f"the command that made the launch, with --resume {directory.name}, makes this part of it again"
 
 
 def numbered(parent: Path) -> set[str]:
-    """The folders called like packs and groups."""
+    """Return the names of the folders called like packs and groups."""
     if not parent.is_dir():
         return set()
     return {path.name for path in parent.iterdir() if NUMBER.fullmatch(path.name) and path.is_dir()}

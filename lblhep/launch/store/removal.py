@@ -59,7 +59,7 @@ def remove(workspace: Path, paths: Sequence[Path]) -> Iterator[str]:
 
 
 def _see_its_store(workspace: Path, path: Path) -> None:
-    """Raises LaunchError if the launch's runs are in another store than the one that is used now."""
+    """Raise LaunchError if the launch's runs are in another store than the one that is used now."""
     try:
         store = read_record(path / "launch.json", REMEDY).get("store") or own_uri(workspace)
     except DamageError:  # a broken launch can be removed too

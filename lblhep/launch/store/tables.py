@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 def rows_table(
     trials: Sequence[Trial], metrics: Mapping[str, Mapping[str, float]], otherwise: str = "failed"
 ) -> pd.DataFrame:
-    """One row for each trial: trial, name, its axis values, metrics, status.
+    """Make one row for each trial: trial, name, its axis values, metrics, status.
 
     Args:
+        trials: the trials.
         metrics: trial id -> metrics of the trials that finished.
         otherwise: the status of the others.
     """
@@ -44,7 +45,7 @@ def rows_table(
 
 
 def check_names(metrics: Iterable[str], point: Mapping[str, Any]) -> None:
-    """Raises LblhepError for metrics whose column in a table is an axis's, or one that every table has."""
+    """Raise LblhepError for metrics whose column in a table is an axis's, or one that every table has."""
     for name in metrics:
         if name in RESERVED:
             raise LblhepError(f"a metric cannot be called {name!r}: every table of results has that column")
@@ -53,12 +54,12 @@ def check_names(metrics: Iterable[str], point: Mapping[str, Any]) -> None:
 
 
 def cell(value: Any) -> Any:
-    """An axis value as a table holds it: lists and mappings become their JSON text."""
+    """Return an axis value as a table holds it: lists and mappings become their JSON text."""
     return value if value is None or isinstance(value, (bool, int, float, str)) else json.dumps(value)
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> None:
-    """Parquet wants one type for each column; an axis that mixes numbers and names is written as text."""
+    """Write a table as Parquet; an axis that mixes numbers and names is written as text."""
     mixed = [
         column
         for column in frame.columns
@@ -68,16 +69,22 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
 
 
 def read_rows(directory: Path, pack: str) -> pd.DataFrame:
-    """A pack's rows.  Raises DamageError if they, or pack.json, are missing or not what was written."""
+    """Read a pack's rows.  Raises DamageError if they, or pack.json, are missing or not what was written."""
     path = packs.pack_file(directory, pack, packs.ROWS)
     assert path is not None
     return read_table(path, directory)
 
 
 def read_tables(directory: Path, name: str, only: Iterable[str] | None = None) -> pd.DataFrame:
-    """All packs' ``rows`` or ``curves`` (of the packs ``only``) as one table, in the order of the trials.
+    """Read all packs' ``rows`` or ``curves`` as one table, in the order of the trials.
 
-    Raises DamageError if a table, or pack.json, is missing or not what was written.
+    Args:
+        directory: the launch's directory.
+        name: ``rows`` or ``curves``.
+        only: the ids of the packs to read; None for all.
+
+    Raises:
+        DamageError: a table, or pack.json, is missing or not what was written.
     """
     import pandas as pd
 
@@ -112,7 +119,7 @@ def read_table(path: Path, directory: Path) -> pd.DataFrame:
 
 
 def read_groups(directory: Path) -> pd.DataFrame:
-    """All groups that are there: group, the axes that name it, metrics."""
+    """Read all groups that are there: group, the axes that name it, metrics."""
     import pandas as pd
 
     contents = [packs.read_group(directory, group) for group in sorted(packs.committed_groups(directory))]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class LaunchView:
-    """One launch directory.  Tables are read once and kept: make a new view to see what came since.
+    """Reads one launch directory.  Tables are read once and kept: make a new view to see what came since.
 
     Args:
         directory: ``mlruns/launches/<id>``.
@@ -35,7 +35,7 @@ class LaunchView:
     def __init__(self, directory: Path) -> None:
         self.directory = Path(directory)
         self.info = read_info(self.directory)
-        """launch.json, as ``read_info`` says."""
+        """The content of launch.json, as ``read_info`` returns it."""
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -64,15 +64,15 @@ class LaunchView:
         return tables.read_groups(self.directory)
 
     def arrays(self, trial: str, name: str) -> dict[str, np.ndarray]:
-        """What ``trial`` saved under ``name``.  Raises KeyError if it saved nothing so called."""
+        """Return what ``trial`` saved under ``name``.  Raises KeyError if it saved nothing so called."""
         return self._arrays[trial, name]
 
     def group_arrays(self, group: str) -> dict[str, np.ndarray]:
-        """The arrays among what the Combine returned for ``group``; empty if there were none."""
+        """Return the arrays among what the Combine returned for ``group``; empty if there were none."""
         return read_npz(packs.group_file(self.directory, group, "arrays.npz"))
 
     def sample(self, dataset: str) -> Any:
-        """The opened data set (``lblhep.cards.Sample``) behind the recipe's data set of that name."""
+        """Open the data (``lblhep.cards.Sample``) behind the recipe's data set of that name."""
         from lblhep.cards import open_sample
 
         card = self.recipe.datasets[dataset].card
@@ -85,7 +85,7 @@ class LaunchView:
         return Arrays(self.directory, packs.pack_of_trial(self.directory))
 
     def _table(self, name: str) -> pd.DataFrame:
-        """The table written at the launch's end, or what its packs have so far."""
+        """Read the table written at the launch's end, or what its packs have so far."""
         file = f"{name}.parquet"
         if (self.directory / file).is_file():
             whole = checked(self.directory, self.info, file, packs.remedy(self.directory))

@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 
 
 class Pruned(BaseException):
-    """The scheduler stopped this pack.
+    """Raised where the scheduler stopped this pack.
 
-    Raised through the task from inside ``bench.log``; not an Exception, so no task catches it by mistake.
+    It is raised through the task from inside ``bench.log``, and is no Exception, so that no task catches it.
     """
 
 

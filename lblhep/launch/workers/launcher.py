@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Started:
-    """A pack began to run (again, perhaps, after its worker died or its point was paused)."""
+    """Says that a pack began to run (perhaps again, after its worker died or its point was paused)."""
 
     pack: Pack
 
 
 @dataclass(frozen=True)
 class Done:
-    """A pack is committed: as finished, failed, pruned or lost, as its rows say."""
+    """Says that a pack is committed: as finished, failed, pruned or lost, as its rows say."""
 
     pack: str
 
 
 @dataclass(frozen=True)
 class Combined:
-    """A group is committed, or could not be combined."""
+    """Says that a group is committed, or could not be combined."""
 
     group: str
     error: str | None
@@ -41,7 +41,7 @@ class Combined:
 
 @dataclass(frozen=True)
 class Exhausted:
-    """The search is over: its sampler has no more points to propose, though the recipe asks for more."""
+    """Says that the sampler has no more points to propose, though the recipe asks for more."""
 
     missing: int
     """How many points are missing of those that the recipe asks for."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PastPoint:
-    """What is known of a point that was run: its values and how it ended."""
+    """Holds what is known of a point that was run: its values and how it ended."""
 
     point: Mapping[str, Any]
     objective: float

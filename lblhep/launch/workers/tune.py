@@ -70,7 +70,7 @@ class RayTune:
         return self
 
     def _check_resources(self, available: dict[str, float]) -> None:
-        """Tune would wait for ever for a GPU that is not there (a cluster may grow, a machine will not)."""
+        """Raise LaunchError for a CPU or GPU that is not there: Tune would wait for it for ever."""
         wanted = self._context.recipe.resources
         for name, amount in (("cpu", wanted.cpu), ("gpu", wanted.gpu)):
             have = available.get(name.upper(), 0)
