@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import getpass
 import subprocess
 from importlib.metadata import distributions
@@ -55,7 +56,12 @@ def _git(folder: Path, *arguments: str) -> str | None:
     return done.stdout if done.returncode == 0 else None
 
 
+@functools.cache
 def package_versions() -> str:
-    """Return ``name==version`` of all that is installed, as pip would write it."""
-    found = {f"{d.metadata['Name']}=={d.version}" for d in distributions() if d.metadata["Name"]}
+    """Return ``name==version`` of all that is installed, as pip would write it.
+
+    The packages are read once in a process, which takes longer than all else that a small launch logs.
+    """
+    described = (distribution.metadata for distribution in distributions())
+    found = {f"{metadata['Name']}=={metadata['Version']}" for metadata in described if metadata["Name"]}
     return "\n".join(sorted(found, key=str.lower)) + "\n"
