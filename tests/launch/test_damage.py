@@ -8,6 +8,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,13 +74,28 @@ def fault_of(directory: Path, expected: list[pd.DataFrame]) -> str:
     return ""
 
 
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Launch]]:
+    """Where launches are kept that have been run once for all tests, and those that are, by their recipe."""
+    return tmp_path_factory.mktemp("done"), {}
+
+
 @pytest.fixture
-def finished(toy: Toy, request: pytest.FixtureRequest) -> tuple[Recipe, Launch, Path]:
+def finished(
+    toy: Toy, request: pytest.FixtureRequest, done: tuple[Path, dict[str, Launch]]
+) -> tuple[Recipe, Launch, Path]:
     """A small finished launch, as it is found damaged: with its tables, or killed before it wrote them."""
     recipe = toy(request.param, *SMALL[request.param])
-    outcome = launch(recipe, serial=True)
+    mlruns, (folder, launches) = recipe.workspace / "mlruns", done
+    if request.param not in launches:
+        launches[request.param] = launch(recipe, serial=True)
+        shutil.copytree(mlruns, folder / request.param)
+    shutil.rmtree(mlruns)
+    shutil.copytree(folder / request.param, mlruns)
+    outcome = launches[request.param]
     assert outcome.state == "finished"
-    kept = outcome.directory.parents[2] / "kept"
+    outcome = replace(outcome, directory=mlruns / "launches" / outcome.id)
+    kept = recipe.workspace / "kept"
     shutil.copytree(outcome.directory, kept)
     return recipe, outcome, kept
 

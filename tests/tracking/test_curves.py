@@ -52,9 +52,8 @@ Toy = Callable[..., Recipe]
 
 @pytest.fixture
 def slow(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> Toy:
-    monkeypatch.setattr(
-        listeners, "WRITE_INTERVAL_SECONDS", listeners.WRITE_INTERVAL_SECONDS
-    )  # which the task changes
+    # The task changes it.
+    monkeypatch.setattr(listeners, "WRITE_INTERVAL_SECONDS", listeners.WRITE_INTERVAL_SECONDS)
 
     def read(name: str, *overrides: str) -> Recipe:
         use = ["task.use=experiments.toy.tasks:Slow", "groups.use=experiments.toy.tasks:mean"]
