@@ -12,20 +12,24 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import torch
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, TensorDataset
 
-from experiments.hadron.batches import Batches, channels_made
-from experiments.hadron.breakups import Breakups, broken_up, first_of_each
-from experiments.hadron.channels import find_channels, find_resonance_decays
-from experiments.hadron.events import COLUMNS, read_events
-from experiments.hadron.interactions import Interactions, interactions, near
-from experiments.hadron.kinematics import to_centre_of_mass
-from experiments.hadron.observables import leading_hadrons
+from experiments.hadron.events.arrays import COLUMNS, read_events
+from experiments.hadron.events.interactions import Interactions, interactions, near
+from experiments.hadron.events.kinematics import to_centre_of_mass
+from experiments.hadron.events.observables import MIN_PARTICLES, leading_hadrons
+from experiments.hadron.flow.batches import Batches, channels_made
+from experiments.hadron.flow.breakups import Breakups, event_trees, first_of_each
+from experiments.hadron.flow.channels import find_channels, find_resonance_decays
+from experiments.hadron.flow.conditions import collision_inputs
+from experiments.hadron.flow.quantiles import Quantiles
 from lblhep.annotations import Floats
 
-VALIDATING = 10_000  # events of each window, after every epoch
-FEW = 10_000  # decays of each resonance, to learn from
+MAX_VALIDATION_EVENTS = 10_000  # events of each window, after every epoch
+MAX_DECAYS_OF_A_RESONANCE = 10_000  # decays of each resonance, to learn from
+QUANTILES = 513
 
 
 class Validation(NamedTuple):
@@ -98,7 +102,9 @@ class PionProton:
         energy = self.validation.kinetic_energy
         parts = []
         for centre in self.centres:
-            parts.append(np.flatnonzero(near(energy, [centre], self.validation_half_width))[:VALIDATING])
+            parts.append(
+                np.flatnonzero(near(energy, [centre], self.validation_half_width))[:MAX_VALIDATION_EVENTS]
+            )
             if not len(parts[-1]):
                 raise ValueError(
                     f"no event validates at {centre:g} GeV: the card's energies do not reach there, or "
@@ -146,12 +152,12 @@ class WholeEvents(PionProton):
         events = read_events(table)
         in_laboratory = events.momenta, events.of_particles(events.kinetic_energy)
         at_rest = dataclasses.replace(events, momenta=to_centre_of_mass(*in_laboratory))
-        kinds, every = broken_up(at_rest, rng)
+        kinds, every = event_trees(at_rest, rng)
         validates = validating[every.event]
         self._validating, self._breakups = np.flatnonzero(validating), every.of(validates)
         training = every.of(~validates)
         kinds = kinds.measured(*training.resonances)
-        self._training = training = training.of(first_of_each(training, FEW))
+        self._training = training = training.of(first_of_each(training, MAX_DECAYS_OF_A_RESONANCE))
         channels, self._number = find_channels(kinds, training)
         energy = self.training.kinetic_energy * 1000
         energies = float(np.floor(energy.min()) / 1000), float(np.ceil(energy.max()) / 1000)  # to an MeV
@@ -171,3 +177,21 @@ class WholeEvents(PionProton):
         return DataLoader(
             Batches(self.offers["kinds"], self._training, made, self.batch_size), batch_size=None
         )
+
+
+class LeadingHadrons(PionProton):
+    """Training data in the reduced form: batches of collision (N, COLLISION_INPUTS) and uniform variables (N, 5)."""
+
+    def prepare(self, table: pa.Table, validating: NDArray[np.bool_], rng: np.random.Generator) -> None:
+        self.training, self.validation = (
+            part.of(part.states.multiplicity >= MIN_PARTICLES) for part in (self.training, self.validation)
+        )
+        values = np.stack([*leading_hadrons(self.training).values()], axis=1)
+        quantiles = torch.tensor(np.quantile(values, np.linspace(0, 1, QUANTILES), axis=0).T.copy())
+        self.offers = {"quantiles": quantiles}
+        known = collision_inputs(torch.tensor(self.training.kinetic_energy), torch.tensor(self.training.beam))
+        uniform = Quantiles(quantiles).to_cube(torch.tensor(values))
+        self._pairs = TensorDataset(known.float(), uniform.float())
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        return DataLoader(self._pairs, batch_size=self.batch_size, shuffle=True)

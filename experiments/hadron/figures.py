@@ -10,7 +10,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from experiments.hadron.observables import REDUCED, VARIABLES
+from experiments.hadron.events.observables import REDUCED, VARIABLES
 from experiments.hadron.results import NAMES, REPLAYS, WHOLE, Results
 from lblhep.annotations import Floats
 from lblhep.report import COLOURS, new_figure

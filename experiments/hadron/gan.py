@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from experiments.hadron.conditions import COLLISION
-from experiments.hadron.observables import REDUCED
-from experiments.hadron.reduced import ReducedModel
+from experiments.hadron.events.observables import REDUCED
+from experiments.hadron.flow.conditions import COLLISION_INPUTS
+from experiments.hadron.models import ReducedModel
 from lblhep.nn.perceptron import perceptron
 
 LEAKY = partial(nn.LeakyReLU, 0.2)
@@ -40,8 +40,8 @@ class Adversarial(ReducedModel):
         self.automatic_optimization = False
         self.noise, self.rate, self.betas = noise, rate, tuple(betas)
         self.opponent_steps = opponent_steps
-        self.generator = perceptron([COLLISION + noise, *hidden, len(REDUCED)], LEAKY)
-        self.opponent = perceptron([COLLISION + len(REDUCED), *hidden, 1], LEAKY)
+        self.generator = perceptron([COLLISION_INPUTS + noise, *hidden, len(REDUCED)], LEAKY)
+        self.opponent = perceptron([COLLISION_INPUTS + len(REDUCED), *hidden, 1], LEAKY)
 
     def cube(self, known: Tensor, random: torch.Generator | None = None) -> Tensor:
         noise = torch.randn(len(known), self.noise, generator=random).to(known.device)
@@ -53,11 +53,11 @@ class Adversarial(ReducedModel):
 
     @abstractmethod
     def opponent_loss(self, known: Tensor, true: Tensor, made: Tensor) -> Tensor:
-        """Of collisions (N, COLLISION) with true and generated points (N, 5)."""
+        """Of collisions (N, COLLISION_INPUTS) with true and generated points (N, 5)."""
 
     @abstractmethod
     def generator_loss(self, known: Tensor, made: Tensor) -> Tensor:
-        """Of collisions (N, COLLISION) with generated points (N, 5), which carry the generator's gradient."""
+        """Of collisions (N, COLLISION_INPUTS) with generated points (N, 5), which carry the generator's gradient."""
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
         known, true = batch

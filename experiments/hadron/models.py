@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,22 +20,25 @@ from lightning import LightningModule
 from lightning.fabric.utilities import move_data_to_device
 from torch import Tensor, nn
 
-from experiments.hadron.batches import CHANNEL_STEPS, ChannelsMade, parts_of
-from experiments.hadron.channels import Channels, ResonanceDecays
 from experiments.hadron.datasets import Validation
-from experiments.hadron.distances import wasserstein
-from experiments.hadron.final_states import FinalStates
-from experiments.hadron.flow import InteractionFlow
-from experiments.hadron.interactions import Interactions
-from experiments.hadron.kinds import Kinds
-from experiments.hadron.observables import leading_hadrons
-from experiments.hadron.sigma import CrossSections
+from experiments.hadron.events.cross_sections import CrossSections
+from experiments.hadron.events.final_states import FinalStates
+from experiments.hadron.events.interactions import Interactions
+from experiments.hadron.events.observables import REDUCED, leading_hadrons
+from experiments.hadron.events.particle_types import ParticleTypes
+from experiments.hadron.flow.batches import CHANNEL_STEPS, ChannelsMade, parts_of
+from experiments.hadron.flow.channels import Channels, ResonanceDecays
+from experiments.hadron.flow.conditions import COLLISION_INPUTS, collision_inputs
+from experiments.hadron.flow.quantiles import Quantiles
+from experiments.hadron.flow.whole_events import InteractionFlow
+from experiments.hadron.judge.distances import wasserstein
 from lblhep.annotations import Floats, Integers
+from lblhep.nn.cube_flow import CubeFlow
 
-WARM_UP = 0.1  # of all batches, in which the learning rate goes up
-FEWEST_STEPS = 2  # up at the first, down at the last
-LARGEST_GRADIENT = 1.0  # of whole events
-AT_ONCE = 8192  # events that are generated together
+WARM_UP_SHARE = 0.1  # of all batches, in which the learning rate goes up
+MIN_STEPS = 2  # up at the first, down at the last
+MAX_GRADIENT_NORM = 1.0  # of whole events
+GENERATION_BATCH = 8192  # events that are generated together
 
 
 class CollisionModel(LightningModule, ABC):
@@ -82,11 +86,11 @@ class CollisionModel(LightningModule, ABC):
 
     def schedule(self, optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.OneCycleLR:
         """Over all batches of the training, down to nothing: what noise is left in the weights shows between
-        the energies that are trained on.  Raises ValueError if there are fewer than ``FEWEST_STEPS``."""
+        the energies that are trained on.  Raises ValueError if there are fewer than ``MIN_STEPS``."""
         steps = int(self.trainer.estimated_stepping_batches)
-        if steps < FEWEST_STEPS:
+        if steps < MIN_STEPS:
             raise ValueError("one batch in all is no training: more epochs, or smaller batches")
-        warm_up = max(WARM_UP, FEWEST_STEPS / steps)
+        warm_up = max(WARM_UP_SHARE, MIN_STEPS / steps)
         return torch.optim.lr_scheduler.OneCycleLR(
             optimizer, self.rate, total_steps=steps, pct_start=warm_up, cycle_momentum=False
         )
@@ -102,7 +106,7 @@ class WholeEventFlow(CollisionModel):
     def __init__(
         self,
         *,
-        kinds: Kinds,
+        kinds: ParticleTypes,
         channels: Channels,
         resonance_decays: ResonanceDecays,
         batch_size: int,
@@ -128,7 +132,7 @@ class WholeEventFlow(CollisionModel):
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Steep densities have steep gradients now and then."""
-        nn.utils.clip_grad_norm_(self.parameters(), LARGEST_GRADIENT)
+        nn.utils.clip_grad_norm_(self.parameters(), MAX_GRADIENT_NORM)
 
     def loss(self, batch: Validation) -> float:
         """Of masses and momenta, given what everything breaks up to."""
@@ -146,7 +150,9 @@ class WholeEventFlow(CollisionModel):
         made = []
         energies, pions = torch.tensor(kinetic_energy, dtype=torch.float64), torch.tensor(beam)
         with torch.no_grad():
-            for energy, pion in zip(energies.split(AT_ONCE), pions.split(AT_ONCE), strict=True):
+            for energy, pion in zip(
+                energies.split(GENERATION_BATCH), pions.split(GENERATION_BATCH), strict=True
+            ):
                 uniform = torch.rand(len(pion), self.flow.numbers, generator=random, dtype=torch.float64)
                 given = [x.to(self.device) for x in (energy, pion, uniform)]
                 chosen = self.flow.channel.draw_in_blocks(*given[:2], given[2][:, 0])
@@ -156,3 +162,57 @@ class WholeEventFlow(CollisionModel):
 
     def leading(self, kinetic_energy: Floats, beam: Integers, *, seed: int) -> dict[str, Floats]:
         return leading_hadrons(self.generate(kinetic_energy, beam, seed=seed))
+
+
+class ReducedModel(CollisionModel):
+    """What flow and GANs have in common: how they are asked for events."""
+
+    def __init__(self, quantiles: Tensor) -> None:
+        super().__init__()
+        self.quantiles = Quantiles(quantiles)
+
+    def known(self, kinetic_energy: Floats, beam: Integers) -> Tensor:
+        """Of collisions (N, COLLISION_INPUTS), where the model is."""
+        known = collision_inputs(torch.tensor(kinetic_energy), torch.tensor(beam))
+        return known.float().to(self.device)
+
+    @abstractmethod
+    def cube(self, known: Tensor, random: torch.Generator) -> Tensor:
+        """Points (N, 5) in the unit cube for collisions (N, COLLISION_INPUTS)."""
+
+    def leading(self, kinetic_energy: Floats, beam: Integers, *, seed: int) -> dict[str, Floats]:
+        known = self.known(kinetic_energy, beam)
+        with torch.no_grad():
+            uniform = self.cube(known, torch.Generator().manual_seed(seed))
+            values = self.quantiles.from_cube(uniform)
+        return dict(zip(REDUCED, values.cpu().numpy().T, strict=True))
+
+
+class ReducedFlow(ReducedModel):
+    """Five conditional splines, by maximum likelihood."""
+
+    def __init__(
+        self,
+        *,
+        quantiles: Tensor,
+        hidden: Sequence[int] = (128, 128),
+        bins: int = 16,
+        rate: float = 2e-3,
+    ) -> None:
+        super().__init__(quantiles)
+        self.flow, self.rate = CubeFlow(len(REDUCED), COLLISION_INPUTS, hidden=hidden, bins=bins), rate
+
+    def cube(self, known: Tensor, random: torch.Generator) -> Tensor:
+        uniform = torch.rand(len(known), len(REDUCED), generator=random)
+        return self.flow.sample(uniform.to(known.device), known)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+        known, uniform = batch
+        return -self.flow.log_prob(uniform, known).sum(dim=1).mean()
+
+    def loss(self, batch: Validation) -> float:
+        """Of the uniform variables."""
+        events = batch.events
+        values = torch.tensor(np.stack([*batch.leading.values()], axis=1)).to(self.device)
+        known = self.known(events.kinetic_energy, events.beam)
+        return float(self.training_step((known, self.quantiles.to_cube(values).float()), 0))

@@ -1,4 +1,4 @@
-"""Geant4's final states as groups write them, in the columns of ``experiments.hadron.events``.
+"""Geant4's final states as groups write them, in the columns of ``experiments.hadron.events.arrays``.
 
 All layouts have one row an event of a pion on a proton at rest, and Geant4's unit, the MeV:
 
@@ -12,7 +12,7 @@ All layouts have one row an event of a pion on a proton at rest, and Geant4's un
   ``particle_id``, ``particle_px``, ``particle_py``, ``particle_pz``, ``particle_E``.
 
 In the first two the pion flies along +z; in the last two anywhere, and the event is turned.  All but
-``geant4_csv`` tell K0S and K0L as K0 and its antiparticle (``experiments.hadron.neutral_kaons``).
+``geant4_csv`` tell K0S and K0L as K0 and its antiparticle (``experiments.hadron.generators.neutral_kaons``).
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from experiments.hadron.beams import along_z, pion_of
-from experiments.hadron.events import COLLISION, Events, Resonances
-from experiments.hadron.kinematics import PION_MASS
-from experiments.hadron.neutral_kaons import with_flavour
-from experiments.hadron.processes import UNKNOWN
-from experiments.hadron.species import PI_MINUS, PI_PLUS
+from experiments.hadron.events.arrays import FROM_COLLISION, Events, Resonances
+from experiments.hadron.events.kinematics import PION_MASS
+from experiments.hadron.events.processes import UNKNOWN
+from experiments.hadron.events.species import PI_MINUS, PI_PLUS
+from experiments.hadron.generators.beams import along_z, pion_of
+from experiments.hadron.generators.neutral_kaons import with_flavour
 from lblhep.annotations import Floats, Integers
 from lblhep.cards.formats import read_csv, read_root
 
 MEV_PER_GEV = 1000  # exact: 700 MeV are 0.7 GeV, and 700 * 1e-3 is not
 MOMENTA = ("px", "py", "pz", "E")
-NUMBERS = 5  # of the beam and of each particle in a row of g4evtgen
-OFF_SHELL = 1e-6  # of E^2: what float32 leaves of E^2 - p^2
+NUMBERS_OF_A_PARTICLE = 5  # of the beam and of each particle in a row of g4evtgen
+SHELL_TOLERANCE = 1e-6  # of E^2: what float32 leaves of E^2 - p^2
 
 
 def geant4_root(path: Path) -> pa.Table:
@@ -83,9 +83,11 @@ def g4evtgen_csv(path: Path) -> pa.Table:
     rows = [_numbers(line, text) for line, text in lines if text.strip()]
     if not rows:
         raise ValueError("there is no event in this file")
-    beam, *direction, kinetic_energy = np.stack([row[:NUMBERS] for row in rows], axis=1)
-    particles = np.concatenate([row[NUMBERS:] for row in rows]).reshape(-1, NUMBERS)
-    multiplicity = np.array([len(row) // NUMBERS - 1 for row in rows])
+    beam, *direction, kinetic_energy = np.stack([row[:NUMBERS_OF_A_PARTICLE] for row in rows], axis=1)
+    particles = np.concatenate([row[NUMBERS_OF_A_PARTICLE:] for row in rows]).reshape(
+        -1, NUMBERS_OF_A_PARTICLE
+    )
+    multiplicity = np.array([len(row) // NUMBERS_OF_A_PARTICLE - 1 for row in rows])
     if not np.isin(beam, (PI_PLUS, PI_MINUS)).all():
         row = int(np.argmin(np.isin(beam, (PI_PLUS, PI_MINUS))))
         raise ValueError(f"the beam of event {row} (from 0) is {beam[row]:g}; expected 211 or -211")
@@ -105,9 +107,9 @@ def _numbers(line: int, text: str) -> Floats:
         numbers = np.array([np.nan])
     if not np.isfinite(numbers).all():
         raise ValueError(f"line {line}: {text!r:.60} is not made of numbers between blanks")
-    if len(numbers) < 2 * NUMBERS or len(numbers) % NUMBERS:
+    if len(numbers) < 2 * NUMBERS_OF_A_PARTICLE or len(numbers) % NUMBERS_OF_A_PARTICLE:
         raise ValueError(
-            f"line {line}: {len(numbers)} numbers; expected {NUMBERS} of the beam and of each particle"
+            f"line {line}: {len(numbers)} numbers; expected {NUMBERS_OF_A_PARTICLE} of the beam and of each particle"
         )
     return numbers
 
@@ -126,7 +128,7 @@ def hadronic_nf_root(path: Path) -> pa.Table:
     energy, *momentum = beams["incoming"].astype(np.float64).reshape(-1, len(MOMENTA)).T
     direction = np.stack(momentum, axis=1)
     mass = PION_MASS * MEV_PER_GEV
-    if (wrong := abs(energy**2 - (direction**2).sum(axis=1) - mass**2) > OFF_SHELL * energy**2).any():
+    if (wrong := abs(energy**2 - (direction**2).sum(axis=1) - mass**2) > SHELL_TOLERANCE * energy**2).any():
         raise ValueError(f"incoming of event {int(np.argmax(wrong))} is not E, px, py, pz of a pion in MeV")
     multiplicity, flat = _vectors(tree, particles)
     pdg = with_flavour(flat["particle_id"].astype(np.int64), multiplicity)
@@ -166,6 +168,6 @@ def _events(
         offsets=np.concatenate([[0], np.cumsum(multiplicity)]),
         pdg=pdg,
         momenta=momenta / MEV_PER_GEV,
-        parent=np.full(len(pdg), COLLISION),
+        parent=np.full(len(pdg), FROM_COLLISION),
         resonances=Resonances.none(len(beam)),
     ).table()

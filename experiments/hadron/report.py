@@ -44,7 +44,7 @@ TREES = (
 )
 
 
-FEWEST_JUDGED = 10_000  # events of a model at an energy, that its distances mean something
+MIN_JUDGED_EVENTS = 10_000  # events of a model at an energy, that its distances mean something
 
 
 class HadronReport:
@@ -56,7 +56,7 @@ class HadronReport:
         results = Results(launch)
         page = Page(launch.recipe.title or "Hadronic interactions", sizes(results))
         page.text(f"{MEANING} {INFORMED if knows_cross_sections(results) else BLIND}. {TREES}")
-        if judged(results) < FEWEST_JUDGED:
+        if judged(results) < MIN_JUDGED_EVENTS:
             page.text("Of so few events numbers say that all runs, not how good a model is.")
         headline: dict[str, str | float] = {}
         if WHOLE in results.models:
@@ -99,7 +99,7 @@ class HadronReport:
         file.write_bytes(results.launch.arrays(results.trial(WHOLE), "exported")["torchscript"].tobytes())
         page.text(
             f"The first training lies beside this page as `{file.name}`, TorchScript that needs neither "
-            "lblhep nor its preprocessing (`experiments/hadron/export.py`): "
+            "lblhep nor its preprocessing (`experiments/hadron/flow/export.py`): "
             '`pdg, momenta = torch.jit.load("pion-proton.pt").sample(0.7, 1000)`, in GeV and the laboratory.'
         )
         return {

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from experiments.hadron.observables import REDUCED
+from experiments.hadron.events.observables import REDUCED
 from lblhep.annotations import Floats
 from lblhep.report import Launched
 from lblhep.report.comparison import counts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,11 +10,17 @@ from typing import Any
 
 import numpy as np
 
+from experiments.hadron import producers
 from experiments.hadron.datasets import HeldOut, WholeEvents
-from experiments.hadron.export import exported
-from experiments.hadron.histograms import histograms
-from experiments.hadron.interactions import Interactions
-from experiments.hadron.judgement import (
+from experiments.hadron.events.interactions import Interactions
+from experiments.hadron.events.observables import leading_hadrons, variables
+from experiments.hadron.events.species import PI_MINUS, PI_PLUS
+from experiments.hadron.flow.export import exported
+from experiments.hadron.generators import urqmd
+from experiments.hadron.generators.speed import bare_rate, rate
+from experiments.hadron.judge.histograms import histograms
+from experiments.hadron.judge.nearest_events import nearest_events
+from experiments.hadron.metrics import (
     auc,
     event_distances,
     leading_distances,
@@ -22,19 +29,17 @@ from experiments.hadron.judgement import (
     violations,
 )
 from experiments.hadron.models import CollisionModel, WholeEventFlow
-from experiments.hadron.observables import leading_hadrons, variables
-from experiments.hadron.replay import replay
-from experiments.hadron.species import PI_MINUS, PI_PLUS
 from lblhep.annotations import Floats, Integers
 from lblhep.tasks import Bench
 from lblhep.trials import Trial
 
 Distances = Mapping[str, Floats]  # of each pair of samples
-TIMED = 20_000  # events at energies of their own
+URQMD_MIN_ENERGY = 1.52  # GeV
+TIMED_EVENTS = 20_000  # events at energies of their own
 
 
 @dataclass(frozen=True)
-class Replayed:
+class Baseline:
     """Distances of the replay from the generator; of its events of three particles or more the ``VARIABLES``
     and the pions (``beam``); and the share of events that are there ``again``."""
 
@@ -44,7 +49,7 @@ class Replayed:
     again: float
 
 
-class Floor:
+class SelfDistance:
     """The stage: how far independent samples of the generator, of ``size`` events, are from each other."""
 
     def __init__(self, *, size: int = 10_000) -> None:
@@ -63,8 +68,8 @@ class Floor:
         return found
 
 
-class Replay:
-    """The stage: the replay of the ``events`` nearest in energy, at each test energy, as ``Replayed``; with
+class NearestEvents:
+    """The stage: the replay of the ``events`` nearest in energy, at each test energy, as ``Baseline``; with
     the name of a data set of ``cross_sections``, process by process."""
 
     def __init__(
@@ -72,36 +77,41 @@ class Replay:
     ) -> None:
         self.events, self.size, self.cross_sections = events, size, cross_sections
 
-    def __call__(self, bench: Bench, trial: Trial) -> Mapping[float, Replayed]:
+    def __call__(self, bench: Bench, trial: Trial) -> Mapping[float, Baseline]:
         tests: HeldOut = bench.dataset(trial, "tests")
         whole: WholeEvents = bench.dataset(trial, "whole")
         whole.refuse(tests.energies, "whole")
         known = bench.dataset(trial, self.cross_sections) if self.cross_sections else None
         found = {}
         for energy in tests.energies:
-            replayed, sample = replay(whole.training, energy, self.events, known), tests.at(energy)
+            replayed, sample = nearest_events(whole.training, energy, self.events, known), tests.at(energy)
             again = 1 - len(np.unique(replayed.states.momenta[:, 0], axis=0)) / len(replayed)
             distances = _distances(replayed, sample, self.size)
             kept = many(replayed)
-            found[energy] = Replayed(distances, variables(kept), kept.beam, again)
+            found[energy] = Baseline(distances, variables(kept), kept.beam, again)
         return found
 
 
-class SecondOpinion:
-    """The last stage: how far the events of another generator, the data set ``second``, are from those of the
-    first, at each of its energies, in units of the floor."""
+class TimeGenerators:
+    """The stage: ``pythia`` and ``urqmd`` events at each test energy, without what it takes to start, with
+    what it takes to read them out, and with the elastic collisions that are passed over; NaN where they were
+    too few to be timed.
 
-    def __init__(self, *, size: int = 10_000) -> None:
-        self.size = size
+    Rates by ``<generator>_<energy in GeV>``; of UrQMD only where it is installed and has the energy.
+    ``pythia_next`` is Pythia without the reading out, as a program that is not written in Python has it.
+    """
 
-    def __call__(self, bench: Bench, trial: Trial, floor: Mapping[float, Distances]) -> Mapping[str, float]:
-        tests: HeldOut = bench.dataset(trial, "tests")
-        second: HeldOut = bench.dataset(trial, "second")
-        row: dict[str, float] = {}
-        for energy in second.energies:
-            found = _distances(second.at(energy), tests.at(energy), self.size)
-            row |= summary(energy, {"": found}, floor[energy])
-        return row
+    def __init__(self, *, pythia: int = 20_000, urqmd: int = 200) -> None:
+        self.pythia, self.urqmd = pythia, urqmd
+
+    def __call__(self, bench: Bench, trial: Trial) -> Mapping[str, float]:
+        found = {}
+        for energy in bench.dataset(trial, "tests").energies:
+            found[f"pythia_{energy:g}"] = rate(producers.pion_proton, self.pythia, energy)
+            found[f"pythia_next_{energy:g}"] = bare_rate(self.pythia, energy)
+            if importlib.util.find_spec("chromo") and energy > URQMD_MIN_ENERGY:
+                found[f"urqmd_{energy:g}"] = rate(urqmd.pion_proton, self.urqmd, energy)
+        return found
 
 
 class Judge:
@@ -123,8 +133,8 @@ class Judge:
         bench: Bench,
         trial: Trial,
         floor: Mapping[float, Distances],
-        replayed: Mapping[float, Replayed],
-        by_process: Mapping[float, Replayed],
+        replayed: Mapping[float, Baseline],
+        by_process: Mapping[float, Baseline],
         generators: Mapping[str, float],
         fitted: Mapping[str, Any],
     ) -> Mapping[str, float]:
@@ -136,7 +146,9 @@ class Judge:
             made, rate = _make(model, np.full(self.events, energy), other.beam)
             if isinstance(made, Interactions):
                 row[f"of_one_energy_per_cpu_second_{energy:g}"] = rate
-                _, rate = _make(model, energy * np.linspace(0.99, 1.01, min(TIMED, self.events)), other.beam)
+                _, rate = _make(
+                    model, energy * np.linspace(0.99, 1.01, min(TIMED_EVENTS, self.events)), other.beam
+                )
                 found = _distances(made, truth, self.size)
                 row |= {f"{law}_violations_{energy:g}": float(n) for law, n in violations(made).items()}
                 values = variables(many(made))
@@ -157,6 +169,23 @@ class Judge:
             file = np.frombuffer(exported(model.flow, model.energies), dtype=np.uint8)
             bench.save(trial, "exported", {"torchscript": file})
         return row | {f"{name}_per_cpu_second": rate for name, rate in generators.items()}
+
+
+class SecondOpinion:
+    """The last stage: how far the events of another generator, the data set ``second``, are from those of the
+    first, at each of its energies, in units of the floor."""
+
+    def __init__(self, *, size: int = 10_000) -> None:
+        self.size = size
+
+    def __call__(self, bench: Bench, trial: Trial, floor: Mapping[float, Distances]) -> Mapping[str, float]:
+        tests: HeldOut = bench.dataset(trial, "tests")
+        second: HeldOut = bench.dataset(trial, "second")
+        row: dict[str, float] = {}
+        for energy in second.energies:
+            found = _distances(second.at(energy), tests.at(energy), self.size)
+            row |= summary(energy, {"": found}, floor[energy])
+        return row
 
 
 def _make(

@@ -19,9 +19,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from experiments.hadron import producers, speed
-from experiments.hadron.branching import ChannelModel
-from experiments.hadron.channels import Channels
+from experiments.hadron import producers
+from experiments.hadron.flow.branching import ChannelModel
+from experiments.hadron.flow.channels import Channels
+from experiments.hadron.generators import speed
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.usefixtures("one_thread")]
 
@@ -79,6 +80,6 @@ def test_channels_are_drawn_faster_than_row_by_row(model, spread, bar):
 @pytest.mark.parametrize("energy", [0.7, 3.0, 12.0])
 def test_pythia_alone_is_faster_than_read_out(energy):
     alone = speed.bare_rate(20_000, energy)
-    read_out = speed._rate(producers.pion_proton, 20_000, energy)
+    read_out = speed.rate(producers.pion_proton, 20_000, energy)
     print(f"{energy} GeV: {alone:,.0f} inelastic events by next() alone, {read_out:,.0f} read out")
     assert alone > 1.3 * read_out

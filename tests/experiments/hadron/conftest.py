@@ -10,19 +10,27 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.hadron.breakups import Breakups, broken_up
-from experiments.hadron.channels import Channels, ResonanceDecays, find_channels, find_resonance_decays
-from experiments.hadron.events import Events, read_events
-from experiments.hadron.final_states import FinalStates, final_states
-from experiments.hadron.flow import InteractionFlow
-from experiments.hadron.kinds import Kinds
-from experiments.hadron.kinematics import to_centre_of_mass
+from experiments.hadron.events.arrays import Events, read_events
+from experiments.hadron.events.cross_sections import CrossSections
+from experiments.hadron.events.final_states import FinalStates, final_states
+from experiments.hadron.events.kinematics import PION_MASS, PROTON_MASS, beam_momentum, to_centre_of_mass
+from experiments.hadron.events.particle_types import ParticleTypes
+from experiments.hadron.flow.breakups import Breakups, event_trees
+from experiments.hadron.flow.channels import Channels, ResonanceDecays, find_channels, find_resonance_decays
+from experiments.hadron.flow.whole_events import InteractionFlow
 from experiments.hadron.producers import pion_proton
-from experiments.hadron.sigma import CrossSections
+from lblhep.annotations import Floats
 from lblhep.cards import open_sample
 from lblhep.cards.ranges import EventRange
 
 REPOSITORY = Path(__file__).parents[3]
+
+
+def total_momentum(kinetic_energy: Floats) -> Floats:
+    """Four-momentum (..., 4) = (px, py, pz, E) of pion and proton in the laboratory."""
+    zero = np.zeros_like(kinetic_energy)
+    energy = kinetic_energy + PION_MASS + PROTON_MASS
+    return np.stack([zero, zero, beam_momentum(kinetic_energy), energy], axis=-1)
 
 
 @pytest.fixture(scope="session")
@@ -39,13 +47,13 @@ def states(events) -> FinalStates:
 
 
 @pytest.fixture(scope="session")
-def broken(events) -> tuple[Kinds, Breakups]:
+def broken(events) -> tuple[ParticleTypes, Breakups]:
     """The events as trees."""
-    return broken_up(events, np.random.default_rng(1))
+    return event_trees(events, np.random.default_rng(1))
 
 
 @pytest.fixture(scope="session")
-def inventory(broken) -> tuple[Kinds, Channels, ResonanceDecays]:
+def inventory(broken) -> tuple[ParticleTypes, Channels, ResonanceDecays]:
     """What an ``InteractionFlow`` has to know of the events."""
     kinds, _ = broken
     return kinds, find_channels(*broken)[0], find_resonance_decays(*broken)
@@ -68,7 +76,7 @@ def random_flow(inventory, cross_sections) -> Callable[[float], InteractionFlow]
             torch.nn.init.normal_(network[-1].weight, std=0.3)
         for weight in (flow.channel.log_fugacity, flow.channel.elastic.weight):
             torch.nn.init.normal_(weight, std=0.3)
-        for table in (decay.universal.transverse, decay.universal.recoil, mass.spectra):
+        for table in (decay.transverse_momentum.transverse, decay.transverse_momentum.recoil, mass.spectra):
             torch.nn.init.normal_(table, std=std)
         torch.nn.init.uniform_(mass.power, 0, 2)
         return flow

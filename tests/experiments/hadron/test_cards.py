@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.hadron.events import COLUMNS
+from experiments.hadron.events.arrays import COLUMNS
 from lblhep.cards import read_card
 
 REPOSITORY = Path(__file__).parents[3]

@@ -10,18 +10,18 @@ import pytest
 import torch
 from lightning import Trainer
 
-from experiments.hadron.batches import ChannelsMade, parts_of, taken
-from experiments.hadron.conditions import COLLISION
-from experiments.hadron.datasets import HeldOut, WholeEvents
+from experiments.hadron.datasets import HeldOut, LeadingHadrons, WholeEvents
+from experiments.hadron.events.kinematics import kinetic_energy_of
+from experiments.hadron.events.observables import REDUCED, leading_hadrons
+from experiments.hadron.flow.batches import ChannelsMade, parts_of, taken
+from experiments.hadron.flow.conditions import COLLISION_INPUTS
+from experiments.hadron.flow.quantiles import Quantiles
+from experiments.hadron.flow.resonance_masses import Masses
+from experiments.hadron.flow.steps import Decays
+from experiments.hadron.flow.transverse_momentum import POLAR_CELLS
 from experiments.hadron.gan import Gan, WassersteinGan
-from experiments.hadron.kinematics import kinetic_energy_of
-from experiments.hadron.models import WholeEventFlow
-from experiments.hadron.observables import REDUCED, leading_hadrons
+from experiments.hadron.models import ReducedFlow, WholeEventFlow
 from experiments.hadron.producers import pion_proton
-from experiments.hadron.reduced import LeadingHadrons, Quantiles, ReducedFlow
-from experiments.hadron.resonance_masses import Masses
-from experiments.hadron.steps import Decays
-from experiments.hadron.universal import POLAR_CELLS
 from lblhep.cards.ranges import EventRange
 
 WINDOWS = {"held_out": [3.0], "half_width": 0.35, "validation": [6.0], "validation_half_width": 0.3}
@@ -118,14 +118,14 @@ def test_the_wasserstein_gans_opponent_is_penalised_for_its_slope(leading):
     """Of a linear one, w (2 u - 1), all is known: 2 w times the mean of what is made less that of what is
     true, and ten times (2 |w| - 1) squared."""
     model = WassersteinGan(hidden=[8], **leading.offers)
-    known, true, made = torch.randn(50, COLLISION), torch.rand(50, 5), torch.rand(50, 5)
+    known, true, made = torch.randn(50, COLLISION_INPUTS), torch.rand(50, 5), torch.rand(50, 5)
     w = torch.tensor([0.3, -1.0, 0.2, 0.0, 2.0])
-    model.opponent = torch.nn.Linear(COLLISION + 5, 1)
+    model.opponent = torch.nn.Linear(COLLISION_INPUTS + 5, 1)
     with torch.no_grad():
-        model.opponent.weight[0, COLLISION:] = w
+        model.opponent.weight[0, COLLISION_INPUTS:] = w
     expected = 2 * w @ (made.mean(dim=0) - true.mean(dim=0)) + 10 * (2 * w.norm() - 1) ** 2
     torch.testing.assert_close(model.opponent_loss(known, true, made), expected)
-    judged = known @ model.opponent.weight[0, :COLLISION] + (2 * made - 1) @ w + model.opponent.bias
+    judged = known @ model.opponent.weight[0, :COLLISION_INPUTS] + (2 * made - 1) @ w + model.opponent.bias
     torch.testing.assert_close(model.generator_loss(known, made), -judged.mean())
 
 

@@ -8,12 +8,14 @@ import pytest
 import pythia8mc
 from scipy import stats
 
-from experiments.hadron.events import COLUMNS, Events, read_events
-from experiments.hadron.generator import Collider, final_particles, flavoured_kaons
-from experiments.hadron.kinematics import centre_of_mass_energy, to_centre_of_mass, total_momentum
-from experiments.hadron.producers import draw_energies, pion_proton
-from experiments.hadron.species import PI_MINUS, PI_PLUS, PROTON, conserved, masses
+from experiments.hadron.events.arrays import COLUMNS, Events, read_events
+from experiments.hadron.events.kinematics import centre_of_mass_energy, to_centre_of_mass
+from experiments.hadron.events.species import PI_MINUS, PI_PLUS, PROTON, conserved, masses
+from experiments.hadron.generators.collisions import draw_energies
+from experiments.hadron.generators.pythia import Collider, final_particles, flavoured_kaons
+from experiments.hadron.producers import pion_proton
 from lblhep.cards.ranges import EventRange, range_seed
+from tests.experiments.hadron.conftest import total_momentum
 
 RANGE = EventRange(1000, 5001, range_seed(11, 1000))
 ENERGY = (0.35, 26.0)

@@ -11,7 +11,7 @@ import pyarrow.csv
 import pytest
 import uproot
 
-from experiments.hadron.events import Events, read_events
+from experiments.hadron.events.arrays import Events, read_events
 from experiments.hadron.readers import geant4_csv, geant4_root
 from lblhep.cards import read_card
 

@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 import uproot
 
-from experiments.hadron.beams import along_z, pion_of
-from experiments.hadron.events import Events, read_events
-from experiments.hadron.interactions import interactions
-from experiments.hadron.kinematics import PION_MASS, beam_momentum, total_momentum
-from experiments.hadron.neutral_kaons import with_flavour
+from experiments.hadron.events.arrays import Events, read_events
+from experiments.hadron.events.interactions import interactions
+from experiments.hadron.events.kinematics import PION_MASS, beam_momentum
+from experiments.hadron.events.species import conserved, masses
+from experiments.hadron.generators.beams import along_z, pion_of
+from experiments.hadron.generators.neutral_kaons import with_flavour
 from experiments.hadron.readers import g4evtgen_csv, geant4_root, hadronic_nf_root
-from experiments.hadron.species import conserved, masses
 from lblhep.cards import open_sample, read_card
 from lblhep.errors import CardError
+from tests.experiments.hadron.conftest import total_momentum
 
 REPOSITORY = Path(__file__).parents[3]
 FILES = Path(__file__).parent / "files"

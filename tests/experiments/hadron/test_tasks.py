@@ -11,14 +11,14 @@ import pytest
 import torch
 
 from experiments.hadron.datasets import PionProton
-from experiments.hadron.events import read_events
-from experiments.hadron.final_states import FinalStates
-from experiments.hadron.interactions import Interactions, interactions
-from experiments.hadron.judgement import many, violations
+from experiments.hadron.events.arrays import read_events
+from experiments.hadron.events.final_states import FinalStates
+from experiments.hadron.events.interactions import Interactions, interactions
+from experiments.hadron.events.observables import leading_hadrons
+from experiments.hadron.metrics import many, violations
 from experiments.hadron.models import CollisionModel, WholeEventFlow
-from experiments.hadron.observables import leading_hadrons
 from experiments.hadron.producers import pion_proton
-from experiments.hadron.tasks import Floor, Judge, Replay, Replayed, SecondOpinion
+from experiments.hadron.tasks import Baseline, Judge, NearestEvents, SecondOpinion, SelfDistance
 from experiments.hadron.training import Fit
 from lblhep.cards.ranges import EventRange
 from lblhep.tasks import FitLightning
@@ -86,8 +86,11 @@ class Leading(CollisionModel):
 def test_the_generator_is_at_the_floor_in_whole_events_and_in_the_reduced_form(tests, bench, inventory):
     """Of six pairs of 500 events, the total variation of three multiplicities scatters by half of itself, the
     mean of twelve distances by a fifth."""
-    floor, replayed = Floor(size=SIZE)(bench, None), Replay(events=4 * SIZE, size=SIZE)(bench, None)
-    floored = {ENERGY: Replayed(floor[ENERGY], {}, np.array([], dtype=np.int64), 0.25)}
+    floor, replayed = (
+        SelfDistance(size=SIZE)(bench, None),
+        NearestEvents(events=4 * SIZE, size=SIZE)(bench, None),
+    )
+    floored = {ENERGY: Baseline(floor[ENERGY], {}, np.array([], dtype=np.int64), 0.25)}
     known = dict(zip(("kinds", "channels", "resonance_decays"), inventory, strict=True))
     whole = Whole(**known, batch_size=64, energies=(0.6, 0.8), hidden=(8,), context=4, history=4, bins=4)
     judge = Judge(events=6 * SIZE, size=SIZE)
@@ -119,7 +122,7 @@ def test_the_generator_is_at_the_floor_in_whole_events_and_in_the_reduced_form(t
 
 def test_a_second_generator_is_as_far_as_its_events_are(bench):
     """The same generator with another seed, and one of another energy."""
-    floor, opinion = Floor(size=SIZE)(bench, None), SecondOpinion(size=SIZE)
+    floor, opinion = SelfDistance(size=SIZE)(bench, None), SecondOpinion(size=SIZE)
     rows = []
     for seed, energy in ((79, ENERGY), (80, 0.8)):
         events = generated(2 * SIZE, seed, energy=energy)
@@ -152,7 +155,7 @@ def test_an_energy_that_was_trained_on_tests_nothing(tests, bench):
     """Neither the replay nor a model of any data set."""
     bench.sets["other"] = bench.sets["whole"] = Training(generated(200, 9, energy=[0.5, 1.0]))
     with pytest.raises(ValueError, match="GeV is tested, but not held_out from the data set whole"):
-        Replay(events=50, size=20)(bench, None)
+        NearestEvents(events=50, size=20)(bench, None)
     with pytest.raises(ValueError, match="not held_out from the data set other"):
         Fit(model="flow", dataset="other", max_epochs=1)(bench, None, None)
 
