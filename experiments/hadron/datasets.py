@@ -1,7 +1,7 @@
-"""Which collisions a model trains on, which choose among its epochs, and which judge it.
+"""The data sets say which collisions a model trains on, which choose among its epochs, and which judge it.
 
-Energies near the test energies are never trained on: a model must interpolate.  Validation has windows of its
-own; the test samples, at the test energies themselves, are another card.
+Energies near the test energies are never trained on: a model must interpolate.  Validation has windows of
+its own; the test samples, at the test energies themselves, are another card.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ QUANTILES = 513
 
 
 class Validation(NamedTuple):
-    """Events that choose among epochs, their ``leading_hadrons``, and of whole events their ``breakups``."""
+    """This tuple has events that choose an epoch, their ``leading_hadrons``, and ``breakups`` of whole
+    events.
+    """
 
     events: Interactions
     leading: dict[str, Floats]
@@ -41,7 +43,7 @@ class Validation(NamedTuple):
 
 
 class PionProton:
-    """``training`` and ``validation``, both ``Interactions``.
+    """This data set has ``training`` and ``validation``, both ``Interactions``.
 
     Energies within ``half_width`` in ln T of a ``held_out`` one (GeV) are left out, those within
     ``validation_half_width`` of one of ``validation`` validate.
@@ -75,15 +77,18 @@ class PionProton:
         self.prepare(table.filter(pa.array(~test)), validating[~test], rng)
 
     def prepare(self, table: pa.Table, validating: NDArray[np.bool_], rng: np.random.Generator) -> None:
-        """What a kind of model wants of the events that are not held out, once they are there."""
+        """Prepare what the data set's form wants of the events that are not held out."""
 
     def breakups_of(self, rows: NDArray[np.intp]) -> Breakups | None:
-        """Of some of the validation events, of data sets of whole ones."""
+        """Return the break-ups of some of the validation events, in data sets of whole events."""
         return None
 
     def refuse(self, energies: Sequence[float], name: str) -> None:
-        """Raises ValueError if this data set, ``name``, trains within ``half_width`` of an energy, or only
-        on lower or on higher ones: there is nothing to interpolate between."""
+        """Raise ValueError if this data set, ``name``, trains within ``half_width`` of one of the energies.
+
+        It also raises if all that it trains on is lower than such an energy, or all is higher: there is
+        nothing to interpolate between.
+        """
         trained = self.training.kinetic_energy
         for energy in energies:
             if near(trained, [energy], self.half_width).any():
@@ -97,8 +102,10 @@ class PionProton:
                 )
 
     def val_dataloader(self) -> DataLoader[Any]:
-        """Each window on its own: errors of two energies must not cancel.  Raises ValueError if one is
-        empty."""
+        """Return each validation window as a batch of its own: errors of two energies must not cancel.
+
+        Raises ValueError if a window is empty.
+        """
         energy = self.validation.kinetic_energy
         parts = []
         for centre in self.centres:
@@ -122,7 +129,7 @@ class PionProton:
 
 
 class HeldOut:
-    """Events of the generator at the test ``energies``, in GeV, which no model has seen.
+    """This data set has events of the generator at the test ``energies``, in GeV, which no model has seen.
 
     Raises ValueError if the card has none at one of them.
     """
@@ -134,7 +141,10 @@ class HeldOut:
             self.at(energy)
 
     def at(self, energy: float) -> Interactions:
-        """Raises ValueError if there are none."""
+        """Return the events at this energy in GeV.
+
+        Raises ValueError if there are none.
+        """
         there = self._every.kinetic_energy == energy
         if not there.any():
             lowest, highest = self._every.kinetic_energy.min(), self._every.kinetic_energy.max()
@@ -146,25 +156,31 @@ class HeldOut:
 
 
 class WholeEvents(PionProton):
-    """For models of whole events: batches are decays of one place in their chains, masses, or channels."""
+    """This data set is for models of whole events.
+
+    A batch has decays of one place in their chains, masses, or channels.
+
+    It offers models the particle types of its training events (by the name ``kinds``), channels and
+    resonance decays.
+    """
 
     def prepare(self, table: pa.Table, validating: NDArray[np.bool_], rng: np.random.Generator) -> None:
         events = read_events(table)
         in_laboratory = events.momenta, events.of_particles(events.kinetic_energy)
         at_rest = dataclasses.replace(events, momenta=to_centre_of_mass(*in_laboratory))
-        kinds, every = event_trees(at_rest, rng)
+        types, every = event_trees(at_rest, rng)
         validates = validating[every.event]
         self._validating, self._breakups = np.flatnonzero(validating), every.of(validates)
         training = every.of(~validates)
-        kinds = kinds.measured(*training.resonances)
+        types = types.measured(*training.resonances)
         self._training = training = training.of(first_of_each(training, MAX_DECAYS_OF_A_RESONANCE))
-        channels, self._number = find_channels(kinds, training)
+        channels, self._number = find_channels(types, training)
         energy = self.training.kinetic_energy * 1000
         energies = float(np.floor(energy.min()) / 1000), float(np.ceil(energy.max()) / 1000)  # to an MeV
         self.offers = {
-            "kinds": kinds,
+            "kinds": types,
             "channels": channels,
-            "resonance_decays": find_resonance_decays(kinds, training),
+            "resonance_decays": find_resonance_decays(types, training),
             "batch_size": self.batch_size,
             "energies": energies,
         }
@@ -180,7 +196,11 @@ class WholeEvents(PionProton):
 
 
 class LeadingHadrons(PionProton):
-    """Training data in the reduced form: batches of collision (N, COLLISION_INPUTS) and uniform variables (N, 5)."""
+    """This data set has the reduced form: five variables of an event's two leading hadrons.
+
+    Batches are collisions (N, COLLISION_INPUTS) and variables (N, 5), which the quantiles of the training
+    sample have made uniform on [0, 1].
+    """
 
     def prepare(self, table: pa.Table, validating: NDArray[np.bool_], rng: np.random.Generator) -> None:
         self.training, self.validation = (

@@ -1,4 +1,4 @@
-"""The study's figures."""
+"""This module draws the study's figures.  The nearest-event baseline is labelled ``replay`` in them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from experiments.hadron.events.observables import REDUCED, VARIABLES
-from experiments.hadron.results import NAMES, REPLAYS, WHOLE, Results
+from experiments.hadron.results import BASELINES, NAMES, WHOLE, Results
 from lblhep.annotations import Floats
 from lblhep.report import COLOURS, new_figure
 
@@ -33,11 +33,11 @@ COLOUR_OF = dict(zip(NAMES, (*COLOURS[:3], COLOURS[4]), strict=True))  # no grey
 
 
 def distances(results: Results) -> Figure:
-    """Mean W1 of the leading hadrons' five variables against the pion's energy."""
+    """Draw the mean W1 of the leading hadrons' five variables against the pion's energy."""
     figure, panel = new_figure(1, 1, width=7.5, height=5)
     first = results.models[0]
     lines = {NAMES.get(m, m): ("distances", m, COLOUR_OF.get(m, "purple")) for m in results.models}
-    lines |= {label: (prefix.rstrip("_"), first, "black") for label, prefix in REPLAYS.items()}
+    lines |= {label: (prefix.rstrip("_"), first, "black") for label, prefix in BASELINES.items()}
     lines["floor: two samples of the generator"] = ("floor", first, "black")
     styles = {"replay": "--", "by_process": "-.", "floor": ":"}
     for label, (kind, model, colour) in lines.items():
@@ -57,16 +57,18 @@ def distances(results: Results) -> Figure:
 
 
 def whole_events(results: Results) -> Figure:
-    """What the flow of whole events is worth beside the replay: W1 over floor, and AUC."""
+    """Draw W1 over the floor, and AUC, of the flow of whole events and of the baselines."""
     figure, axes = new_figure(1, 2, width=11, height=4.4)
     for panel, metric, title in zip(
         axes, ("w1", "auc"), (r"Mean $W_1$ / floor, 12 variables", "AUC, whole events"), strict=True
     ):
         values = [results.values(WHOLE, f"{metric}_{energy:g}") for energy in results.energies]
         _banded(panel, results, values, color=COLOUR_OF[WHOLE], label="flow")
-        for (label, prefix), style in zip(REPLAYS.items(), ("--", "-."), strict=True):
-            replay = [results.values(WHOLE, f"{prefix}{metric}_{energy:g}")[0] for energy in results.energies]
-            panel.plot(results.energies, replay, ls=style, marker="o", color="black", label=label)
+        for (label, prefix), style in zip(BASELINES.items(), ("--", "-."), strict=True):
+            baseline = [
+                results.values(WHOLE, f"{prefix}{metric}_{energy:g}")[0] for energy in results.energies
+            ]
+            panel.plot(results.energies, baseline, ls=style, marker="o", color="black", label=label)
         panel.axhline(1 if metric == "w1" else 0.5, ls=":", color="grey", label="floor")
         panel.set(xscale="log", xlabel="Kinetic energy of the pion [GeV]", ylabel=title)
         _ticks(panel, results)
@@ -75,7 +77,9 @@ def whole_events(results: Results) -> Figure:
 
 
 def distributions(results: Results, models: list[str], energy: float) -> Figure:
-    """Every variable at one energy: the generator, the replay, and models; below, the ratio to the first."""
+    """Draw every variable at one energy, of generator, baseline and models; below, the ratio to the
+    generator.
+    """
     names = VARIABLES if WHOLE in models else REDUCED
     columns = 4 if len(names) > 5 else 5
     rows = -(-len(names) // columns)
@@ -131,7 +135,7 @@ def _compared(
 
 
 def planes(results: Results, energy: float) -> Figure:
-    """The leading hadron's plane at one energy: generator, flow of whole events, replay; and the ratios."""
+    """Draw the leading hadron's plane at one energy for generator, flow and baseline; and the ratios."""
     own = results.histograms(WHOLE, energy)
     x, y, truth = own["plane/x"], own["plane/y"], own["plane/generator"]
     figure, axes = new_figure(1, 3, width=14, height=4.2, sharey=True)
@@ -152,7 +156,7 @@ def planes(results: Results, energy: float) -> Figure:
 
 
 def _banded(panel: Axes, results: Results, values: list[Floats], *, color: str, **style: Any) -> None:
-    """Median and range at each energy."""
+    """Draw median and range at each energy."""
     panel.plot(results.energies, [np.median(v) for v in values], marker="o", color=color, **style)
     low, high = [v.min() for v in values], [v.max() for v in values]
     panel.fill_between(results.energies, low, high, color=color, alpha=0.2)

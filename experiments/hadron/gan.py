@@ -1,7 +1,8 @@
-"""Adversarial models of the reduced form: a Wasserstein GAN with gradient penalty, and the group's first GAN.
+"""Two adversarial models learn the reduced form: a Wasserstein GAN, and the group's first GAN.
 
-``WassersteinGan``: arXiv:1704.00028.  ``Gan``: the plain adversarial loss, in which the generator makes the
-discriminator call its events true (arXiv:1406.2661); gan4hep's had ten layers of 256 for either network.
+``WassersteinGan`` has a gradient penalty: arXiv:1704.00028.  ``Gan`` has the plain adversarial loss, in
+which the generator makes the discriminator call its events true (arXiv:1406.2661); gan4hep's had ten layers
+of 256 for either network.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ LEAKY = partial(nn.LeakyReLU, 0.2)
 
 
 class Adversarial(ReducedModel):
-    """A generator and its opponent, trained in turns; ``opponent_steps`` for each step of the generator."""
+    """This model is a generator and its opponent, trained in turns.
+
+    The opponent takes ``opponent_steps`` for each step of the generator.
+    """
 
     def __init__(
         self,
@@ -48,16 +52,19 @@ class Adversarial(ReducedModel):
         return torch.sigmoid(self.generator(torch.cat([known, noise], dim=1)))
 
     def judged(self, known: Tensor, uniform: Tensor) -> Tensor:
-        """The opponent's verdict (N, 1)."""
+        """Return the opponent's verdict (N, 1)."""
         return self.opponent(torch.cat([known, 2 * uniform - 1], dim=1))
 
     @abstractmethod
     def opponent_loss(self, known: Tensor, true: Tensor, made: Tensor) -> Tensor:
-        """Of collisions (N, COLLISION_INPUTS) with true and generated points (N, 5)."""
+        """Return the opponent's loss of collisions (N, COLLISION_INPUTS) with true and made points (N, 5)."""
 
     @abstractmethod
     def generator_loss(self, known: Tensor, made: Tensor) -> Tensor:
-        """Of collisions (N, COLLISION_INPUTS) with generated points (N, 5), which carry the generator's gradient."""
+        """Return the generator's loss of collisions (N, COLLISION_INPUTS) with generated points (N, 5).
+
+        The points carry the generator's gradient.
+        """
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
         known, true = batch
@@ -111,7 +118,7 @@ class Gan(Adversarial):
 
 
 def step(optimizer: Any, module: ReducedModel, loss: Tensor) -> None:
-    """One step of one of the two optimizers."""
+    """Take one step of one of the two optimizers."""
     optimizer.zero_grad()
     module.manual_backward(loss)
     optimizer.step()

@@ -1,7 +1,7 @@
-"""How good a stand-in for the generator is at one energy, beside what the generator differs by from itself.
+"""These metrics say how good a stand-in for the generator is at one energy.
 
 W1 falls with the number of events, so it means something only beside that of two samples of the generator of
-the same ``size``.
+the same ``size``: the generator-against-itself baseline, which keys of metrics call the floor.
 """
 
 from __future__ import annotations
@@ -42,15 +42,24 @@ Values = Mapping[str, Floats]
 
 
 def many(sample: Interactions) -> Interactions:
-    """The events with three particles or more."""
+    """Return the events with three particles or more."""
     return sample.of(sample.states.multiplicity >= MIN_PARTICLES)
 
 
 def pairs(made: int, reference: int, size: int, shift: int = 0) -> Iterator[tuple[Indices, Indices]]:
-    """Indices of disjoint samples of ``size`` of so many events, in pairs.
+    """Yield indices of disjoint samples, in pairs: one of what was made, and one of the reference.
 
-    With ``shift`` 1 a sample meets the next of the reference: for the generator's distance from itself.
-    Raises ValueError if there is not one pair.
+    Args:
+        made: How many events were made.
+        reference: How many events the reference has.
+        size: The events of a sample.
+        shift: 1 if a sample meets the next of the reference, for the generator's distance from itself.
+
+    Yields:
+        The indices (size,) of both samples.
+
+    Raises:
+        ValueError: There is not one pair.
     """
     number = min(made, reference - shift * size) // size
     if number < 1:
@@ -60,7 +69,17 @@ def pairs(made: int, reference: int, size: int, shift: int = 0) -> Iterator[tupl
 
 
 def leading_distances(made: Values, reference: Values, size: int, *, shift: int = 0) -> dict[str, Floats]:
-    """W1 / sigma of each variable of each pair of samples, (pairs,), and ``sliced`` of them together."""
+    """Return W1 / sigma of each variable of each pair of samples, (pairs,), and ``sliced`` of them together.
+
+    Args:
+        made: Values (N,) of each variable.
+        reference: The generator's values (M,) of each variable.
+        size: The events of a sample.
+        shift: 1 for the generator's distance from itself.
+
+    Returns:
+        The distances by name.
+    """
     one, other = (np.stack([*values.values()], axis=1) for values in (made, reference))
     rng = np.random.default_rng(0)
     return _gathered(
@@ -73,9 +92,22 @@ def leading_distances(made: Values, reference: Values, size: int, *, shift: int 
 def event_distances(
     made: Interactions, reference: Interactions, size: int, *, shift: int = 0
 ) -> dict[str, Floats]:
-    """The same of all variables of events with three particles or more; of all events, the total variation of
-    the number of particles, of the leading particle's species, and of channels; and, where the reference has
-    ``MIN_TWO_BODY_EVENTS`` of them, W1 / sigma of the angle of events with two particles: infinite if none is made."""
+    """Return distances of whole events for each pair of samples, (pairs,).
+
+    They are W1 / sigma of all variables of events with three particles or more; of all events, the total
+    variation of the number of particles, of the leading particle's species, and of channels; and, where the
+    reference has ``MIN_TWO_BODY_EVENTS``, W1 / sigma of the angle of events with two particles: infinite if
+    none is made.
+
+    Args:
+        made: The events to judge.
+        reference: The generator's events.
+        size: The events of a sample.
+        shift: 1 for the generator's distance from itself.
+
+    Returns:
+        The distances by name.
+    """
     kinematic = leading_distances(variables(many(made)), variables(many(reference)), size, shift=shift)
     one, other = (_composition(sample) for sample in (made, reference))
     rows = list(pairs(len(made), len(reference), size, shift))
@@ -107,9 +139,11 @@ def _gathered(rows: Iterable[Mapping[str, float]]) -> dict[str, Floats]:
 def summary(
     energy: float, found: Mapping[str, Mapping[str, Floats]], floor: Mapping[str, Floats]
 ) -> dict[str, float]:
-    """One number for each question, named after the energy in GeV, with the prefixes of ``found``: ``w1`` is
-    the mean over variables of W1 in units of the floor's mean, ``worst`` that of the worst variable in units
-    of its own floor."""
+    """Return one number for each question, named after the energy in GeV, with the prefixes of ``found``.
+
+    ``w1`` is the mean over variables of W1 in units of the ``floor``'s mean, ``worst`` that of the worst
+    variable in units of its own floor.
+    """
     row: dict[str, float] = {}
     for prefix, distances in found.items():
         for suffix, names in (("", VARIABLES), ("_reduced", REDUCED)):
@@ -130,15 +164,18 @@ def summary(
 
 
 def auc(made: Interactions, reference: Interactions) -> float:
-    """That of a classifier of events with three particles or more, ``AUC_EVENTS`` of either if there are."""
+    """Return the AUC of trees on events of three particles or more, of ``AUC_EVENTS`` of either at most."""
     one, other = many(made), many(reference)
     n = min(len(one), len(other), AUC_EVENTS)
     return classifier_auc(features(one.of(np.arange(n))), features(other.of(np.arange(n))), seed=0)
 
 
 def violations(made: Interactions) -> dict[str, int]:
-    """How many events break a law: charge, baryon number, strangeness; four-momentum or a mass shell by more
-    than ``TOLERANCE``."""
+    """Return how many events break a law, by law.
+
+    The laws are charge, baryon number and strangeness; four-momentum and mass shells count as broken by more
+    than ``TOLERANCE``.
+    """
     species, p = made.states.species, made.states.momenta
     there = species != NO_PARTICLE
     numbers = np.where(there[..., None], CONSERVED[species], 0).sum(axis=1)

@@ -1,10 +1,10 @@
-"""The models as Lightning modules: what they minimise, and by what their best epoch is chosen.
+"""The models are Lightning modules, which say what they minimise, and by what their best epoch is chosen.
 
-All are validated by events at energies that they have not seen: ``validation_w1`` is the mean W1 of the five
-variables of the leading two hadrons, in standard deviations, of events with three particles or more, and
-``validation_loss``, which chooses the epoch: the same of a GAN; of a flow minus the log likelihood, which
-scatters less.  Of whole events that is the likelihood of masses and momenta, given what everything breaks up
-to: branching ratios are not validated.
+All are validated by events at energies that they have not seen.  ``validation_w1`` is the mean W1 of the
+five variables of the leading two hadrons, in standard deviations, of events with three particles or more.
+``validation_loss`` chooses the epoch: of a GAN it is the same number; of a flow it is minus the log
+likelihood, which scatters less.  The likelihood of whole events is that of masses and momenta, given what
+everything breaks up to: branching ratios are not validated.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ GENERATION_BATCH = 8192  # events that are generated together
 
 
 class CollisionModel(LightningModule, ABC):
-    """What all models have in common: validation, and the optimizer of those with one loss."""
+    """This class has what all models have in common: validation, and the optimizer of those with one loss."""
 
     rate: float
     cpu_seconds = 0.0  # of the training, with what was before it was taken up again
 
     @abstractmethod
     def leading(self, kinetic_energy: Floats, beam: Integers, *, seed: int) -> dict[str, Floats]:
-        """``REDUCED`` of new events at these energies (N,), GeV, of these pions (N,)."""
+        """Return ``REDUCED`` of new events at these energies (N,), GeV, of these pions (N,)."""
 
     def on_train_start(self) -> None:
         self._begin = time.process_time() - self.cpu_seconds
@@ -71,11 +71,11 @@ class CollisionModel(LightningModule, ABC):
         self.log("validation_loss", w1 if loss is None else loss, batch_size=1)
 
     def loss(self, batch: Validation) -> float | None:
-        """Minus the log likelihood of an event, of models that have one."""
+        """Return minus the log likelihood of an event, of models that have one."""
         return None
 
     def transfer_batch_to_device(self, batch: Any, device: Any, dataloader_idx: int) -> Any:
-        """Validation stays where it is: it is in numpy."""
+        """Leave validation where it is: it is in numpy."""
         if isinstance(batch, Validation):
             return batch
         return super().transfer_batch_to_device(batch, device, dataloader_idx)
@@ -85,8 +85,11 @@ class CollisionModel(LightningModule, ABC):
         return [optimizer], [{"scheduler": self.schedule(optimizer), "interval": "step"}]
 
     def schedule(self, optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.OneCycleLR:
-        """Over all batches of the training, down to nothing: what noise is left in the weights shows between
-        the energies that are trained on.  Raises ValueError if there are fewer than ``MIN_STEPS``."""
+        """Return a rate that rises over the first tenth of all batches, then falls to nothing.
+
+        The noise that is left in the weights shows between the energies that are trained on.  Raises
+        ValueError if there are fewer batches than ``MIN_STEPS``.
+        """
         steps = int(self.trainer.estimated_stepping_batches)
         if steps < MIN_STEPS:
             raise ValueError("one batch in all is no training: more epochs, or smaller batches")
@@ -97,10 +100,11 @@ class CollisionModel(LightningModule, ABC):
 
 
 class WholeEventFlow(CollisionModel):
-    """``InteractionFlow`` by maximum likelihood: of channels, masses and decays, each in their own batches.
+    """This model is an ``InteractionFlow``, trained by maximum likelihood.
 
-    ``flatten`` is the price of ``ChannelModel.steepness``;
-    ``batch_size`` the events of a full batch; ``energies`` the lowest and the highest trained at, GeV.
+    Channels, masses and decays each have their own batches.  ``kinds`` are the particle types of the
+    training events; ``flatten`` is the price of ``ChannelModel.steepness``; ``batch_size`` is the number of
+    events of a full batch; ``energies`` are the lowest and the highest energy trained at, GeV.
     """
 
     def __init__(
@@ -123,26 +127,28 @@ class WholeEventFlow(CollisionModel):
 
     def training_step(self, batch: Any, index: int) -> Tensor:
         # Every decay counts alike.  Were it the mean of the batch, the one event with a tenth decay, a batch
-        # of its own, would be worth a thousand others, and throw the training off its track.
+        # of its own, would be worth a thousand others, and make the training diverge.
         if not isinstance(batch, ChannelsMade):
             return -self.flow.breakup.log_prob(batch).sum() / self.batch_size
         made = self.flow.channel.log_prob(batch.kinetic_energy, int(batch.beam[0]), batch.number)
-        # Of a full batch of channels the mean.  Nothing else learns from them: they need no balance.
+        # This is the mean of a full batch of channels.  Nothing else learns from them: they need no balance.
         return self.flatten * self.flow.channel.steepness() - made.sum() * CHANNEL_STEPS / self.batch_size
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Steep densities have steep gradients now and then."""
+        """Clip the gradients: steep densities have steep gradients now and then."""
         nn.utils.clip_grad_norm_(self.parameters(), MAX_GRADIENT_NORM)
 
     def loss(self, batch: Validation) -> float:
-        """Of masses and momenta, given what everything breaks up to."""
+        """Return minus the log likelihood of masses and momenta, given what everything breaks up to."""
         parts = parts_of(self.kinds, batch.breakups)
         there = (move_data_to_device(part, self.device) for part in parts)
         return -float(sum(self.flow.breakup.log_prob(part).sum() for part in there)) / len(batch.events)
 
     def generate(self, kinetic_energy: Floats, beam: Integers, *, seed: int) -> Interactions:
-        """Events at these energies (N,), GeV, of these pions (N,).  Raises ValueError for energies that are
-        beyond those of the training."""
+        """Return events at these energies (N,), GeV, of these pions (N,).
+
+        Raises ValueError for energies that are beyond those of the training.
+        """
         lowest, highest = self.energies
         if not ((kinetic_energy >= lowest) & (kinetic_energy <= highest)).all():
             raise ValueError(f"kinetic energies must be between {lowest:g} and {highest:g} GeV")
@@ -165,20 +171,20 @@ class WholeEventFlow(CollisionModel):
 
 
 class ReducedModel(CollisionModel):
-    """What flow and GANs have in common: how they are asked for events."""
+    """This class has what flow and GANs of the reduced form have in common: how they are asked for events."""
 
     def __init__(self, quantiles: Tensor) -> None:
         super().__init__()
         self.quantiles = Quantiles(quantiles)
 
     def known(self, kinetic_energy: Floats, beam: Integers) -> Tensor:
-        """Of collisions (N, COLLISION_INPUTS), where the model is."""
+        """Return the inputs of collisions (N, COLLISION_INPUTS), where the model is."""
         known = collision_inputs(torch.tensor(kinetic_energy), torch.tensor(beam))
         return known.float().to(self.device)
 
     @abstractmethod
     def cube(self, known: Tensor, random: torch.Generator) -> Tensor:
-        """Points (N, 5) in the unit cube for collisions (N, COLLISION_INPUTS)."""
+        """Return points (N, 5) in the unit cube for collisions (N, COLLISION_INPUTS)."""
 
     def leading(self, kinetic_energy: Floats, beam: Integers, *, seed: int) -> dict[str, Floats]:
         known = self.known(kinetic_energy, beam)
@@ -189,7 +195,7 @@ class ReducedModel(CollisionModel):
 
 
 class ReducedFlow(ReducedModel):
-    """Five conditional splines, by maximum likelihood."""
+    """This model of the leading hadrons has five conditional splines, and learns by maximum likelihood."""
 
     def __init__(
         self,
@@ -211,7 +217,7 @@ class ReducedFlow(ReducedModel):
         return -self.flow.log_prob(uniform, known).sum(dim=1).mean()
 
     def loss(self, batch: Validation) -> float:
-        """Of the uniform variables."""
+        """Return minus the log likelihood of the uniform variables."""
         events = batch.events
         values = torch.tensor(np.stack([*batch.leading.values()], axis=1)).to(self.device)
         known = self.known(events.kinetic_energy, events.beam)

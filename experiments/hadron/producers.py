@@ -1,7 +1,9 @@
-"""Inelastic collisions of pi+ and pi- with a proton at rest, from Pythia 8's low-energy QCD.
+"""Pythia 8's low-energy QCD makes inelastic collisions of pi+ and pi- with a proton at rest.
 
 Each event has its own energy, at which collisions are made until one is inelastic: the energies are
-distributed as asked for, whatever the cross-section.
+distributed as asked for, whatever the cross-section.  The other producers are
+``generators.pythia_cross_sections`` and ``generators.urqmd``, apart from this one so that their code is no
+part of this one's version.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from lblhep.cards.ranges import EventRange
 
 
 def pion_proton(events: EventRange, *, energy: float | Sequence[float]) -> pa.Table:
-    """One row an event, particles as lists in the generator's order (``experiments.hadron.events.arrays``).
+    """Return one row for each event, particles as lists in the generator's order (``events.arrays``).
 
     ``energy`` is the pion's kinetic energy in GeV, or two limits between which it is log-uniform.  Half of
     the events, in random order, are of pi+ (one more if the number is odd).

@@ -1,4 +1,4 @@
-"""Geant4's final states as groups write them, in the columns of ``experiments.hadron.events.arrays``.
+"""These readers bring Geant4's final states, as groups write them, to the columns of ``events.arrays``.
 
 All layouts have one row an event of a pion on a proton at rest, and Geant4's unit, the MeV:
 
@@ -12,7 +12,7 @@ All layouts have one row an event of a pion on a proton at rest, and Geant4's un
   ``particle_id``, ``particle_px``, ``particle_py``, ``particle_pz``, ``particle_E``.
 
 In the first two the pion flies along +z; in the last two anywhere, and the event is turned.  All but
-``geant4_csv`` tell K0S and K0L as K0 and its antiparticle (``experiments.hadron.generators.neutral_kaons``).
+``geant4_csv`` tell K0S and K0L as K0 and its antiparticle (``generators.neutral_kaons``).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from lblhep.cards.formats import read_csv, read_root
 
 MEV_PER_GEV = 1000  # exact: 700 MeV are 0.7 GeV, and 700 * 1e-3 is not
 MOMENTA = ("px", "py", "pz", "E")
-NUMBERS_OF_A_PARTICLE = 5  # of the beam and of each particle in a row of g4evtgen
+NUMBERS_EACH = 5  # of the beam and of each particle in a row of g4evtgen
 SHELL_TOLERANCE = 1e-6  # of E^2: what float32 leaves of E^2 - p^2
 
 
@@ -64,7 +64,10 @@ def _vectors(tree: pa.Table, names: Sequence[str]) -> tuple[Integers, dict[str, 
 
 
 def geant4_csv(path: Path) -> pa.Table:
-    """Read a CSV file of leading hadrons."""
+    """Read a CSV file of leading hadrons.
+
+    Raises ValueError if there is no column ``pdg1``.
+    """
     rows = read_csv(path)
     places = sorted(int(name[3:]) for name in rows.column_names if re.fullmatch(r"pdg\d+", name))
     if not places:
@@ -78,16 +81,17 @@ def geant4_csv(path: Path) -> pa.Table:
 
 
 def g4evtgen_csv(path: Path) -> pa.Table:
-    """Read a file of g4evtgen, rows of any length; ValueError names the line of one that is wrong."""
+    """Read a file of g4evtgen, rows of any length.
+
+    Raises ValueError with the line that is wrong.
+    """
     lines = enumerate(path.read_text().splitlines(), start=1)
     rows = [_numbers(line, text) for line, text in lines if text.strip()]
     if not rows:
         raise ValueError("there is no event in this file")
-    beam, *direction, kinetic_energy = np.stack([row[:NUMBERS_OF_A_PARTICLE] for row in rows], axis=1)
-    particles = np.concatenate([row[NUMBERS_OF_A_PARTICLE:] for row in rows]).reshape(
-        -1, NUMBERS_OF_A_PARTICLE
-    )
-    multiplicity = np.array([len(row) // NUMBERS_OF_A_PARTICLE - 1 for row in rows])
+    beam, *direction, kinetic_energy = np.stack([row[:NUMBERS_EACH] for row in rows], axis=1)
+    particles = np.concatenate([row[NUMBERS_EACH:] for row in rows]).reshape(-1, NUMBERS_EACH)
+    multiplicity = np.array([len(row) // NUMBERS_EACH - 1 for row in rows])
     if not np.isin(beam, (PI_PLUS, PI_MINUS)).all():
         row = int(np.argmin(np.isin(beam, (PI_PLUS, PI_MINUS))))
         raise ValueError(f"the beam of event {row} (from 0) is {beam[row]:g}; expected 211 or -211")
@@ -107,18 +111,18 @@ def _numbers(line: int, text: str) -> Floats:
         numbers = np.array([np.nan])
     if not np.isfinite(numbers).all():
         raise ValueError(f"line {line}: {text!r:.60} is not made of numbers between blanks")
-    if len(numbers) < 2 * NUMBERS_OF_A_PARTICLE or len(numbers) % NUMBERS_OF_A_PARTICLE:
+    if len(numbers) < 2 * NUMBERS_EACH or len(numbers) % NUMBERS_EACH:
         raise ValueError(
-            f"line {line}: {len(numbers)} numbers; expected {NUMBERS_OF_A_PARTICLE} of the beam and of each particle"
+            f"line {line}: {len(numbers)} numbers; expected {NUMBERS_EACH} of the beam and of each particle"
         )
     return numbers
 
 
 def hadronic_nf_root(path: Path) -> pa.Table:
-    """Read a TTree ``output`` of pi- or pi+ on hydrogen; which one is known by the charge of what they leave.
+    """Read a TTree ``output`` of pions on hydrogen; the charge of the products tells which pion it was.
 
     Its numbers are float32: kinetic energies have an error of an ulp of the pion's energy, 1 keV at 12 GeV.
-    ValueError if ``incoming`` is no pion, or the charges are those of neither.
+    Raises ValueError if ``incoming`` is no pion, or the charges are those of neither.
     """
     particles = ("particle_id", *(f"particle_{name}" for name in MOMENTA))
     tree = read_root(path, ["incoming", *particles], table="output")
@@ -146,7 +150,7 @@ def hadronic_nf_root(path: Path) -> pa.Table:
 
 
 def _of_rows(rows: pa.Table, multiplicity: NDArray[Any], flat: dict[str, NDArray[Any]]) -> pa.Table:
-    """The columns, from each row's number of particles and the particles one after another."""
+    """Return the columns, from each row's number of particles and the particles one after another."""
     return _events(
         beam=rows["beam"].to_numpy().astype(np.int64),
         kinetic_energy=rows["T"].to_numpy().astype(np.float64),
@@ -159,7 +163,7 @@ def _of_rows(rows: pa.Table, multiplicity: NDArray[Any], flat: dict[str, NDArray
 def _events(
     *, beam: Integers, kinetic_energy: Floats, multiplicity: NDArray[Any], pdg: Integers, momenta: Floats
 ) -> pa.Table:
-    """The columns of N events with P particles; energies (N,) and momenta (P, 4) in MeV."""
+    """Return the columns of N events with P particles; energies (N,) and momenta (P, 4) are in MeV."""
     return Events(
         number=np.arange(len(beam)),
         beam=beam,

@@ -1,4 +1,4 @@
-"""The study's page: how well models stand in for the generator at energies that they have not seen."""
+"""The study's page says how well models stand in for the generator at energies that they have not seen."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ from experiments.hadron.results import (
 from lblhep.report import Launched, Page
 
 MEANING = (
+    "The *replay* is the nearest-event baseline: training events of nearly the same energy, rescaled. The "
+    "*floor* is the generator-against-itself baseline. "
     "W1 is the Wasserstein distance of one variable from the generator's, in standard deviations, of events "
     "with three particles or more; *over the floor*, in units of what two samples of the generator differ "
     "by: 1 is perfect. *Worst*: the variable that is furthest, over its own floor (of twelve, a little above "
@@ -48,11 +50,13 @@ MIN_JUDGED_EVENTS = 10_000  # events of a model at an energy, that its distances
 
 
 class HadronReport:
-    """Flow and replay of whole events; flow and GANs of the leading hadrons; distributions, laws, speed."""
+    """The page shows whole events, the leading hadrons, distributions, conservation laws and speed."""
 
     def render(self, launch: Launched, out: Path) -> Mapping[str, str | float]:
-        """Write the page, and the first whole-event flow as a TorchScript file; the headline is its W1 over
-        the floor and its AUC at each energy, beside the replay's."""
+        """Write the page, and the first whole-event flow as a TorchScript file.
+
+        The headline is its W1 over the floor and its AUC at each energy, beside the baseline's.
+        """
         results = Results(launch)
         page = Page(launch.recipe.title or "Hadronic interactions", sizes(results))
         page.text(f"{MEANING} {INFORMED if knows_cross_sections(results) else BLIND}. {TREES}")

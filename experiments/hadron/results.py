@@ -1,4 +1,4 @@
-"""A launch of this study as a reader wants it: models by their names, several initialisations of each."""
+"""This module reads a launch as a reader wants it: models by their names, several initialisations of each."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from lblhep.report import Launched
 from lblhep.report.comparison import counts
 
 WHOLE = "whole"  # the model of whole events, by its name in the recipe
-REPLAYS = {"replay": "replay_", "replay by process": "by_process_"}  # and their columns' prefixes
+BASELINES = {"replay": "replay_", "replay by process": "by_process_"}  # and their columns' prefixes
 NAMES = {WHOLE: "flow, whole events", "flow": "flow, leading hadrons", "wgan": "WGAN-GP", "gan": "GAN"}
 
 
 class Results:
-    """``rows`` of the finished trials, whose ``model`` says which; ``energies`` of the tests in GeV."""
+    """This class has ``rows`` of the finished trials by ``model``, and the tests' ``energies`` in GeV."""
 
     def __init__(self, launch: Launched) -> None:
         self.launch = launch
@@ -27,20 +27,23 @@ class Results:
         self.energies = [float(e) for e in launch.recipe.datasets["tests"].arguments["energies"]]
 
     def values(self, model: str, metric: str) -> Floats:
-        """Of every initialisation, (n,)."""
+        """Return the values (n,) of a metric, one for every initialisation."""
         return self.rows.loc[self.rows["model"] == model, metric].to_numpy(dtype=float)
 
     def trial(self, model: str) -> str:
-        """The first initialisation's: no one has looked for the best."""
+        """Return the trial of the first initialisation: no one has looked for the best."""
         return str(self.rows.loc[self.rows["model"] == model, "trial"].iloc[0])
 
     def histograms(self, model: str, energy: float) -> Mapping[str, np.ndarray]:
-        """What ``tasks.Judge`` saved of the first initialisation."""
+        """Return what ``tasks.Judge`` saved of the first initialisation."""
         return self.launch.arrays(self.trial(model), f"histograms_{energy:g}")
 
     def mean_w1(self, kind: str, model: str, energy: float) -> Floats:
-        """Mean W1 / sigma of the five reduced variables, of each initialisation; ``kind`` is ``distances``,
-        ``replay``, ``by_process`` or ``floor`` (of these one)."""
+        """Return the mean W1 / sigma of the five reduced variables, of each initialisation.
+
+        ``kind`` is ``distances``, ``replay``, ``by_process`` or ``floor``, of which the last three are one
+        number.
+        """
         trials = self.rows.loc[self.rows["model"] == model, "trial"]
         arrays = [self.launch.arrays(trial, f"{kind}_{energy:g}") for trial in trials]
         found = np.array([np.mean([np.mean(one[name]) for name in REDUCED]) for one in arrays])
@@ -48,7 +51,7 @@ class Results:
 
 
 def sizes(results: Results) -> str:
-    """What the launch was made of, in a line."""
+    """Return in a line what the launch was made of."""
     datasets = results.launch.recipe.datasets
     cards = dict.fromkeys(datasets[name].card for name in results.rows["dataset"])
     learned, events = " and ".join(str(card) for card in cards), judged(results)
@@ -56,26 +59,26 @@ def sizes(results: Results) -> str:
 
 
 def judged(results: Results) -> int:
-    """How many events of each model, at each energy."""
+    """Return how many events of each model were judged at each energy."""
     return int(results.launch.recipe.task.arguments["stages"]["judged"].arguments["events"])
 
 
 def knows_cross_sections(results: Results) -> bool:
-    """Whether the flow of whole events was given them."""
+    """Return whether the flow of whole events was given cross-sections."""
     return bool(results.launch.recipe.task.arguments["stages"]["fitted"].arguments.get("cross_sections"))
 
 
 def spread(values: Floats, digits: int = 2) -> str:
-    """Median and range."""
+    """Return median and range as text."""
     middle, low, high = (f"{x:.{digits}f}" for x in (np.median(values), values.min(), values.max()))
     return middle if len(values) == 1 else f"{middle} ({low} to {high})"
 
 
 def of_whole_events(results: Results) -> pd.DataFrame:
-    """Whole events: the flow and the replays at each energy."""
+    """Return the table of whole events: the flow and the baselines at each energy."""
     lines = []
     for energy in results.energies:
-        for label, prefix in ((NAMES[WHOLE], ""), *REPLAYS.items()):
+        for label, prefix in ((NAMES[WHOLE], ""), *BASELINES.items()):
             line = {"T [GeV]": f"{energy:g}", "events of": label}
             for name, title in (
                 ("w1", "W1 / floor"),
@@ -97,14 +100,14 @@ def of_whole_events(results: Results) -> pd.DataFrame:
 
 
 def again(results: Results) -> str:
-    """What the reader of ``of_whole_events`` has to know of the replay by process."""
+    """Return what the reader of ``of_whole_events`` has to know of the baseline by process."""
     share = {e: results.values(WHOLE, f"by_process_again_{e:g}")[0] for e in results.energies}
     of = ", ".join(f"{x:.0%} at {e:g} GeV" for e, x in share.items())
     return f"Where a process has too few events, the replay by process takes some again: {of}."
 
 
 def of_leading_hadrons(results: Results) -> pd.DataFrame:
-    """The five variables of the leading hadrons: every model's W1 over the floor, and how it was trained."""
+    """Return the table of the leading hadrons: every model's W1 over the floor, and how it was trained."""
     lines = []
     for model in results.models:
         line = {"model": NAMES.get(model, model), "trainings": len(results.values(model, "parameters"))}
@@ -113,14 +116,17 @@ def of_leading_hadrons(results: Results) -> pd.DataFrame:
         line["parameters"] = f"{results.values(model, 'parameters')[0]:,.0f}"
         line["CPU s"] = f"{np.median(results.values(model, 'cpu_seconds')):.0f}"
         lines.append(line)
-    for label, prefix in REPLAYS.items():
+    for label, prefix in BASELINES.items():
         first = {e: results.rows[f"{prefix}w1_reduced_{e:g}"].iloc[0] for e in results.energies}
         lines.append({"model": label, **{f"W1 / floor, {e:g} GeV": f"{x:.2f}" for e, x in first.items()}})
     return pd.DataFrame(lines).astype(object).fillna("")
 
 
 def against(results: Results, model: str, other: str) -> pd.DataFrame:
-    """W1 of ``other`` over that of ``model``, all pairs of initialisations: above 1, ``model`` is nearer."""
+    """Return W1 of ``other`` over that of ``model`` for all pairs of initialisations.
+
+    Above 1, ``model`` is nearer.
+    """
     lines = []
     for energy in results.energies:
         name = f"w1_reduced_{energy:g}"
@@ -135,7 +141,7 @@ def against(results: Results, model: str, other: str) -> pd.DataFrame:
 
 
 def broken(results: Results) -> pd.DataFrame:
-    """Events of the whole-event flow that break a law, summed over initialisations, by energy."""
+    """Return how many events of the whole-event flow break a law, summed over initialisations, by energy."""
     laws = ("charge", "baryon_number", "strangeness", "momentum", "mass_shell")
     return pd.DataFrame(
         {
@@ -155,7 +161,7 @@ GENERATORS = {  # as they are timed in ``speed``, and what the page calls them
 
 
 def speed(results: Results) -> pd.DataFrame:
-    """Events for a CPU second: models, and the generators where they were measured."""
+    """Return events for a CPU second of the models, and of the generators where they were measured."""
 
     def of_model(model: str, name: str) -> dict[str, str]:
         found = {

@@ -1,4 +1,8 @@
-"""The stages beside ``training.Fit``: how the generator differs from itself, the replay, the judgement."""
+"""These are the stages of the pipeline in the order in which they run, after ``training.Fit``.
+
+The recipe ``hadron`` measures how far the generator is from itself, makes the nearest-event baseline twice,
+times generators, and judges the models; ``hadron-urqmd`` ends with another generator in the model's place.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ from experiments.hadron.events.observables import leading_hadrons, variables
 from experiments.hadron.events.species import PI_MINUS, PI_PLUS
 from experiments.hadron.flow.export import exported
 from experiments.hadron.generators import urqmd
-from experiments.hadron.generators.speed import bare_rate, rate
+from experiments.hadron.generators.speed import bare_rate, read_out_rate
 from experiments.hadron.judge.histograms import histograms
 from experiments.hadron.judge.nearest_events import nearest_events
 from experiments.hadron.metrics import (
@@ -40,8 +44,11 @@ TIMED_EVENTS = 20_000  # events at energies of their own
 
 @dataclass(frozen=True)
 class Baseline:
-    """Distances of the replay from the generator; of its events of three particles or more the ``VARIABLES``
-    and the pions (``beam``); and the share of events that are there ``again``."""
+    """This class has a nearest-event baseline at one energy.
+
+    ``distances`` are those from the generator; ``variables`` are the ``VARIABLES`` of its events of three
+    particles or more, and ``beam`` their pions; ``again`` is the share of events that it has more than once.
+    """
 
     distances: Distances
     variables: Mapping[str, Floats]
@@ -50,7 +57,10 @@ class Baseline:
 
 
 class SelfDistance:
-    """The stage: how far independent samples of the generator, of ``size`` events, are from each other."""
+    """This stage measures how far samples of the generator, of ``size`` events, are from each other.
+
+    Recipes and metrics call the result ``floor``: other distances are stated in its units.
+    """
 
     def __init__(self, *, size: int = 10_000) -> None:
         self.size = size
@@ -69,8 +79,10 @@ class SelfDistance:
 
 
 class NearestEvents:
-    """The stage: the replay of the ``events`` nearest in energy, at each test energy, as ``Baseline``; with
-    the name of a data set of ``cross_sections``, process by process."""
+    """This stage makes the nearest-event baseline of ``events`` events at each test energy.
+
+    With the name of a data set of ``cross_sections``, each process gives its share.
+    """
 
     def __init__(
         self, *, events: int = 20_000, size: int = 10_000, cross_sections: str | None = None
@@ -84,21 +96,21 @@ class NearestEvents:
         known = bench.dataset(trial, self.cross_sections) if self.cross_sections else None
         found = {}
         for energy in tests.energies:
-            replayed, sample = nearest_events(whole.training, energy, self.events, known), tests.at(energy)
-            again = 1 - len(np.unique(replayed.states.momenta[:, 0], axis=0)) / len(replayed)
-            distances = _distances(replayed, sample, self.size)
-            kept = many(replayed)
+            made, sample = nearest_events(whole.training, energy, self.events, known), tests.at(energy)
+            again = 1 - len(np.unique(made.states.momenta[:, 0], axis=0)) / len(made)
+            distances = _distances(made, sample, self.size)
+            kept = many(made)
             found[energy] = Baseline(distances, variables(kept), kept.beam, again)
         return found
 
 
 class TimeGenerators:
-    """The stage: ``pythia`` and ``urqmd`` events at each test energy, without what it takes to start, with
-    what it takes to read them out, and with the elastic collisions that are passed over; NaN where they were
-    too few to be timed.
+    """This stage times ``pythia`` and ``urqmd`` events at each test energy.
 
-    Rates by ``<generator>_<energy in GeV>``; of UrQMD only where it is installed and has the energy.
-    ``pythia_next`` is Pythia without the reading out, as a program that is not written in Python has it.
+    Starting is not charged; reading out is, and so are the elastic collisions that are passed over.  A rate
+    is NaN where events were too few to be timed.  Rates are named ``<generator>_<energy in GeV>``; UrQMD has
+    one only where it is installed and has the energy.  ``pythia_next`` is Pythia without the reading out, as
+    a program that is not written in Python has it.
     """
 
     def __init__(self, *, pythia: int = 20_000, urqmd: int = 200) -> None:
@@ -107,22 +119,21 @@ class TimeGenerators:
     def __call__(self, bench: Bench, trial: Trial) -> Mapping[str, float]:
         found = {}
         for energy in bench.dataset(trial, "tests").energies:
-            found[f"pythia_{energy:g}"] = rate(producers.pion_proton, self.pythia, energy)
+            found[f"pythia_{energy:g}"] = read_out_rate(producers.pion_proton, self.pythia, energy)
             found[f"pythia_next_{energy:g}"] = bare_rate(self.pythia, energy)
             if importlib.util.find_spec("chromo") and energy > URQMD_MIN_ENERGY:
-                found[f"urqmd_{energy:g}"] = rate(urqmd.pion_proton, self.urqmd, energy)
+                found[f"urqmd_{energy:g}"] = read_out_rate(urqmd.pion_proton, self.urqmd, energy)
         return found
 
 
 class Judge:
-    """The last stage: the distances of model and replays from the generator at each test energy, in units of
-    the floor, and the model's speed.
+    """This last stage measures how far model and baselines are from the generator, and the model's speed.
 
-    Of whole events all distances, of the reduced form those of its five variables.  ``events`` are generated
-    at each energy; whole events are timed at energies of their own, too, since channels' probabilities are
-    found once for each energy.  Saved for each energy: ``distances_``, ``replay_``, ``by_process_`` and
-    ``floor_``, of each pair of samples, and ``histograms_``; and of whole events ``exported``, a TorchScript
-    file's bytes.
+    Distances are in units of ``floor``.  Whole events have all distances, the reduced form those of its five
+    variables.  ``events`` are generated at each energy; whole events are timed at energies of their own,
+    too, since channels' probabilities are found once for each energy.  Saved for each energy:
+    ``distances_``, ``replay_``, ``by_process_`` and ``floor_``, of each pair of samples, and
+    ``histograms_``; and of whole events ``exported``, a TorchScript file's bytes.
     """
 
     def __init__(self, *, events: int = 250_000, size: int = 10_000) -> None:
@@ -172,8 +183,10 @@ class Judge:
 
 
 class SecondOpinion:
-    """The last stage: how far the events of another generator, the data set ``second``, are from those of the
-    first, at each of its energies, in units of the floor."""
+    """This last stage measures how far another generator's events are from the first's.
+
+    The other generator's events are the data set ``second``, at each of its energies.
+    """
 
     def __init__(self, *, size: int = 10_000) -> None:
         self.size = size
@@ -191,10 +204,11 @@ class SecondOpinion:
 def _make(
     model: CollisionModel, kinetic_energy: Floats, pions: Integers
 ) -> tuple[Interactions | dict[str, Floats], float]:
-    """Whole events, half of each pion, or the variables of the reduced form; and how many for a CPU second.
+    """Return whole events, half of each pion, or the variables of the reduced form; and events for a CPU
+    second.
 
-    The reduced form is of events with three particles or more, of which either pion makes its own share: that
-    of ``pions``, the replay's.
+    The reduced form is of events with three particles or more, of which either pion makes its own share:
+    that of ``pions``, the baseline's.
     """
     whole = isinstance(model, WholeEventFlow)
     make = model.generate if whole else model.leading
@@ -205,5 +219,5 @@ def _make(
 
 
 def _distances(made: Interactions, truth: Interactions, size: int) -> Distances:
-    """All of whole events."""
+    """Return all distances of whole events."""
     return event_distances(made, truth, size) | {"auc": np.array([auc(made, truth)])}

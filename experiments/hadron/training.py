@@ -1,4 +1,7 @@
-"""The stage that trains.  It imports nothing that judges: another judgement trains no model anew."""
+"""This module has the stage that trains.
+
+It imports nothing that judges, and so does not stand in ``tasks``: another judgement trains no model anew.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from lblhep.trials import Trial
 
 
 class Fit:
-    """The stage: a model of the recipe, trained.  ``init`` numbers its initialisations.
+    """This stage trains a model of the recipe; ``init`` numbers its initialisations.
 
     ``cross_sections`` names the data set that a model of whole events is offered beside its training events.
     """
@@ -31,7 +34,7 @@ class Fit:
         self.task = FitLightning(model=model, dataset=dataset, max_epochs=max_epochs, patience=None)
 
     def __call__(self, bench: Bench, trial: Trial, rng: np.random.Generator) -> dict[str, Any]:
-        """The weights of the best epoch, and what is known of the training."""
+        """Return the weights of the best epoch, and what is known of the training."""
         name = self.task.dataset
         bench.dataset(trial, name).refuse(bench.dataset(trial, "tests").energies, name)
         given = {}

@@ -80,6 +80,6 @@ def test_channels_are_drawn_faster_than_row_by_row(model, spread, bar):
 @pytest.mark.parametrize("energy", [0.7, 3.0, 12.0])
 def test_pythia_alone_is_faster_than_read_out(energy):
     alone = speed.bare_rate(20_000, energy)
-    read_out = speed.rate(producers.pion_proton, 20_000, energy)
+    read_out = speed.read_out_rate(producers.pion_proton, 20_000, energy)
     print(f"{energy} GeV: {alone:,.0f} inelastic events by next() alone, {read_out:,.0f} read out")
     assert alone > 1.3 * read_out

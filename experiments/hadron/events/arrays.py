@@ -1,5 +1,6 @@
-"""Events of any number of particles: flat arrays and where each event begins in them, and their table.
+"""This module keeps events of any number of particles in flat arrays, and reads and writes their table.
 
+An event's particles lie beside each other in the flat arrays, from one entry of ``offsets`` to the next.
 The producers depend on this file: whatever changes here but docstrings makes the data sets anew.
 """
 
@@ -23,10 +24,11 @@ FROM_COLLISION = -1  # the parent of what comes from the collision itself
 
 @dataclass(frozen=True)
 class Resonances:
-    """The short-lived particles of N events, R in all, that have decayed to those that are left.
+    """This class holds the short-lived particles of N events, R in all, that have decayed.
 
-    Event i has ``offsets[i]`` to ``offsets[i + 1]`` of ``pdg`` (R,) and ``parent`` (R,).  A parent is a place
-    among the same event's resonances, a lower one, or ``FROM_COLLISION``.
+    Event i has ``offsets[i]`` to ``offsets[i + 1]`` of ``pdg`` (R,), the PDG codes, and of ``parent`` (R,).
+    A parent is the place of a resonance among those of the same event, always a lower place than its own, or
+    ``FROM_COLLISION``.
     """
 
     offsets: Integers
@@ -35,18 +37,19 @@ class Resonances:
 
     @classmethod
     def none(cls, n: int) -> Resonances:
-        """Those of ``n`` events of a generator that does not tell."""
+        """Return the resonances of ``n`` events of a generator that does not tell any."""
         return cls(np.zeros(n + 1, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 
 
 @dataclass(frozen=True)
 class Events:
-    """N events with P particles in all.
+    """This class holds N events with P particles in all.
 
     ``number`` (N,) is the event's id; ``beam`` (N,) and ``kinetic_energy`` (N,) are the pion's PDG code and
-    kinetic energy in GeV; ``process`` (N,) is a code of ``experiments.hadron.events.processes``.  Event i has the
-    particles ``offsets[i]`` to ``offsets[i + 1]`` of ``pdg`` (P,) and ``momenta`` (P, 4) = (px, py, pz, E) in
-    GeV, in the laboratory, and of ``parent`` (P,), as in ``Resonances``; ``offsets`` (N + 1,) begins with 0.
+    kinetic energy in GeV; ``process`` (N,) is a code of ``experiments.hadron.events.processes``.  Event i
+    has the particles ``offsets[i]`` to ``offsets[i + 1]`` of ``pdg`` (P,) and of ``momenta`` (P, 4) = (px,
+    py, pz, E) in GeV, in the laboratory.  ``parent`` (P,) says from which resonance each particle comes, as
+    in ``Resonances``. ``offsets`` (N + 1,) begins with 0.
     """
 
     number: Integers
@@ -64,11 +67,11 @@ class Events:
 
     @property
     def multiplicity(self) -> Integers:
-        """Particles of each event, (N,)."""
+        """Return the number of particles of each event, (N,)."""
         return np.diff(self.offsets)
 
     def sums(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Sums over each event's particles: (P, ...) to (N, ...)."""
+        """Return the sum over each event's particles: (P, ...) becomes (N, ...)."""
         # Differences of running sums would lose digits; reduceat wants no event without particles.
         total = np.zeros((len(self), *values.shape[1:]), dtype=values.dtype)
         some = self.multiplicity > 0
@@ -76,11 +79,11 @@ class Events:
         return total
 
     def of_particles(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Each particle's event's value: (N, ...) to (P, ...)."""
+        """Return for each particle the value of its event: (N, ...) becomes (P, ...)."""
         return np.repeat(values, self.multiplicity, axis=0)
 
     def table(self) -> pa.Table:
-        """One row an event; particles and resonances as lists."""
+        """Return a table with one row for each event, particles and resonances as lists."""
         particles = zip(PARTICLE_COLUMNS, (self.pdg, *self.momenta.T, self.parent), strict=True)
         resonances = zip(RESONANCE_COLUMNS, (self.resonances.pdg, self.resonances.parent), strict=True)
         return pa.table(
@@ -96,7 +99,10 @@ class Events:
 
 
 def read_events(table: pa.Table) -> Events:
-    """The events of a table with ``COLUMNS``; ValueError if an event's lists differ in length."""
+    """Return the events of a table with ``COLUMNS``.
+
+    Raises ValueError if the lists of an event differ in length.
+    """
     table = table.combine_chunks()
     offsets, particles = _flat(table, PARTICLE_COLUMNS)
     resonance_offsets, resonances = _flat(table, RESONANCE_COLUMNS)
@@ -118,7 +124,7 @@ def _lists(offsets: Integers, values: NDArray[Any]) -> Any:
 
 
 def _flat(table: pa.Table, names: Sequence[str]) -> tuple[Integers, dict[str, NDArray[Any]]]:
-    """Where each event's lists begin, and the values of all events one after another."""
+    """Return where each event's lists begin, and the values of all events one after another."""
     lists = {name: _list(table[name]) for name in names}
     offsets = _offsets(lists[names[0]])
     for name, values in lists.items():
@@ -132,6 +138,6 @@ def _list(column: Any) -> Any:
 
 
 def _offsets(lists: Any) -> Integers:
-    """Where each list begins, from 0, and where the last ends."""
+    """Return where each list begins, counted from 0, and where the last one ends."""
     offsets: Integers = lists.offsets.to_numpy().astype(np.int64)
     return offsets - offsets[0]

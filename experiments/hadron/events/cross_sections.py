@@ -1,4 +1,4 @@
-"""The cross-section of each process as a function of the energy: what is known of energies without events.
+"""This module has the cross-section of each process at every energy: what is known without events.
 
 A simulation needs cross-sections to know where a pion reacts, and generators state them as functions.  The
 shares of processes have peaks and thresholds, where resonances lie and where models change; what a process
@@ -21,9 +21,9 @@ MIN_CROSS_SECTION = 1e-6  # mb: a process that does not happen
 
 
 class CrossSections(nn.Module):
-    """The data set: cross-sections of all ``PROCESSES``, from the card ``pion-proton-sigma``.
+    """This data set has the cross-sections of all ``PROCESSES``, from the card ``pion-proton-sigma``.
 
-    Linear in ln T between the card's points.
+    They are linear in ln T between the card's points.
     """
 
     def __init__(self, data: Any) -> None:
@@ -37,7 +37,7 @@ class CrossSections(nn.Module):
         self.register_buffer("points", torch.tensor(sigma[order].reshape(2, points, len(PROCESSES))))
 
     def forward(self, kinetic_energy: Tensor, beam: Tensor) -> Tensor:
-        """ln of the cross-sections (N, processes) in mb, ``MIN_CROSS_SECTION`` at least."""
+        """Return ln of the cross-sections (N, processes) in mb, each at least ``MIN_CROSS_SECTION``."""
         log = kinetic_energy.log().clamp(self.energies[0], self.energies[-1])
         upper = torch.searchsorted(self.energies, log.detach()).clamp(1, len(self.energies) - 1)
         low, high = self.energies[upper - 1], self.energies[upper]
@@ -47,6 +47,6 @@ class CrossSections(nn.Module):
 
 
 def refuse_unknown(process: Integers) -> None:
-    """Raises ValueError if one of these places in ``PROCESSES`` is of events that do not state theirs."""
+    """Raise ValueError if one of these places in ``PROCESSES`` is that of an unknown process."""
     if (process == place(np.array(UNKNOWN))).any():
         raise ValueError("events that do not state their process have no cross-section: give none")

@@ -1,4 +1,4 @@
-"""What is left of events, by species, in arrays that are padded to the longest."""
+"""This module holds the particles that events leave, by species, in arrays that are padded to the longest."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ HADRONS = np.array([s.mass > 0.13 for s in SPECIES])
 
 @dataclass(frozen=True)
 class FinalStates:
-    """Events with their particles in the order in which they leave the chain, padded to the longest.
+    """This class holds events with their particles in the order in which they leave the chain of decays.
 
-    ``species`` (N, n) are places in ``SPECIES``, ``NO_PARTICLE`` beyond the event's last particle; ``momenta``
-    (N, n, 4), (px, py, pz, E) in GeV, are 0 there, in whatever frame the events were given.
+    ``species`` (N, n) are places in ``SPECIES``, ``NO_PARTICLE`` beyond the event's last particle;
+    ``momenta`` (N, n, 4), (px, py, pz, E) in GeV, are 0 there.  The frame is that of the events that were
+    given.
     """
 
     species: Integers
@@ -28,12 +29,12 @@ class FinalStates:
 
     @property
     def multiplicity(self) -> Integers:
-        """Particles of each event, (N,)."""
+        """Return the number of particles of each event, (N,)."""
         return (self.species != NO_PARTICLE).sum(axis=1)
 
 
 def final_states(events: Events, rng: np.random.Generator) -> FinalStates:
-    """Identical particles come in random order: nothing tells them apart."""
+    """Return the final states of events; identical particles come in random order."""
     place = index(events.pdg)
     owner = np.repeat(np.arange(len(events)), events.multiplicity)
     order, inside = in_chains(owner, LEAVING_RANK[place], len(events), rng)

@@ -1,4 +1,4 @@
-"""Collisions and what they led to: the form in which samples are replayed, modelled and compared."""
+"""This module holds collisions and what they led to, as samples are modelled and compared."""
 
 from __future__ import annotations
 
@@ -25,8 +25,11 @@ from lblhep.annotations import Floats, Integers
 
 @dataclass(frozen=True)
 class Interactions:
-    """N collisions: the pion's kinetic energy (N,) in GeV, its PDG code (N,), the process as a place in
-    ``PROCESSES`` (N,), and the final states in the centre of mass."""
+    """This class holds N collisions with their final states in the centre of mass.
+
+    ``kinetic_energy`` (N,) is the pion's, in GeV; ``beam`` (N,) is its PDG code; ``process`` (N,) is a place
+    in ``PROCESSES``.
+    """
 
     kinetic_energy: Floats
     beam: Integers
@@ -38,21 +41,21 @@ class Interactions:
 
     @property
     def sqrt_s(self) -> Floats:
-        """(N,), GeV."""
+        """Return the energies (N,) in the centre of mass, in GeV."""
         return centre_of_mass_energy(self.kinetic_energy)
 
     @property
     def beam_momentum(self) -> Floats:
-        """(N,), GeV, in the laboratory."""
+        """Return the pions' momenta (N,) in the laboratory, in GeV."""
         return beam_momentum(self.kinetic_energy)
 
     def of(self, rows: NDArray[Any]) -> Interactions:
-        """Some of them: a mask or indices."""
+        """Return the collisions that ``rows``, a mask or indices, selects."""
         chosen = FinalStates(self.states.species[rows], self.states.momenta[rows])
         return Interactions(self.kinetic_energy[rows], self.beam[rows], self.process[rows], chosen)
 
     def laboratory(self) -> FinalStates:
-        """The final states where the proton was at rest."""
+        """Return the final states in the laboratory, where the proton was at rest."""
         there = self.states.species != NO_PARTICLE
         energy = np.repeat(self.kinetic_energy, self.states.multiplicity)
         momenta = np.zeros_like(self.states.momenta)
@@ -61,7 +64,7 @@ class Interactions:
 
 
 def interactions(events: Events, rng: np.random.Generator) -> Interactions:
-    """From events in the laboratory; ``rng`` puts identical particles in random order."""
+    """Return the interactions of events in the laboratory; ``rng`` orders identical particles."""
     energy = events.of_particles(events.kinetic_energy)
     at_rest = dataclasses.replace(events, momenta=to_centre_of_mass(events.momenta, energy))
     process = place(events.process)
@@ -69,6 +72,6 @@ def interactions(events: Events, rng: np.random.Generator) -> Interactions:
 
 
 def near(kinetic_energy: Floats, centres: Sequence[float], half_width: float) -> NDArray[np.bool_]:
-    """Which energies (N,) lie within ``half_width`` in ln T of one of the ``centres`` (GeV)."""
+    """Return which energies (N,) lie within ``half_width`` in ln T of one of the ``centres`` (GeV)."""
     distance = abs(np.log(kinetic_energy[:, None] / np.asarray(centres)))
     return np.asarray((distance < half_width).any(axis=1))

@@ -1,7 +1,7 @@
-"""What events are compared by: numbers that a physicist would plot, and all that a classifier gets.
+"""Events are compared by these numbers: some that a physicist would plot, and all that a classifier gets.
 
-Particles are ranked by momentum in the laboratory, photons and leptons last.  (By energy a slow nucleon would
-lead at low T, for its mass.)  Where a name has x, momenta along the beam are in units of the beam's.
+Particles are ranked by momentum in the laboratory, photons and leptons last.  (By energy a slow nucleon
+would lead at low T, for its mass.)  Where a name has x, momenta along the beam are in units of the beam's.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from experiments.hadron.events.final_states import HADRONS, FinalStates
 from experiments.hadron.events.interactions import Interactions
+from experiments.hadron.events.kinematics import invariant_mass
 from experiments.hadron.events.particle_types import NO_PARTICLE
 from experiments.hadron.events.species import CONSERVED, SPECIES
 from lblhep.annotations import Floats, Integers
@@ -21,7 +22,7 @@ REDUCED = ("x1", "pt1", "x2", "pt2", "delta_phi")
 VARIABLES = (
     *REDUCED, "m12", "m_baryon_1", "x_baryon", "pt_baryon", "m_mesons", "pt_charged", "pt_largest",
 )  # fmt: skip
-MIN_PARTICLES = 3  # particles: of two, kinematics leaves one angle to learn
+MIN_PARTICLES = 3  # in an event: kinematics leaves one angle of two particles to learn
 RANKED_PARTICLES = 6  # particles that a classifier sees one by one
 MISSING_VALUE = -2.0  # below every value
 MIN_MOMENTUM = 1e-12  # GeV
@@ -30,7 +31,7 @@ CHARGED = CONSERVED[:, 0] != 0
 
 
 def ranked(states: FinalStates) -> FinalStates:
-    """The particles of each event from the largest momentum to the smallest; hadrons first."""
+    """Return the particles of each event from the largest momentum to the smallest; hadrons come first."""
     size = np.linalg.norm(states.momenta[..., :3], axis=-1)
     size = np.where(
         states.species == NO_PARTICLE, -np.inf, np.where(HADRONS[states.species], size, size - 1e3)
@@ -43,7 +44,7 @@ def ranked(states: FinalStates) -> FinalStates:
 
 
 def variables(sample: Interactions) -> dict[str, Floats]:
-    """Numbers (N,) of events with two hadrons or more.
+    """Return the twelve ``VARIABLES``, each (N,), of events with two hadrons or more.
 
     ``REDUCED`` are the five of the leading two hadrons, to which the literature reduces an event; the others
     see more of it.
@@ -73,21 +74,24 @@ def variables(sample: Interactions) -> dict[str, Floats]:
 
 
 def leading_hadrons(sample: Interactions) -> dict[str, Floats]:
-    """``REDUCED`` of the events with three particles or more."""
+    """Return the five ``REDUCED`` variables of the events with three particles or more."""
     values = variables(sample.of(sample.states.multiplicity >= MIN_PARTICLES))
     return {name: values[name] for name in REDUCED}
 
 
 def two_body_angle(sample: Interactions) -> dict[str, Floats]:
-    """``two_body``: cos(theta*) of the first particle, a baryon, of the events with two particles."""
+    """Return ``two_body``, cos(theta*) of the first particle, a baryon, of the events with two particles."""
     first = sample.states.momenta[sample.states.multiplicity == 2, 0, :3]
     return {"two_body": first[:, 2] / np.linalg.norm(first, axis=1)}
 
 
 def features(sample: Interactions) -> Floats:
-    """All that a classifier gets of whole events, (N, F): numbers of each species; species, momentum,
-    transverse momentum, angle and relative azimuth of the leading particles, and masses of their pairs.
-    ``MISSING_VALUE`` where there is no such particle."""
+    """Return all that a classifier gets of whole events, (N, F).
+
+    The features are the numbers of each species; species, momentum, transverse momentum, angle and relative
+    azimuth of the leading particles; and the masses of their pairs.  ``MISSING_VALUE`` stands for a particle
+    that an event does not have.
+    """
     states = ranked(sample.laboratory())
     p, species = (
         _leading(states.momenta, RANKED_PARTICLES),
@@ -114,25 +118,19 @@ def features(sample: Interactions) -> Floats:
 
 
 def numbers_of_species(species: Integers) -> Integers:
-    """How many of each of ``SPECIES`` an event has, (N, S), from padded places (N, n)."""
+    """Return how many of each of ``SPECIES`` an event has, (N, S), from padded places (N, n)."""
     return np.stack([(species == place).sum(axis=1) for place in range(len(SPECIES))], axis=1)
 
 
-def invariant_mass(momenta: NDArray[Any]) -> Floats:
-    """GeV, of four-momenta (..., 4); 0 where round-off makes its square negative."""
-    m2 = momenta[..., 3] ** 2 - (momenta[..., :3] ** 2).sum(axis=-1)
-    return np.asarray(np.sqrt(np.maximum(m2, 0)))
-
-
 def azimuth_between(first: Floats, second: Floats) -> Floats:
-    """Unsigned angle in the transverse plane, 0 to pi: collisions that are not polarised have no sign."""
+    """Return the unsigned angle in the transverse plane, 0 to pi: without polarisation it has no sign."""
     across = first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0]
     along = first[..., 0] * second[..., 0] + first[..., 1] * second[..., 1]
     return np.asarray(np.arctan2(abs(across), along))
 
 
 def _leading(values: NDArray[Any], n: int, fill: float = 0) -> NDArray[Any]:
-    """The first ``n`` of axis 1, filled up if there are fewer."""
+    """Return the first ``n`` of axis 1, filled up if there are fewer."""
     missing = max(n - values.shape[1], 0)
     width = [(0, 0), (0, missing), *[(0, 0)] * (values.ndim - 2)]
     return np.pad(values, width, constant_values=fill)[:, :n]

@@ -1,6 +1,6 @@
-"""By which processes a pion and a proton react.
+"""This table lists the processes by which a pion and a proton react.
 
-UrQMD's sample and Geant4's depend on this file: whatever changes here but docstrings makes them anew.
+The samples of UrQMD and Geant4 depend on this file: whatever changes here but docstrings makes them anew.
 """
 
 from __future__ import annotations
@@ -14,15 +14,18 @@ from lblhep.annotations import Integers
 
 
 class Process(NamedTuple):
-    """A column of the card ``pion-proton-sigma``, and what events call it: Pythia's number of the class of
-    collision, or the PDG code (Pythia's, for what has none) of the resonance in pi+ p and pi- p."""
+    """This class is a process: its column in the card ``pion-proton-sigma``, and what events call it.
+
+    The codes are Pythia's number of the class of collision, or the PDG codes of the resonance in pi+ p and
+    pi- p (Pythia's own code where there is none).
+    """
 
     name: str
     codes: tuple[int, ...]
 
     @property
     def is_resonant(self) -> bool:
-        """Whether it goes by way of a baryon resonance."""
+        """Return whether the process makes one baryon resonance."""
         return self.name.startswith(("delta_", "n_"))
 
 
@@ -55,7 +58,7 @@ STATED = tuple(process for process in PROCESSES if process.codes != (UNKNOWN,)) 
 
 
 def place(codes: NDArray[Any]) -> Integers:
-    """Places of codes (any shape) in ``PROCESSES``; a ValueError names codes that are not there."""
+    """Return the places of codes (any shape) in ``PROCESSES``; a ValueError names unknown codes."""
     known = {code: i for i, process in enumerate(PROCESSES) for code in process.codes}
     values, inverse = np.unique(codes, return_inverse=True)
     if missing := [str(code) for code in values if code not in known]:

@@ -1,8 +1,8 @@
-"""The particles that are left after a pion-proton collision: masses and conserved numbers.
+"""This table has the particles that a pion-proton collision leaves, with masses and conserved numbers.
 
-Masses are Pythia's (rounded to 10 keV), whatever generator made the events.  Left are the particles with
-c tau > 1e-9 mm, which do not decay by the strong force: pi0, eta and Sigma0 are among them.  K0 and its
-antiparticle are kept as such, since K0S and K0L have no strangeness.
+Masses are Pythia's (rounded to 10 keV), whatever generator made the events.  A particle is left if it does
+not decay by the strong force (c tau > 1e-9 mm): pi0, eta and Sigma0 are left.  K0 and its antiparticle are
+kept as such, since K0S and K0L have no strangeness.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PI_PLUS, PI_MINUS, PROTON = 211, -211, 2212
 
 @dataclass(frozen=True)
 class Species:
-    """PDG code, mass in GeV, and the additive numbers: electric charge (in e), baryon number, strangeness."""
+    """This class has a particle's PDG code, mass in GeV, charge (in e), baryon number and strangeness."""
 
     pdg: int
     name: str
@@ -30,7 +30,7 @@ class Species:
     strangeness: int
 
     def conjugate(self) -> Species:
-        """The antiparticle."""
+        """Return the antiparticle."""
         return Species(
             -self.pdg, f"anti-{self.name}", self.mass, -self.charge, -self.baryon, -self.strangeness
         )
@@ -66,7 +66,7 @@ CONSERVED: Integers = np.array([(s.charge, s.baryon, s.strangeness) for s in SPE
 
 
 def index(pdg: NDArray[Any]) -> NDArray[np.intp]:
-    """Places of PDG codes (any shape) in ``SPECIES``; a ValueError names codes that are not there."""
+    """Return the places of PDG codes (any shape) in ``SPECIES``; a ValueError names unknown codes."""
     place = np.minimum(np.searchsorted(CODES, pdg), len(CODES) - 1)
     unknown = np.unique(pdg[CODES[place] != pdg])
     if len(unknown):
@@ -77,12 +77,12 @@ def index(pdg: NDArray[Any]) -> NDArray[np.intp]:
 
 
 def masses(pdg: NDArray[Any]) -> Floats:
-    """Masses in GeV of PDG codes, in their shape."""
+    """Return the masses, in GeV, of an array of PDG codes, in its shape."""
     found: Floats = MASSES[index(pdg)]
     return found
 
 
 def conserved(pdg: NDArray[Any]) -> Integers:
-    """Charge, baryon number and strangeness of PDG codes: their shape, and 3."""
+    """Return charge, baryon number and strangeness of PDG codes (...), in the shape (..., 3)."""
     found: Integers = CONSERVED[index(pdg)]
     return found

@@ -1,6 +1,6 @@
-"""What the flow of whole events trains on: decays of chains, masses of resonances, channels.
+"""The flow of whole events trains on these batches: decays of chains, masses of resonances, and channels.
 
-Each has batches of its own.
+Each of the three has batches of its own.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ GROUP_COLLISIONS = 16  # collisions of neighbouring energies, for which channels
 
 
 class ChannelsMade(NamedTuple):
-    """Collisions of M energies and one pion: ``kinetic_energy`` (M,) in GeV, ``beam`` (M,), and the numbers
-    (M, G) of the channels that G collisions at each led to."""
+    """This tuple has the channels of collisions of one pion, G collisions at each of M energies.
+
+    ``kinetic_energy`` (M,) is in GeV, ``beam`` (M,) a PDG code, ``number`` (M, G) are the channels' numbers.
+    """
 
     kinetic_energy: torch.Tensor
     beam: torch.Tensor
@@ -33,12 +35,12 @@ class ChannelsMade(NamedTuple):
 
 
 def channels_made(sample: Interactions, number: NDArray[np.intp]) -> list[ChannelsMade]:
-    """The channels (N,) of a sample, of each pion, ``GROUP_COLLISIONS`` neighbours in energy taken for collisions of the
-    highest.
+    """Return the channels (N,) of a sample by pion, ``GROUP_COLLISIONS`` neighbours in energy together.
 
-    The probabilities of thousands of channels are then found once for a group.  Of 100,000 collisions of a
-    pion, 16 neighbours differ by less than 0.1 % in energy, but for one group at each window that is left
-    out.  The last of a pion fills up its last group.
+    All of a group are taken for collisions of the highest energy among them, so that the probabilities of
+    thousands of channels are found once for a group.  Among 100,000 collisions of a pion, 16 neighbours
+    differ by less than 0.1 % in energy, but for one group at each window that is left out.  The last
+    collision of a pion fills up its last group.
     """
     made = []
     for pion in np.unique(sample.beam):
@@ -51,26 +53,28 @@ def channels_made(sample: Interactions, number: NDArray[np.intp]) -> list[Channe
     return made
 
 
-def parts_of(kinds: ParticleTypes, sample: Breakups) -> list[Decays | Masses]:
-    """Every decay of a sample's chains, by its number in its chain, and the masses of all its resonances."""
-    charge, kind, energy, products, mass, momenta = map(
+def parts_of(types: ParticleTypes, sample: Breakups) -> list[Decays | Masses]:
+    """Return every decay of a sample's chains, by its number in its chain, and the masses of resonances."""
+    charge, index, energy, products, mass, momenta = map(
         torch.tensor,
         (np.sign(sample.beam), sample.origin, sample.energy, sample.products, sample.mass, sample.momenta),
     )
-    origin = Origin(charge, kind, energy)
-    return [*decays(origin, products, mass, momenta), *masses(kinds, origin, products, mass)]
+    origin = Origin(charge, index, energy)
+    return [*decays(origin, products, mass, momenta), *masses(types, origin, products, mass)]
 
 
 class Batches(IterableDataset[Any]):
-    """All that a sample has of ``parts_of`` and all channels once, in random order and random batches: parts
-    of ``size`` events, or ``ChannelsMade`` of a quarter of them (``CHANNEL_STEPS``)."""
+    """This data set yields all parts of a sample and all channels once, in random order and random batches.
+
+    A batch has parts of ``size`` events, or ``ChannelsMade`` of a quarter of them (``CHANNEL_STEPS``).
+    """
 
     def __init__(
-        self, kinds: ParticleTypes, sample: Breakups, made: Sequence[ChannelsMade], size: int
+        self, types: ParticleTypes, sample: Breakups, made: Sequence[ChannelsMade], size: int
     ) -> None:
         # Each part with its number of rows, and how many are a batch.
         self.parts: list[tuple[Decays | Masses | ChannelsMade, int, int]] = [
-            *((part, len(part[-1]), size) for part in parts_of(kinds, sample)),
+            *((part, len(part[-1]), size) for part in parts_of(types, sample)),
             *(
                 (channels, len(channels.beam), max(size // GROUP_COLLISIONS // CHANNEL_STEPS, 1))
                 for channels in made
@@ -90,5 +94,5 @@ class Batches(IterableDataset[Any]):
 
 
 def taken(part: Any, rows: torch.Tensor) -> Any:
-    """Some rows of all that a part, a named tuple of tensors, has."""
+    """Return some rows of all that a part, a named tuple of tensors, has."""
     return type(part)(*(taken(x, rows) if isinstance(x, tuple) else x[rows] for x in part))

@@ -1,4 +1,4 @@
-"""What a collision leads to: processes by their cross-sections, and channels by branching ratios."""
+"""This module models what a collision leads to: processes by cross-sections, channels by branching ratios."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from experiments.hadron.flow.conditions import COLLISION_INPUTS, collision_input
 from lblhep.annotations import Integers
 from lblhep.nn.perceptron import perceptron
 
-MIN_UNIFORM = 1e-9  # of 1 - uniform: 0 would be found at the end of the energy before
-THRESHOLD_SPREAD, FIXED_MASS_SPREAD = (
-    0.25,
-    1e-6,
-)  # of masses below the typical ones; GeV, of those that are fixed
-ELASTIC_LOG_WEIGHT_OF_STRINGS = -10.0  # log weight at first of what stays elastic among strings
+MIN_UNIFORM = 1e-9  # 1 - uniform is larger: 0 would be found at the end of the energy before
+THRESHOLD_SPREAD = 0.25  # share of the way from the lowest to the typical mass
+FIXED_MASS_SPREAD = 1e-6  # GeV, where masses are fixed
+ELASTIC_LOG_WEIGHT_OF_STRINGS = -10.0  # when training begins
 BLOCK_COLLISIONS = 256  # collisions: what thousands of probabilities for each of them need stays in the cache
 
 
 class ChannelModel(nn.Module):
-    """The probability of each of C channels, given energy and charge of the pion.
+    """This network gives the probability of each of C channels, from the energy and charge of the pion.
 
     A process has its cross-section, which is known at every energy, and leaves a channel by a branching
-    ratio, which is learned: non-relativistic phase space, (1 - M / sqrt(s))^((3 n - 5) / 2) for n products
-    of mass M in all, typical ones of resonances; times a strength, a number; times a fugacity of each product
-    and one of how many there are, which depend on process and energy.  Most channels of strings are seen
-    once: what they do with the energy is learned from all that have the same products.  The branching ratios
-    of a process and the share in which pion and proton stay what they were, which is no event of the samples,
-    add up to 1.  Without ``cross_sections`` fugacities have to say the processes' shares too.  Raises
-    ValueError if there are channels of an unknown process beside cross-sections.
+    ratio, which is learned.  The ratio is non-relativistic phase space, (1 - M / sqrt(s))^((3 n - 5) / 2)
+    for n products of mass M in all (typical masses of resonances); times a channel weight, a number for each
+    channel; times a fugacity of each product and one of how many there are, which depend on process and
+    energy.  Most channels of strings are seen once: what they do with the energy is learned from all that
+    have the same products.
+
+    The branching ratios of a process and the share in which pion and proton stay what they were, which is no
+    event of the samples, add up to 1.  Without ``cross_sections`` fugacities have to say the processes'
+    shares too.  Raises ValueError if there are channels of an unknown process beside cross-sections.
     """
 
     def __init__(
@@ -63,19 +63,25 @@ class ChannelModel(nn.Module):
         self._begin(channels)
 
     def _begin(self, channels: Channels) -> None:
-        """Channels of resonances begin alike; those of strings, thousands, in proportion to how often
-        they are seen, and as if none stayed elastic."""
+        """Set the channel weights that training begins with.
+
+        Channels of resonances begin alike.  Those of strings, thousands, begin in proportion to how often
+        they are seen, and as if none stayed elastic.
+        """
         of_strings = ~np.array([process.is_resonant for process in PROCESSES])
         seen = np.bincount(channels.process, channels.times, minlength=len(PROCESSES))[channels.process]
-        strength = np.where(of_strings[channels.process], np.log(channels.times / seen), 0)
+        log_weight = np.where(of_strings[channels.process], np.log(channels.times / seen), 0)
         nn.init.zeros_(self.elastic.weight)
         with torch.no_grad():
-            self.log_channel_weight[:] = torch.tensor(strength)
+            self.log_channel_weight[:] = torch.tensor(log_weight)
             self.elastic.bias[:] = torch.tensor(np.where(of_strings, ELASTIC_LOG_WEIGHT_OF_STRINGS, 0))
 
     def forward(self, kinetic_energy: Tensor, pion: int) -> tuple[Tensor, Tensor]:
-        """The n channels of a pion (its PDG code) that have room at the highest of these energies (N,), and
-        their log probabilities (N, n): -inf where one has none."""
+        """Return the n channels of a pion with room at the highest energy, and log probabilities (N, n).
+
+        ``kinetic_energy`` (N,) is in GeV, ``pion`` a PDG code.  A log probability is -inf where a channel
+        has no room.
+        """
         sqrt_s = centre_of_mass_energy(kinetic_energy)[:, None]
         highest = torch.cat([sqrt_s, sqrt_s.new_zeros(1, 1)]).max()
         own = ((self.beam == pion) & (self.lowest < highest)).nonzero()[:, 0]
@@ -88,24 +94,24 @@ class ChannelModel(nn.Module):
         known = self.network(collision_inputs(kinetic_energy, beam).float())
         # Of a channel the product of all its fugacities: of its logs the sum.
         product = embedding_bag(self.factors[own], self.log_fugacity, mode="sum", padding_idx=self.no_factor)
-        weight = linear(known, product, self.log_channel_weight[own]) + phase_space
-        weight = weight.masked_fill(lowest >= sqrt_s, -torch.inf)
+        log_weight = linear(known, product, self.log_channel_weight[own]) + phase_space
+        log_weight = log_weight.masked_fill(lowest >= sqrt_s, -torch.inf)
         if self.cross_sections is not None:
             elastic = self.elastic(known)
-            largest = torch.cat([weight, elastic], dim=1).amax(dim=1, keepdim=True).detach()
-            ways = (elastic - largest).exp().index_add(1, process, (weight - largest).exp())
+            largest = torch.cat([log_weight, elastic], dim=1).amax(dim=1, keepdim=True).detach()
+            ways = (elastic - largest).exp().index_add(1, process, (log_weight - largest).exp())
             sigma = self.cross_sections(kinetic_energy, beam).float()
             share = sigma - largest - ways.clamp_min(1e-30).log()
-            weight = weight + share[:, process]
-        return own, weight.log_softmax(dim=1)
+            log_weight = log_weight + share[:, process]
+        return own, log_weight.log_softmax(dim=1)
 
     def log_prob(self, kinetic_energy: Tensor, pion: int, number: Tensor) -> Tensor:
-        """Of the channels (N, G) that collisions of a pion at these energies (N,) led to."""
+        """Return the log probabilities (N, G) of channels ``number`` (N, G) of a pion at these energies."""
         own, log_prob = self(kinetic_energy, pion)
         return log_prob.gather(1, torch.searchsorted(own, number))
 
     def draw(self, kinetic_energy: Tensor, beam: Tensor, uniform: Tensor) -> Tensor:
-        """Channels (N,) of collisions, by their probabilities: functions of uniform numbers (N,)."""
+        """Return channels (N,) of collisions, drawn by their probabilities from uniform numbers (N,)."""
         drawn = torch.zeros_like(beam)
         for pion in (PI_PLUS, -PI_PLUS):
             rows = (beam == pion).nonzero()[:, 0]
@@ -123,7 +129,7 @@ class ChannelModel(nn.Module):
         return own[found - row * reached.shape[1]]
 
     def draw_in_blocks(self, kinetic_energy: Tensor, beam: Tensor, uniform: Tensor) -> Tensor:
-        """The same, faster where energies differ: neighbours in energy have the same channels open."""
+        """Return what ``draw`` returns, faster where energies differ: neighbours have the same channels."""
         order = (kinetic_energy * torch.sign(beam)).argsort()
         blocks = zip(
             *(x[order].split(BLOCK_COLLISIONS) for x in (kinetic_energy, beam, uniform)), strict=True
@@ -131,16 +137,18 @@ class ChannelModel(nn.Module):
         return torch.cat([self.draw(*block) for block in blocks])[order.argsort()]
 
     def steepness(self) -> Tensor:
-        """How strongly fugacities may depend on the energy: all that the network's answers are multiplied by,
-        squared."""
+        """Return the sum of squared fugacity weights: how strongly fugacities may depend on the energy."""
         return self.log_fugacity.square().sum()
 
 
 def _factors(channels: Channels, number: Integers) -> tuple[Integers, int]:
-    """Which fugacities the weight of each channel has, (C, n + 1): those of its products, places that are
-    empty filled with the number of all fugacities, which follows; and that of their ``number`` (C,)."""
-    kinds, most = int(channels.products.max()) + 1, int(number.max())
-    of_process = channels.process[:, None] * (kinds + most)
-    every = len(PROCESSES) * (kinds + most)
+    """Return which fugacities the weight of each channel has, (C, n + 1), and the number of all fugacities.
+
+    They are those of its products, where an empty place has the number of all fugacities, which is none of
+    them; and that of their ``number`` (C,).
+    """
+    types, most = int(channels.products.max()) + 1, int(number.max())
+    of_process = channels.process[:, None] * (types + most)
+    every = len(PROCESSES) * (types + most)
     of_products = np.where(channels.products == NO_PARTICLE, every, of_process + channels.products)
-    return np.column_stack([of_products, of_process + kinds + number[:, None] - 1]), every
+    return np.column_stack([of_products, of_process + types + number[:, None] - 1]), every

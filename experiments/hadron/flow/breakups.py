@@ -1,7 +1,7 @@
-"""Events as trees: the collision breaks up to particles and resonances, and each resonance breaks up in turn.
+"""Events are trees here: the collision breaks up to particles and resonances, and each resonance in turn.
 
-What a resonance does knows nothing of the collision: it is the same at every energy.  A model that learns the
-break-ups one by one need not learn which masses the resonances leave among the particles.
+What a resonance does knows nothing of the collision: it is the same at every energy.  A model that learns
+the break-ups one by one need not learn which masses the resonances leave among the particles.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from experiments.hadron.events.particle_types import (
     N_PROCESSES,
     NO_PARTICLE,
     ParticleTypes,
-    as_kind,
     as_origin,
+    as_type,
     find_particle_types,
     in_chains,
 )
@@ -34,11 +34,12 @@ PROTON_DISSOCIATION = 154  # a code of ``experiments.hadron.events.processes``
 
 @dataclass(frozen=True)
 class Breakups:
-    """B of them, each seen where its origin is at rest.
+    """This class has B break-ups, each seen where its origin is at rest.
 
     ``event`` (B,) is the row of its event; ``beam`` (B,) the pion's PDG code, 0 of resonances; ``origin``
-    (B,) and ``energy`` (B,), GeV, what breaks up; ``products`` (B, n) kinds in the order in which they leave
-    the chain, padded with ``NO_PARTICLE``; ``mass`` (B, n) and ``momenta`` (B, n, 4) theirs, GeV.
+    (B,) and ``energy`` (B,), GeV, say what breaks up; ``products`` (B, n) are particle types in the order in
+    which they leave the chain, padded with ``NO_PARTICLE``; ``mass`` (B, n) and ``momenta`` (B, n, 4), GeV,
+    are the products'.
     """
 
     event: Integers
@@ -53,23 +54,23 @@ class Breakups:
         return len(self.event)
 
     def of(self, rows: NDArray[Any]) -> Breakups:
-        """Some of them: a mask or indices."""
+        """Return the break-ups that ``rows``, a mask or indices, selects."""
         return Breakups(**{name: values[rows] for name, values in vars(self).items()})
 
     @property
     def are_collisions(self) -> NDArray[np.bool_]:
-        """Which are no resonances', (B,)."""
+        """Return which break-ups (B,) are those of collisions, not of resonances."""
         return np.asarray(self.origin < N_PROCESSES)
 
     @property
     def resonances(self) -> tuple[Integers, Floats]:
-        """The kind and the mass, GeV, of each that is no collision."""
+        """Return the particle type and the mass, GeV, of each resonance that breaks up."""
         rows = ~self.are_collisions
-        return as_kind(self.origin[rows]), self.energy[rows]
+        return as_type(self.origin[rows]), self.energy[rows]
 
 
 def event_trees(events: Events, rng: np.random.Generator) -> tuple[ParticleTypes, Breakups]:
-    """Those of a sample in its centre of mass, and what kinds of particles they have.
+    """Return the particle types and all break-ups of a sample in its centre of mass.
 
     The collisions come first.  ``rng`` puts identical particles in random order.
     """
@@ -83,12 +84,12 @@ def event_trees(events: Events, rng: np.random.Generator) -> tuple[ParticleTypes
     )
     momenta = _of_resonances(events, *parents)
     mass = np.asarray(invariant_mass(torch.from_numpy(momenta)))
-    kinds = find_particle_types(resonances.pdg, mass)
+    types = find_particle_types(resonances.pdg, mass)
     # Every particle and every resonance is a product: of its event's collision, or of a resonance.
     event, parent = np.concatenate([of_particles, of_resonances]), np.concatenate(parents)
     owner = np.where(parent == FROM_COLLISION, event, n + parent)
-    products = kinds.place(np.concatenate([events.pdg, resonances.pdg]))
-    rank = kinds.leaving_rank()[products]
+    products = types.place(np.concatenate([events.pdg, resonances.pdg]))
+    rank = types.leaving_rank()[products]
     scattered = _scattered_pions(events, products, owner, np.concatenate([events.momenta, momenta]))
     order, there = in_chains(owner, np.where(scattered, -1, rank), n + len(mass), rng)
 
@@ -103,7 +104,7 @@ def event_trees(events: Events, rng: np.random.Generator) -> tuple[ParticleTypes
     collisions[:, 3] = energy[:n]
     system = np.concatenate([collisions, momenta])
     own_mass = np.concatenate([MASSES[products[: len(of_particles)]], mass])
-    return kinds, Breakups(
+    return types, Breakups(
         event=np.concatenate([np.arange(n), of_resonances]),
         beam=np.concatenate([events.beam, np.zeros_like(of_resonances)]),
         origin=np.concatenate([place(events.process), as_origin(resonance)]),
@@ -117,8 +118,11 @@ def event_trees(events: Events, rng: np.random.Generator) -> tuple[ParticleTypes
 def _scattered_pions(
     events: Events, products: Integers, owner: Integers, momenta: Floats
 ) -> NDArray[np.bool_]:
-    """Which products leave first although they are no baryons: where the proton dissociates, the fastest pion
-    of the beam's charge.  What stays is then the system that the proton has become."""
+    """Return which products leave first although they are no baryons.
+
+    It is the fastest pion of the beam's charge where the proton dissociates.  What stays is then the system
+    that the proton has become.
+    """
     n = len(events)
     of_collision = owner < n
     event = np.where(of_collision, owner, 0)
@@ -132,7 +136,7 @@ def _scattered_pions(
 
 
 def _of_resonances(events: Events, of_particles: Integers, parent: Integers) -> Floats:
-    """Momenta (R, 4) of all resonances, from the parents of particles and resonances."""
+    """Return the momenta (R, 4) of all resonances, from the parents of particles and resonances."""
     depth, higher = np.zeros(len(parent), dtype=np.int64), parent
     while (there := higher != FROM_COLLISION).any():
         depth += there
@@ -147,7 +151,7 @@ def _of_resonances(events: Events, of_particles: Integers, parent: Integers) -> 
 
 
 def _numbered(parent: Integers, events: Events, event: Integers) -> Integers:
-    """Parents by number among all resonances of the sample, not of their event."""
+    """Return parents by number among all resonances of the sample, not of their event."""
     return np.where(parent == FROM_COLLISION, FROM_COLLISION, parent + events.resonances.offsets[event])
 
 
@@ -156,7 +160,10 @@ def _at_rest(momenta: Floats, system: Floats) -> Floats:
 
 
 def first_of_each(sample: Breakups, n: int) -> NDArray[np.bool_]:
-    """All collisions, and the first ``n`` of each resonance: they are the same at all energies."""
+    """Return a mask of all collisions, and of the first ``n`` break-ups of each resonance.
+
+    Resonances decay alike at all energies, so the first ones do.
+    """
     order = np.argsort(sample.origin, kind="stable")
     first = np.searchsorted(sample.origin[order], sample.origin)
     number = np.empty(len(sample), dtype=np.int64)

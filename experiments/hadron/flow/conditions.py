@@ -1,4 +1,4 @@
-"""What networks are told of a collision: the pion, and its energy."""
+"""Networks are told these numbers of a collision: the pion's charge, and its energy."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ import torch
 from torch import Tensor
 
 BASIS_CENTRES, BASIS_WIDTH = torch.linspace(-1.1, 3.3, 9, dtype=torch.float64), 0.6  # in ln (T / GeV)
-COLLISION_INPUTS = 2 + len(BASIS_CENTRES)  # numbers
+COLLISION_INPUTS = 2 + len(BASIS_CENTRES)  # the pion's charge and its energy, as numbers
 
 
 def collision_inputs(kinetic_energy: Tensor, beam: Tensor) -> Tensor:
-    """ln T / 2, the pion's charge, and bells over ln T, (N, COLLISION_INPUTS), of energies (N,) in GeV."""
+    """Return ln T / 2, charge and Gaussian basis, (N, COLLISION_INPUTS), from energies (N,) in GeV and
+    pions.
+    """
     log = kinetic_energy.log()[:, None]
     return torch.cat([log / 2, torch.sign(beam).to(log)[:, None], gaussian_basis(kinetic_energy)], dim=1)
 
 
 def gaussian_basis(kinetic_energy: Tensor) -> Tensor:
-    """Over ln T, (N, len(BASIS_CENTRES)), of energies (N,) in GeV.
+    """Return Gaussian basis functions in ln T, (N, len(BASIS_CENTRES)), of energies (N,) in GeV.
 
     Networks of ln T alone went astray between energies that they were trained at, on development windows;
-    with bells they do less.
+    with these functions they do less.
     """
     log = kinetic_energy.log()[:, None]
     return torch.exp(-(((log - BASIS_CENTRES.to(log)) / BASIS_WIDTH) ** 2) / 2)

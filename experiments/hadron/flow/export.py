@@ -34,7 +34,7 @@ MOMENTUM_TOLERANCE = (
 
 
 class LaboratoryEvents(nn.Module):
-    """Events with PDG codes, and momenta in the frame where the proton was at rest, for TorchScript to read.
+    """This module makes events with PDG codes in the laboratory, for TorchScript to read.
 
     ``draw`` is a ``Draw``, or a trace of it.
     """
@@ -47,7 +47,7 @@ class LaboratoryEvents(nn.Module):
         self.register_buffer("codes", torch.tensor([*CODES, 0]))  # of NO_PARTICLE, the last
 
     def forward(self, kinetic_energy: Tensor, beam: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
-        """See the module's text."""
+        """Return PDG codes and momenta, as the module's text says."""
         chosen, energy, system = self.draw(kinetic_energy, beam, uniform[:, 0])
         process, products = self.process[chosen], self.products[chosen]
         species, momenta = self.cascade(torch.sign(beam), process, energy, products, uniform[:, 1:])
@@ -55,7 +55,11 @@ class LaboratoryEvents(nn.Module):
 
 
 class Draw(nn.Module):
-    """The channels of collisions, their energies (N,) at rest, and their momenta (N, 4) in the laboratory."""
+    """This module draws the channels of collisions, and finds their energies and momenta.
+
+    The energies (N,) are those in the centre of mass, the momenta (N, 4) those of the system in the
+    laboratory.
+    """
 
     def __init__(self, channel: ChannelModel) -> None:
         super().__init__()
@@ -68,7 +72,7 @@ class Draw(nn.Module):
 
 
 class Sampler(nn.Module):
-    """What is written: ``LaboratoryEvents`` that draw their own random numbers when asked to."""
+    """This module is the written one: ``LaboratoryEvents`` that can draw their own random numbers."""
 
     def __init__(self, events: nn.Module, numbers: int, energies: tuple[float, float]) -> None:
         super().__init__()
@@ -92,7 +96,7 @@ class Sampler(nn.Module):
 
     @torch.jit.export
     def sample(self, kinetic_energy: float, n: int, beam: int = PI_PLUS) -> tuple[Tensor, Tensor]:
-        """``n`` events at one energy; seeded by torch.manual_seed."""
+        """Return ``n`` events at one energy; they are seeded by torch.manual_seed."""
         uniform = torch.rand(n, self.numbers, dtype=torch.float64)
         energy = torch.full([n], kinetic_energy, dtype=torch.float64)
         with torch.no_grad():
@@ -100,7 +104,7 @@ class Sampler(nn.Module):
 
 
 def exported(flow: InteractionFlow, energies: tuple[float, float]) -> bytes:
-    """The TorchScript file of ``flow``, which was trained from one to the other of these energies in GeV.
+    """Return the TorchScript file of ``flow``, which was trained between these energies in GeV.
 
     Raises RuntimeError if what was written, read again, does not give the flow's events: the same particles
     in all, the same momenta to ``MOMENTUM_TOLERANCE`` in 99 of 100.
@@ -121,7 +125,7 @@ def exported(flow: InteractionFlow, energies: tuple[float, float]) -> bytes:
 
 
 def _without_places(file: io.BytesIO) -> bytes:
-    """The archive without what says in which files of this machine its code was."""
+    """Return the archive without the entries that say in which files its code was."""
     written = io.BytesIO()
     with zipfile.ZipFile(file) as found, zipfile.ZipFile(written, "w") as kept:
         for entry in found.infolist():
@@ -131,19 +135,21 @@ def _without_places(file: io.BytesIO) -> bytes:
 
 
 def _traced(flow: InteractionFlow) -> LaboratoryEvents:
-    """What TorchScript cannot read is traced, by input in which all happens: resonances at all places."""
+    """Trace what TorchScript cannot read, by input in which all happens: resonances at all places."""
     cascade, collision = flow.cascade, torch.zeros(1, dtype=torch.int64)
 
     def of(products: int) -> nn.Module:
-        kinds = torch.full((1, products), min(N_STABLE, len(cascade.rank) - 2))
+        types = torch.full((1, products), min(N_STABLE, len(cascade.rank) - 2))
         uniform = torch.full((1, uniform_numbers(products)), 0.5, dtype=torch.float64)
-        given = torch.ones_like(collision), collision, torch.full((1,), 1e3).double(), kinds, uniform
+        given = torch.ones_like(collision), collision, torch.full((1,), 1e3).double(), types, uniform
         return torch.jit.trace(flow.breakup, given, check_trace=False)
 
     half = torch.full((1,), 0.5, dtype=torch.float64)
     given = 10 * torch.ones_like(half), PI_PLUS * torch.ones_like(collision), half
     draw = torch.jit.trace(Draw(flow.channel), given, check_trace=False)
-    return LaboratoryEvents(draw, Cascade(of(cascade.most), of(cascade.few), *flow.known), flow)
+    return LaboratoryEvents(
+        draw, Cascade(of(cascade.collision_products), of(cascade.resonance_products), *flow.known), flow
+    )
 
 
 def _check(
@@ -155,7 +161,8 @@ def _check(
     energy = lowest * (highest / lowest) ** torch.linspace(0, 1, n, dtype=torch.float64)
     energy = energy.clamp(lowest, highest)
     beam = torch.tensor([PI_PLUS, -PI_PLUS]).repeat(-(-n // 2))[:n]
-    with torch.no_grad():
+    # Compiling for one call would take longer than the call.
+    with torch.jit.optimized_execution(False), torch.no_grad():
         (ours, momenta), (theirs, others) = flow(energy, beam, uniform), read(energy, beam, uniform)
     apart = (momenta - others).abs().amax(dim=(1, 2))
     if not torch.equal(ours, theirs) or not apart.quantile(0.99) <= MOMENTUM_TOLERANCE:

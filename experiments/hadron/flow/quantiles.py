@@ -11,7 +11,10 @@ from torch import Tensor, nn
 
 
 class Quantiles(nn.Module):
-    """Variables (N, V) to the unit cube and back, linear between ``knots`` (V, K) of equal probability."""
+    """This module maps variables (N, V) to the unit cube and back, linearly between ``knots``.
+
+    ``knots`` (V, K) are the quantiles of each variable.
+    """
 
     def __init__(self, knots: Tensor) -> None:
         super().__init__()

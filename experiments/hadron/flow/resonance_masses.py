@@ -1,8 +1,8 @@
-"""The masses of resonances: drawn one after another, before the chain of decays, from what room there is.
+"""Masses of resonances are drawn one after another, before the chain of decays, from what room there is.
 
-A resonance has the same peak wherever it is made: log weights are a table over its masses, to which comes the
-room that is left for motion to a power that depends on what breaks up, as thresholds do.  A network corrects
-what they give.
+A resonance has the same peak wherever it is made: log weights are a table over its masses, to which comes
+the room that is left for motion to a power that depends on what breaks up, as thresholds do.  A network
+corrects what they give.
 """
 
 from __future__ import annotations
@@ -25,46 +25,67 @@ MIN_MASS_RANGE = 1e-6  # GeV, between the lowest and the highest mass
 
 
 class Masses(NamedTuple):
-    """M masses: ``charge`` and kind of ``origin`` (M,); numbers about its ``energy`` (M, 1 + bells); the
-    ``kind`` (M,) of resonance and the ``others`` (M, n) that it is made with; the ``room`` (M, 3), GeV: the
-    lowest and the highest mass that there is room for, and how much there is beyond the lowest; and the
-    ``share`` (M,) of the way from the one to the other, which is to be predicted."""
+    """This tuple has M masses and what is known of them.
+
+    ``charge`` and ``origin`` (M,) are charge and index of ``Origin``; ``energy`` (M, 1 + basis) are numbers
+    about its energy; ``resonance`` (M,) is the particle type, made with the types ``others`` (M, n);
+    ``room`` (M, 3), GeV, are the lowest and the highest mass that there is room for, and the energy beyond
+    the lowest; ``share`` (M,) is the way from the one to the other, from 0 to 1, which is to be predicted.
+    """
 
     charge: Tensor
     origin: Tensor
     energy: Tensor
-    kind: Tensor
+    resonance: Tensor
     others: Tensor
     room: Tensor
     share: Tensor
 
 
 def room_of(limits: tuple[Tensor, Tensor], origin: Origin, products: Tensor, mass: Tensor, k: int) -> Masses:
-    """What is known of the mass at place ``k`` of ``products`` (N, n), where all of them are resonances, and
-    of ``mass`` (N, n) those before; the ``share`` of those that ``mass`` has.
+    """Return what is known of the masses at one place of break-ups, where all products are resonances.
 
-    ``limits`` are the lowest and the highest masses of all kinds.
+    Args:
+        limits: The lowest and the highest masses of all particle types, GeV.
+        origin: What breaks up.
+        products: The types (N, n) of the products.
+        mass: Their masses (N, n), of which those before place ``k`` are used, and that at ``k`` for the
+            share.
+        k: The place.
+
+    Returns:
+        One mass for each break-up.
     """
-    kind, (every_lowest, every_highest) = products[:, k], limits
+    resonance, (every_lowest, every_highest) = products[:, k], limits
     lowest = torch.where(products == NO_PARTICLE, 0.0, every_lowest[products])
     beyond = origin.energy - mass[:, :k].sum(dim=1) - lowest[:, k:].sum(dim=1)
     lower = lowest[:, k]
-    upper = torch.minimum(every_highest[kind], lower + beyond.clamp_min(0))
+    upper = torch.minimum(every_highest[resonance], lower + beyond.clamp_min(0))
     share = (mass[:, k] - lower) / (upper - lower).clamp_min(MIN_MASS_RANGE)
     return Masses(
         origin.charge.float(),
-        origin.kind,
+        origin.index,
         torch.cat([origin.energy.log()[:, None], origin.gaussian_basis()], dim=1).float(),
-        kind,
+        resonance,
         torch.cat([products[:, :k], products[:, k + 1 :]], dim=1),
         torch.stack([lower, upper, beyond], dim=1),
         share.clamp(0, 1).float(),
     )
 
 
-def masses(kinds: ParticleTypes, origin: Origin, products: Tensor, mass: Tensor) -> list[Masses]:
-    """Those of all resonances among ``products`` (N, n), of ``mass`` (N, n): one part, if there are any."""
-    limits = torch.tensor(kinds.lowest), torch.tensor(kinds.highest)
+def masses(types: ParticleTypes, origin: Origin, products: Tensor, mass: Tensor) -> list[Masses]:
+    """Return the masses of all resonances among products, in one part if there are any.
+
+    Args:
+        types: The particle types of the sample.
+        origin: What breaks up.
+        products: The types (N, n) of the products.
+        mass: Their masses (N, n) in GeV.
+
+    Returns:
+        A list of one part, or an empty one.
+    """
+    limits = torch.tensor(types.lowest), torch.tensor(types.highest)
     found = []
     for k in range(products.shape[1]):
         here = products[:, k] >= N_STABLE
@@ -74,29 +95,32 @@ def masses(kinds: ParticleTypes, origin: Origin, products: Tensor, mass: Tensor)
 
 
 class ResonanceMasses(nn.Module):
-    """Their density, given what breaks up to which ``kinds``; weights of each resonance of its own."""
+    """This network gives the density of resonances' masses, given what breaks up to which products.
+
+    Each resonance has a table of log weights of its own.
+    """
 
     def __init__(
-        self, kinds: ParticleTypes, *, embedding: int, hidden: Sequence[int] = (64,), context: int = 32
+        self, types: ParticleTypes, *, embedding: int, hidden: Sequence[int] = (64,), context: int = 32
     ) -> None:
         super().__init__()
-        self.register_buffer("lowest", torch.tensor(kinds.lowest))
-        self.register_buffer("highest", torch.tensor(kinds.highest))
-        self.embedding = nn.Embedding(len(kinds) + 1, embedding, padding_idx=len(kinds))
-        self.origin = nn.Embedding(N_PROCESSES + len(kinds) - N_STABLE, embedding)
+        self.register_buffer("lowest", torch.tensor(types.lowest))
+        self.register_buffer("highest", torch.tensor(types.highest))
+        self.embedding = nn.Embedding(len(types) + 1, embedding, padding_idx=len(types))
+        self.origin = nn.Embedding(N_PROCESSES + len(types) - N_STABLE, embedding)
         self.context = perceptron([5 + len(BASIS_CENTRES) + 3 * embedding, *hidden, context])
         self.density = CubeFlow(1, context, hidden=(context,), bins=8)
-        self.spectra = nn.Parameter(torch.zeros((len(kinds) - N_STABLE) * TABLE_NODES))
+        self.spectra = nn.Parameter(torch.zeros((len(types) - N_STABLE) * TABLE_NODES))
         # Room to the power of 1/2 is the phase space of two, and of l + 1/2 that of a higher wave.
-        self.power = nn.Parameter(torch.full((self.origin.num_embeddings, len(kinds) - N_STABLE), 0.5))
+        self.power = nn.Parameter(torch.full((self.origin.num_embeddings, len(types) - N_STABLE), 0.5))
 
     def log_prob(self, masses: Masses) -> Tensor:
-        """Log density (M,) of the share."""
+        """Return the log density (M,) of the share."""
         found = self.density.log_prob(masses.share[:, None], self.context_of(masses), self.weights(masses))
         return found[:, 0]
 
     def draw(self, origin: Origin, products: Tensor, uniform: Tensor) -> Tensor:
-        """Masses (N, n) of products (N, n), GeV, from uniform numbers (N, n); 0 of ``NO_PARTICLE``."""
+        """Return masses (N, n) of products (N, n), GeV, from uniform numbers; ``NO_PARTICLE`` has 0."""
         mass = torch.where(products == NO_PARTICLE, 0.0, self.lowest[products])
         limits = self.lowest, self.highest
         for k in range(products.shape[1] if len(self.spectra) else 0):
@@ -111,27 +135,27 @@ class ResonanceMasses(nn.Module):
         return mass
 
     def context_of(self, masses: Masses) -> Tensor:
-        """What is known, (M, context)."""
+        """Return what is known of the masses as the context (M, context) of the density."""
         others = self.embedding(
             torch.where(masses.others == NO_PARTICLE, self.embedding.padding_idx, masses.others)
         )
         number = (masses.others != NO_PARTICLE).sum(dim=1, keepdim=True) / 8
         lower, upper, beyond = masses.room.float().unbind(dim=1)
-        span = (self.highest - self.lowest).float()[masses.kind].clamp_min(MIN_MASS_RANGE)
+        span = (self.highest - self.lowest).float()[masses.resonance].clamp_min(MIN_MASS_RANGE)
         room = torch.stack([(upper - lower) / span, (beyond.clamp_min(0) + MOMENTUM_RESOLUTION).log()], dim=1)
         about = [masses.charge[:, None], self.origin(masses.origin), masses.energy]
-        particles = [self.embedding(masses.kind), others.sum(dim=1), number]
+        particles = [self.embedding(masses.resonance), others.sum(dim=1), number]
         context: Tensor = self.context(torch.cat([*about, *particles, room], dim=1))
         return context
 
     def weights(self, masses: Masses) -> Weights:
-        """Of masses between those that there is room for, (M, MASS_CELLS), as ``CubeFlow`` asks for them."""
+        """Return log weights (M, MASS_CELLS) of the possible masses, as ``CubeFlow`` asks for them."""
         lower, upper, beyond = masses.room.float()[:, None].unbind(dim=2)
-        span = (self.highest - self.lowest).float()[masses.kind, None].clamp_min(MIN_MASS_RANGE)
+        span = (self.highest - self.lowest).float()[masses.resonance, None].clamp_min(MIN_MASS_RANGE)
         centres = (torch.arange(MASS_CELLS, device=lower.device) + 0.5) / MASS_CELLS
         excess = centres * (upper - lower)
         room = (beyond - excess).clamp_min(MOMENTUM_RESOLUTION).log()
-        resonance = masses.kind - N_STABLE
-        threshold = self.power[masses.origin, resonance][:, None] * room
-        found = threshold + looked_up(self.spectra, resonance[:, None], excess / span)
+        row = masses.resonance - N_STABLE
+        threshold = self.power[masses.origin, row][:, None] * room
+        found = threshold + looked_up(self.spectra, row[:, None], excess / span)
         return lambda coordinate, before: found

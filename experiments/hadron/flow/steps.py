@@ -1,4 +1,4 @@
-"""What a network is told before each decay of the chain, in training and in sampling alike.
+"""Before each decay of the chain a network is told these numbers, in training and in sampling alike.
 
 All of it is invariant under rotations about the beam, so events are.  Momenta of particles that have left
 are given in the rest frame of the system that decays next, along the axes of the coordinates that are
@@ -23,36 +23,41 @@ MOMENTUM_RESOLUTION = 1e-3  # GeV, below which a logarithm of a momentum says no
 
 
 class Origin(NamedTuple):
-    """What breaks up, N times: the ``charge`` (N,) of the pion, 0 of resonances; its ``kind`` (N,), a place
-    in ``PROCESSES`` or, from ``N_PROCESSES`` on, a resonance; the ``energy`` (N,) where it is at rest,
-    GeV, float64."""
+    """This tuple says what breaks up, N times.
+
+    ``charge`` (N,) is the pion's, 0 of resonances; ``index`` (N,) is a place in ``PROCESSES`` or, from
+    ``N_PROCESSES`` on, a resonance; ``energy`` (N,) is that where the origin is at rest, GeV, float64.
+    """
 
     charge: Tensor
-    kind: Tensor
+    index: Tensor
     energy: Tensor
 
     @property
     def is_collision(self) -> Tensor:
-        """(N,), bool."""
-        return self.kind < N_PROCESSES
+        """Return which origins (N,) are collisions, bool."""
+        return self.index < N_PROCESSES
 
     def of(self, rows: Tensor) -> Origin:
-        """Some of them: a mask or indices."""
-        return Origin(self.charge[rows], self.kind[rows], self.energy[rows])
+        """Return the origins that ``rows``, a mask or indices, selects."""
+        return Origin(self.charge[rows], self.index[rows], self.energy[rows])
 
     def gaussian_basis(self) -> Tensor:
-        """Over the collision's ln T, (N, len(BASIS_CENTRES)); 0 of resonances, which do not know it."""
+        """Return the basis in the collision's ln T, (N, len(BASIS_CENTRES)), and 0 of resonances."""
         kinetic_energy = torch.where(self.is_collision, kinetic_energy_of(self.energy), 1.0)
         return gaussian_basis(kinetic_energy) * self.is_collision[:, None]
 
 
 class Given(NamedTuple):
-    """Before decay k of N break-ups: ``charge`` (N,) and kind of ``origin`` (N,), as in ``Origin``; numbers
-    about the ``system`` and the collision's energy (N, SYSTEM_INPUTS), of order 1; ``leaving`` (N,), the kind of the
-    next particle; ``staying`` (N, n), those after it (``NO_PARTICLE``: no particle); ``left`` (N, k), those before
-    it, and their ``momenta`` (N, k, 5).
-    ``kinematics`` (N, 6), GeV: the masses of the system, of the next particle and, summed, of those after it;
-    and the system's momentum (3) along the axes of the coordinates."""
+    """This tuple has what is known before decay k of N break-ups.
+
+    ``charge`` (N,) and ``origin`` (N,) are charge and index of ``Origin``; ``system`` (N, SYSTEM_INPUTS) are
+    numbers of order 1 about the decaying system and the collision's energy; ``leaving`` (N,) is the type of
+    the next particle, ``staying`` (N, n) those after it (``NO_PARTICLE``: no particle), ``left`` (N, k)
+    those before it, and ``momenta`` (N, k, 5) belong to these.  ``kinematics`` (N, 6), GeV, are the masses
+    of the system, of the next particle and, summed, of those after it; and the system's momentum (3) along
+    the coordinates' axes.
+    """
 
     charge: Tensor
     origin: Tensor
@@ -65,8 +70,11 @@ class Given(NamedTuple):
 
 
 class Decays(NamedTuple):
-    """Decay k of all break-ups that have one: what is given, the ``coordinates`` (N, 3) to predict, and which
-    of them mean something (N, 3)."""
+    """This tuple has decay k of all break-ups that have one.
+
+    ``given`` is what is known before, ``coordinates`` (N, 3) are to be predicted, and ``meant`` (N, 3) says
+    which of them mean something.
+    """
 
     given: Given
     coordinates: Tensor
@@ -74,8 +82,18 @@ class Decays(NamedTuple):
 
 
 def step_at(system: Tensor, origin: Origin, mass: Tensor, particles: Tensor, staying: Tensor) -> Step:
-    """The next decay of products with these masses (N, n), of which ``particles`` (N, k, 4) have left and as
-    many as ``staying`` (N,) says, one at least, stay."""
+    """Return the next decay of products, as ``decay_chain.split`` wants it.
+
+    Args:
+        system: The four-momenta (N, 4) of what decays, GeV.
+        origin: What has broken up.
+        mass: The masses (N, n) of all products, GeV.
+        particles: The four-momenta (N, k, 4) of the products that have left.
+        staying: How many products (N,) stay after this decay, one at least.
+
+    Returns:
+        The step, with its axes.
+    """
     k = particles.shape[1]
     beam = system.new_tensor([0.0, 0.0, 1.0]).expand_as(system[:, :3])
     polar, plane = beam, system[:, :3]
@@ -87,7 +105,17 @@ def step_at(system: Tensor, origin: Origin, mass: Tensor, particles: Tensor, sta
 
 
 def before(step: Step, origin: Origin, products: Tensor, particles: Tensor) -> Given:
-    """What is given before a decay of ``products`` (N, n), of which ``particles`` (N, k, 4) have left."""
+    """Return what is given before a decay.
+
+    Args:
+        step: The decay.
+        origin: What has broken up.
+        products: The types (N, n) of all products.
+        particles: The four-momenta (N, k, 4) of the products that have left, GeV.
+
+    Returns:
+        The inputs of the network.
+    """
     k = particles.shape[1]
     mass = invariant_mass(step.system)
     transverse = step.system[:, :2].norm(dim=1)
@@ -105,7 +133,7 @@ def before(step: Step, origin: Origin, products: Tensor, particles: Tensor) -> G
     flight = (step.axes @ step.system[:, :3, None])[..., 0].unbind(dim=1)
     return Given(
         origin.charge.float(),
-        origin.kind,
+        origin.index,
         torch.cat([torch.stack(about_system, dim=1), origin.gaussian_basis()], dim=1).float(),
         products[:, k],
         products[:, k + 1 :],
@@ -123,18 +151,26 @@ def before(step: Step, origin: Origin, products: Tensor, particles: Tensor) -> G
 
 
 def meaningful(step: Step, k: int) -> Tensor:
-    """Which coordinates of decay k mean something, (N, 3): the first azimuth is random, and where one
-    particle is left it has its own mass."""
+    """Return which coordinates of decay k mean something, (N, 3).
+
+    The first azimuth is random, and where one particle is left it has its own mass.
+    """
     always = torch.ones_like(step.last)
     azimuth = always if k > 0 else ~always
     return torch.stack([~step.last, always, azimuth], dim=1)
 
 
 def decays(origin: Origin, products: Tensor, mass: Tensor, momenta: Tensor) -> list[Decays]:
-    """Every decay of break-ups: ``products`` (N, n), their ``mass`` (N, n) and ``momenta`` (N, n, 4), GeV,
-    where the origin is at rest.
+    """Return every decay of break-ups, in a list by the decay's number in its chain.
 
-    The list is by the decay's number in its chain.
+    Args:
+        origin: What breaks up.
+        products: The types (N, n) of the products.
+        mass: Their masses (N, n) in GeV.
+        momenta: Their momenta (N, n, 4) in GeV where the origin is at rest.
+
+    Returns:
+        The decays; the k-th entry has those of the break-ups with more than k + 1 products.
     """
     system = torch.zeros_like(momenta[:, 0])
     system[:, 3] = origin.energy

@@ -1,12 +1,12 @@
-"""Whole events of a pion and a proton: a channel, the masses of its resonances, their momenta, their decays.
+"""The flow of whole events draws a channel, the masses of its resonances, their momenta, and their decays.
 
 The channel is drawn from those that the generator made in training and that have room at this energy, which
 conserves charge, baryon number and strangeness; its probability is the cross-section of its process times a
 branching ratio, a network's.  Its particles and resonances leave in a chain of decays
 (``lblhep.physics.decay_chain``), each a ``CubeFlow`` in three coordinates, given the process, what has left
-already and what is to come; the chain conserves four-momentum with everything on its mass shell.  Of two that
-leave, cos(theta*) alone is learned.  Resonances decay by the same flow, knowing nothing of the collision,
-until none is left.  The azimuth of an event is random.
+already and what is to come; the chain conserves four-momentum with everything on its mass shell.  If only
+two leave, cos(theta*) alone is learned.  Resonances decay by the same flow, knowing nothing of the
+collision, until none is left.  The azimuth of an event is random.
 """
 
 from __future__ import annotations
@@ -40,23 +40,25 @@ from lblhep.physics.decay_chain import COORDINATES, split
 
 
 class DecayFlow(nn.Module):
-    """The density of a decay's coordinates in the unit cube, given what is known before it; of so many
-    ``kinds`` of particles."""
+    """This network gives the density of a decay's coordinates in the unit cube, given what came before.
+
+    ``types`` is the number of particle types.
+    """
 
     def __init__(
-        self, kinds: int, *, embedding: int, history: int, hidden: Sequence[int], context: int, bins: int
+        self, types: int, *, embedding: int, history: int, hidden: Sequence[int], context: int, bins: int
     ) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(kinds + 1, embedding, padding_idx=kinds)
-        self.origin = nn.Embedding(N_PROCESSES + kinds - N_STABLE, embedding)
+        self.embedding = nn.Embedding(types + 1, embedding, padding_idx=types)
+        self.origin = nn.Embedding(N_PROCESSES + types - N_STABLE, embedding)
         self.earlier = perceptron([embedding + MOMENTUM_INPUTS, history, history])
         inputs = 1 + SYSTEM_INPUTS + 3 * embedding + 1 + history
         self.context = perceptron([inputs, *hidden, context])
         self.cube = CubeFlow(3, context, hidden=(context,), bins=bins, periodic=(2,))
-        self.transverse_momentum = TransverseMomentumTables(kinds)
+        self.transverse_momentum = TransverseMomentumTables(types)
 
     def given(self, given: Given) -> Tensor:
-        """What is known as the ``CubeFlow``'s context, (N, context)."""
+        """Return what is known as the ``CubeFlow``'s context, (N, context)."""
         leaving, staying, left = (self._embed(s) for s in (given.leaving, given.staying, given.left))
         number = (given.staying != NO_PARTICLE).sum(dim=1, keepdim=True) / 8
         history = self.earlier(torch.cat([left, given.momenta], dim=2)).sum(dim=1)
@@ -64,17 +66,17 @@ class DecayFlow(nn.Module):
         particles = [leaving, staying.sum(dim=1), number, history]
         return self.context(torch.cat([*about, *particles], dim=1))
 
-    def _embed(self, kinds: Tensor) -> Tensor:
-        return self.embedding(torch.where(kinds == NO_PARTICLE, self.embedding.padding_idx, kinds))
+    def _embed(self, types: Tensor) -> Tensor:
+        return self.embedding(torch.where(types == NO_PARTICLE, self.embedding.padding_idx, types))
 
     def log_prob(self, decays: Decays) -> Tensor:
-        """Log density (N,) of the coordinates that mean something."""
+        """Return the log density (N,) of the coordinates that mean something."""
         weights = self.transverse_momentum.weights(decays.given)
         parts = self.cube.log_prob(decays.coordinates.clamp(0, 1), self.given(decays.given), weights)
         return (parts * decays.meant).sum(dim=1)
 
     def sample(self, given: Given, uniform: Tensor, meant: Tensor) -> Tensor:
-        """Coordinates (N, 3) from uniform numbers (N, 3), which they are where they mean nothing.
+        """Return coordinates (N, 3) made of uniform numbers (N, 3), which they stay where they mean nothing.
 
         A mass that means nothing is a half, as ``decay_chain.coordinates`` has it: the angles are learned
         beside that.
@@ -85,26 +87,33 @@ class DecayFlow(nn.Module):
 
 
 class BreakupFlow(nn.Module):
-    """What leaves an origin: masses and momenta."""
+    """This network makes what leaves an origin: masses and momenta."""
 
-    def __init__(self, kinds: ParticleTypes, *, embedding: int, **decay: int | Sequence[int]) -> None:
+    def __init__(self, types: ParticleTypes, *, embedding: int, **decay: int | Sequence[int]) -> None:
         super().__init__()
-        self.mass = ResonanceMasses(kinds, embedding=embedding)
-        self.decay = DecayFlow(len(kinds), embedding=embedding, **decay)
+        self.mass = ResonanceMasses(types, embedding=embedding)
+        self.decay = DecayFlow(len(types), embedding=embedding, **decay)
 
     def log_prob(self, part: Decays | Masses) -> Tensor:
-        """Log density (N,) of decays or of masses."""
+        """Return the log density (N,) of decays or of masses."""
         return self.decay.log_prob(part) if isinstance(part, Decays) else self.mass.log_prob(part)
 
     def forward(
-        self, charge: Tensor, kind: Tensor, energy: Tensor, products: Tensor, uniform: Tensor
+        self, charge: Tensor, index: Tensor, energy: Tensor, products: Tensor, uniform: Tensor
     ) -> Tensor:
-        """Momenta (N, n, 4) of ``products`` (N, n) where their origin is at rest, GeV; the first three are an
-        ``Origin``'s.
+        """Return momenta (N, n, 4) of products where their origin is at rest, GeV.
 
-        From uniform numbers (N, n + 3 (n - 1)).
+        Args:
+            charge: The pions' charges (N,), 0 of resonances.
+            index: The origins' indices (N,), as in ``Origin``.
+            energy: The origins' energies (N,) at rest, GeV.
+            products: The types (N, n) of the products.
+            uniform: Uniform numbers (N, n + 3 (n - 1)).
+
+        Returns:
+            The momenta, 0 of ``NO_PARTICLE``.
         """
-        origin = Origin(charge, kind, energy)
+        origin = Origin(charge, index, energy)
         n = products.shape[1]
         mass, uniform = self.mass.draw(origin, products, uniform[:, :n]), uniform[:, n:]
         zero = torch.zeros_like(energy)
@@ -129,11 +138,11 @@ class BreakupFlow(nn.Module):
 
 
 class InteractionFlow(nn.Module):
-    """The generator's stand-in: events of pions of any energy on protons."""
+    """This network stands in for the generator: it makes events of pions of any energy on protons."""
 
     def __init__(
         self,
-        kinds: ParticleTypes,
+        types: ParticleTypes,
         channels: Channels,
         resonance_decays: ResonanceDecays,
         cross_sections: CrossSections | None,
@@ -148,24 +157,24 @@ class InteractionFlow(nn.Module):
         super().__init__()
         self.channel = ChannelModel(channels, channel_hidden, cross_sections)
         self.breakup = BreakupFlow(
-            kinds, embedding=embedding, history=history, hidden=hidden, context=context, bins=bins
+            types, embedding=embedding, history=history, hidden=hidden, context=context, bins=bins
         )
-        self.known = kinds, channels, resonance_decays
+        self.known = types, channels, resonance_decays
         self.cascade = Cascade(self.breakup, self.breakup, *self.known)
         self.register_buffer("products", torch.tensor(channels.products))
 
     @property
     def numbers(self) -> int:
-        """How many uniform random numbers make an event."""
+        """Return how many uniform random numbers make an event."""
         return 1 + self.cascade.numbers()
 
     def forward(self, kinetic_energy: Tensor, beam: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Processes (N,), places in ``PROCESSES``; species (N, n) as in ``FinalStates``; and momenta
-        (N, n, 4) in the centre of mass, GeV.
+        """Return processes (N,), species (N, n) and momenta (N, n, 4) in the centre of mass, GeV, of events.
 
-        Events are functions of ``kinetic_energy`` (N,) in GeV, float64, ``beam`` (N,), the pions' PDG codes,
-        and ``uniform`` (N, numbers), uniform random numbers in [0, 1), float64.  Momenta have gradients with
-        respect to the energy.
+        Processes are places in ``PROCESSES``; species are those of ``FinalStates``.  Events are functions of
+        ``kinetic_energy`` (N,) in GeV, float64, ``beam`` (N,), the pions' PDG codes, and ``uniform`` (N,
+        numbers), uniform random numbers in [0, 1), float64.  Momenta have gradients with respect to the
+        energy.
         """
         return self.of_channels(
             self.channel.draw(kinetic_energy, beam, uniform[:, 0]), kinetic_energy, beam, uniform
@@ -174,7 +183,17 @@ class InteractionFlow(nn.Module):
     def of_channels(
         self, chosen: Tensor, kinetic_energy: Tensor, beam: Tensor, uniform: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The same, of channels (N,) that are drawn already: the first uniform number has been used."""
+        """Return what ``forward`` returns, of channels that are drawn already.
+
+        Args:
+            chosen: The channels (N,).
+            kinetic_energy: The pions' kinetic energies (N,) in GeV.
+            beam: The pions' PDG codes (N,).
+            uniform: Uniform numbers (N, numbers), of which the first has been used.
+
+        Returns:
+            Processes, species and momenta.
+        """
         energy = centre_of_mass_energy(kinetic_energy)
         process = self.channel.process[chosen]
         species, momenta = self.cascade(

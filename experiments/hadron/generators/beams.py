@@ -1,4 +1,4 @@
-"""Which pion came in, and from where, in events that a file tells in another frame than ours."""
+"""Files whose beams fly in any direction are brought into our frame here: events are turned, pions found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Collisions as a generator leaves them, the energies and pions that they are made at, and their events."""
+"""Every generator's collisions have the form of this module, and the energies and pions that it draws."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ Particle = tuple[int, float, float, float, float]  # PDG code, px, py, pz, E in 
 
 
 class Collision(NamedTuple):
-    """What a collision leaves, and by which process (a code of ``experiments.hadron.events.processes``).
+    """This class has what a collision leaves, and its process, a code of ``events.processes``.
 
-    ``resonances`` are the PDG codes of what has decayed, in the order of their decays, ``parents`` and
-    ``resonance_parents`` the places among them that particles and resonances come from, or ``FROM_COLLISION``.
+    ``resonances`` are the PDG codes of what has decayed, in the order of their decays.  ``parents`` and
+    ``resonance_parents`` are the places among them that particles and resonances come from, or
+    ``FROM_COLLISION``.
     """
 
     process: int
@@ -35,7 +36,10 @@ class Collision(NamedTuple):
 
 
 def draw_energies(energy: float | Sequence[float], n: int, rng: np.random.Generator) -> Floats:
-    """``n`` kinetic energies in GeV: all the same, or log-uniform between two limits."""
+    """Return ``n`` kinetic energies in GeV: all the same, or log-uniform between two limits.
+
+    Raises ValueError if ``energy`` is neither one positive energy nor two limits in order.
+    """
     low, high = (energy, energy) if isinstance(energy, int | float) else energy
     if not 0 < low <= high:
         raise ValueError(f"energy: {energy} is neither one kinetic energy nor two limits, in GeV")
@@ -45,7 +49,7 @@ def draw_energies(energy: float | Sequence[float], n: int, rng: np.random.Genera
 
 
 def draw_beams(n: int, rng: np.random.Generator) -> Integers:
-    """PDG codes of ``n`` pions, half of each charge, in random order."""
+    """Return the PDG codes of ``n`` pions, half of each charge, in random order."""
     return rng.permutation(np.resize(np.array([PI_PLUS, PI_MINUS]), n))
 
 
@@ -55,7 +59,17 @@ def laboratory_events(
     kinetic_energy: Floats,
     collisions: Sequence[Collision],
 ) -> Events:
-    """The range's events from collisions in their centre of mass, GeV."""
+    """Return the range's events in the laboratory, from collisions in their centre of mass.
+
+    Args:
+        events: The range, which numbers the events.
+        beam: The PDG codes (N,) of the pions.
+        kinetic_energy: The pions' kinetic energies (N,) in GeV.
+        collisions: The N collisions, momenta in GeV.
+
+    Returns:
+        The N events.
+    """
     multiplicity = np.array([len(collision.particles) for collision in collisions])
     flat: NDArray[np.float64] = np.array([p for collision in collisions for p in collision.particles])
     return Events(

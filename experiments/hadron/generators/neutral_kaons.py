@@ -1,4 +1,4 @@
-"""K0S and K0L of a generator, told as K0 and its antiparticle, as the particle table has them.
+"""K0S and K0L of a generator become K0 and its antiparticle here, as the particle table has them.
 
 K0S and K0L are mixtures of both and have no strangeness; what a collision makes is K0 or its antiparticle.
 How many of an event's n are K0 follows from the strangeness S of its other particles, since pion and proton

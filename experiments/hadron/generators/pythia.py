@@ -1,4 +1,4 @@
-"""Pion-proton collisions from the low-energy hadronic interactions of Pythia 8 (arXiv:2005.05658)."""
+"""Pythia 8 makes pion-proton collisions here by its low-energy hadronic interactions (arXiv:2005.05658)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ DECAY_SETTINGS = COLLISION_SETTINGS[-3:]
 
 
 def start(commands: tuple[str, ...], seed: int) -> Any:
-    """A Pythia with ``commands``, whose decays leave K0 and its antiparticle, never K0S or K0L."""
+    """Return a Pythia with ``commands``, whose decays leave K0 and its antiparticle, never K0S or K0L.
+
+    Raises ValueError for a command that Pythia does not understand, and RuntimeError if it does not start.
+    """
     pythia = pythia8mc.Pythia("", False)
     for command in ("Print:quiet = on", "Random:setSeed = on", f"Random:seed = {seed}", *commands):
         if not pythia.readString(command):
@@ -45,7 +48,8 @@ def start(commands: tuple[str, ...], seed: int) -> Any:
 
 
 def flavoured_kaons(data: Any) -> Iterator[str]:
-    """Commands that make a meson's decay to K0S K0L, 2 K0S or 2 K0L (phi, f0, a0, ...) one to K0 and anti-K0.
+    """Yield commands that make a decay to K0S K0L, 2 K0S or 2 K0L (of phi, f0, a0, ...) one to K0 and
+    anti-K0.
 
     The pair is the same state in another basis, and in this one each particle has its strangeness.
     """
@@ -61,31 +65,34 @@ def flavoured_kaons(data: Any) -> Iterator[str]:
 
 
 def final_particles(event: Any) -> list[Particle]:
-    """What is left in a Pythia event, in its order."""
+    """Return what is left in a Pythia event, in its order."""
     return [(p.id(), p.px(), p.py(), p.pz(), p.e()) for p in event if p.status() > 0]
 
 
 class Collider:
-    """Pions of one charge on protons, in their centre of mass."""
+    """This class collides pions of one charge with protons, in their centre of mass."""
 
     def __init__(self, beam: int, seed: int) -> None:
         self.pythia = start((*COLLISION_SETTINGS, f"Beams:idA = {beam}"), seed)
         self.elastic = {beam, PROTON}
 
     def collide(self, sqrt_s: float) -> bool:
-        """Make one collision at ``sqrt_s`` (GeV); False if Pythia gives it up (none of two million)."""
+        """Make one collision at ``sqrt_s`` (GeV); return False if Pythia gives up (none of two million)."""
         self.pythia.setKinematics(sqrt_s)
         collided: bool = self.pythia.next()
         return collided
 
     def is_elastic(self) -> bool:
-        """Whether the collision left the pion and the proton that came in, and nothing else."""
+        """Return whether the collision left the pion and the proton that came in, and nothing else."""
         event = self.pythia.event
         # Of two particles that are left, the last two entries are the ones.
         return event.nFinal() == 2 and {event.back().id(), event[event.size() - 2].id()} == self.elastic
 
     def inelastic(self, sqrt_s: float) -> Collision:
-        """What the next inelastic collision at ``sqrt_s`` (GeV) leaves."""
+        """Return what the next inelastic collision at ``sqrt_s`` (GeV) leaves.
+
+        Raises RuntimeError if none of ``MAX_COLLISIONS`` is inelastic.
+        """
         for _ in range(MAX_COLLISIONS):
             if self.collide(sqrt_s) and not self.is_elastic():
                 return self._collision()

@@ -1,4 +1,4 @@
-"""Pythia's cross-sections of pi+ p and pi- p against the pion's kinetic energy, by process."""
+"""Pythia states its cross-sections of pi+ p and pi- p by process; this module tabulates them."""
 
 from __future__ import annotations
 
@@ -23,10 +23,21 @@ DIGITS = 6  # of a cross-section in mb
 def pion_proton_sigma(
     events: EventRange, *, energy: Sequence[float], points: int, collisions: int
 ) -> pa.Table:
-    """One row a pion and energy: ``points`` energies (GeV, equal steps of the logarithm) of pi+, then of pi-.
+    """Return one row for each pion and energy: ``points`` energies of pi+, then as many of pi-.
 
-    ``inelastic`` is the total times the fraction of ``collisions`` that were inelastic in the sample's sense;
-    its error is the square root of the fraction's variance if every fraction was as likely beforehand.
+    ``inelastic`` is the total times the fraction of ``collisions`` that were inelastic in the sample's
+    sense; its error is the square root of the fraction's variance if every fraction was as likely
+    beforehand.
+
+    Args:
+        events: The range of rows, of 2 ``points`` in all.
+        energy: The lowest and the highest kinetic energy in GeV, between which the logarithm has equal
+            steps.
+        points: How many energies each pion has.
+        collisions: How many collisions at each row are looked at for the inelastic fraction.
+
+    Returns:
+        The rows' energies in GeV and cross-sections in mb.
     """
     rng = events.generator()
     rows = np.arange(events.start, events.stop)

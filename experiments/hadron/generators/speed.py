@@ -1,4 +1,4 @@
-"""Events for a CPU second of the generators that the models stand in for, measured where the models were."""
+"""Generators are timed here: events for a CPU second, measured where the models are measured."""
 
 from __future__ import annotations
 
@@ -39,7 +39,12 @@ def bare_rate(n: int, energy: float) -> float:
     return 1 / seconds_an_event
 
 
-def rate(produce: Callable[..., pa.Table], n: int, energy: float) -> float:
+def read_out_rate(produce: Callable[..., pa.Table], n: int, energy: float) -> float:
+    """Return events for a CPU second of ``produce``, starting not charged; NaN if too few to be timed.
+
+    ``produce`` makes ``n`` events at a kinetic ``energy`` in GeV, and reads them out to a table.
+    """
+
     def seconds(events: int) -> float:
         begin = _cpu_seconds()
         produce(EventRange(0, events, 2), energy=energy)
@@ -52,5 +57,5 @@ def rate(produce: Callable[..., pa.Table], n: int, energy: float) -> float:
 
 
 def _cpu_seconds() -> float:
-    """Of this process and its children."""
+    """Return the CPU seconds of this process and its children."""
     return sum(os.times()[:4])

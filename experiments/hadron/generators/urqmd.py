@@ -1,7 +1,7 @@
-"""Inelastic pion-proton collisions from UrQMD 3.4 through chromo: a second opinion, from sqrt(s) = 2 GeV.
+"""UrQMD 3.4 makes inelastic pion-proton collisions here through chromo, from sqrt(s) = 2 GeV on.
 
 UrQMD is Fortran with one state for a process, and writes tables into the working folder: every event range
-has a process and a folder of its own.  Made the same as in the sample of Pythia:
+has a process and a folder of its own.  Three things are made the same as in the sample of Pythia:
 
 * UrQMD gives a multiplet one mass (0.138 GeV for pions, 0.938 GeV for nucleons).  The momenta in the centre
   of mass are scaled by the factor that, with the masses of Pythia, gives sqrt(s).
@@ -45,7 +45,10 @@ REQUEST, COLLISIONS = "request.npz", "collisions.npz"
 
 
 def pion_proton(events: EventRange, *, energy: float | Sequence[float]) -> pa.Table:
-    """As ``experiments.hadron.producers:pion_proton``; ``energy`` is at least 1.52 GeV."""
+    """Return events of UrQMD in the form of ``experiments.hadron.producers:pion_proton``, from 1.52 GeV on.
+
+    Raises ImportError if the extra ``urqmd`` is not installed.
+    """
     if importlib.util.find_spec("chromo") is None:
         raise ImportError("UrQMD needs the extra `urqmd`: pip install -c constraints.txt -e '.[urqmd]'")
     rng = events.generator()
@@ -65,9 +68,19 @@ def pion_proton(events: EventRange, *, energy: float | Sequence[float]) -> pa.Ta
 
 
 def on_mass_shells(pythia: Any, pdg: Integers, momenta: Floats, sqrt_s: float) -> Floats:
-    """Four-momenta (particles, 4) in the centre of mass, with Pythia's masses and the sum (0, 0, 0, sqrt_s).
+    """Return four-momenta (particles, 4) at rest in all, with Pythia's masses and the energy ``sqrt_s``.
 
-    ``momenta`` (particles, 4) are in any frame, with any masses.
+    Args:
+        pythia: A Pythia, whose masses are taken.
+        pdg: The PDG codes (particles,).
+        momenta: Four-momenta (particles, 4) in any frame, with any masses, GeV.
+        sqrt_s: The energy in GeV that they shall have.
+
+    Returns:
+        The scaled four-momenta in GeV.
+
+    Raises:
+        ValueError: The masses alone exceed ``sqrt_s``.
     """
     mass = np.array([pythia.particleData.m0(code) for code in pdg.tolist()])
     p = _at_rest(momenta)[:, :3]
@@ -80,7 +93,11 @@ def on_mass_shells(pythia: Any, pdg: Integers, momenta: Floats, sqrt_s: float) -
 
 
 def _at_rest(momenta: Floats) -> Floats:
-    """Four-momenta boosted to where their sum is at rest."""
+    """Return four-momenta boosted to where their sum is at rest.
+
+    The samples' digits depend on this form of the boost, which ``decay_chain.to_rest_frame`` writes
+    otherwise.
+    """
     total = momenta.sum(axis=0)
     beta = total[:3] / total[3]
     gamma = 1 / np.sqrt(1 - beta @ beta)
@@ -90,7 +107,10 @@ def _at_rest(momenta: Floats) -> Floats:
 
 
 def decayed(pythia: Any, pdg: Integers, momenta: Floats) -> list[Particle]:
-    """The particles after the decays that ``pythia`` is set to."""
+    """Return the particles after the decays that ``pythia`` is set to.
+
+    Raises RuntimeError if Pythia fails.
+    """
     event = pythia.event
     event.reset()
     for code, (px, py, pz, e) in zip(pdg.tolist(), momenta.tolist(), strict=True):
@@ -101,12 +121,12 @@ def decayed(pythia: Any, pdg: Integers, momenta: Floats) -> list[Particle]:
 
 
 def _without_resonances(particles: list[Particle]) -> Collision:
-    """Which ones there were, the sample does not tell."""
+    """Return a collision of these particles: the sample does not tell which resonances there were."""
     return Collision(UNKNOWN, particles, [FROM_COLLISION] * len(particles), [], [])
 
 
 def _own_process(beam: Integers, kinetic_energy: Floats, seed: int) -> Iterator[tuple[Integers, Floats]]:
-    """Each event's PDG codes (particles,) and four-momenta (particles, 4), as UrQMD has them."""
+    """Yield each event's PDG codes (particles,) and four-momenta (particles, 4), as UrQMD has them."""
     with tempfile.TemporaryDirectory() as folder:
         np.savez(Path(folder) / REQUEST, beam=beam, kinetic_energy=kinetic_energy, seed=seed)
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
@@ -121,7 +141,7 @@ def _own_process(beam: Integers, kinetic_energy: Floats, seed: int) -> Iterator[
 
 
 def _collide_as_requested() -> None:
-    """What the process of ``_own_process`` does, in its folder."""
+    """Do in its own folder what the process that ``_own_process`` starts has to do."""
     with np.load(REQUEST) as request:
         beam, kinetic_energy, seed = (request[name] for name in ("beam", "kinetic_energy", "seed"))
     collisions = list(_inelastic(beam.tolist(), kinetic_energy.tolist(), int(seed)))
@@ -161,7 +181,10 @@ XI0 = {(49, 1): 3322, (50, 1): 3324}
 
 
 def _codes(chromo_table: dict[int, tuple[int, int]]) -> dict[tuple[int, int], int]:
-    """PDG codes by UrQMD's type and 2 I3, from chromo's table, which gives an antibaryon its baryon's I3."""
+    """Return PDG codes by UrQMD's type and 2 I3, from chromo's table.
+
+    The table gives an antibaryon its baryon's I3.
+    """
     particles = {(kind, isospin): code for code, (kind, isospin) in chromo_table.items() if kind > 0}
     particles |= XI0
     kinds = {kind for kind, _ in chromo_table.values()}

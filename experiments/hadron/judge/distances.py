@@ -1,4 +1,4 @@
-"""How far a sample of events is from the generator's."""
+"""These distances say how far a sample of events is from the generator's."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lblhep.annotations import Floats
 def wasserstein(
     sample: Mapping[str, NDArray[Any]], reference: Mapping[str, NDArray[Any]]
 ) -> dict[str, float]:
-    """W1 of each variable in units of the reference's standard deviation; infinite of an empty sample."""
+    """Return W1 of each variable in standard deviations of the reference; an empty sample has infinity."""
     return {
         name: float(wasserstein_distance(sample[name], values) / values.std())
         if len(sample[name])
@@ -27,8 +27,17 @@ def wasserstein(
 
 
 def sliced_wasserstein(sample: Floats, reference: Floats, directions: int, rng: np.random.Generator) -> float:
-    """Mean W1 of projections of (N, V) on random directions, in standard deviations of ``reference``: it sees
-    correlations that W1 of one variable does not."""
+    """Return the mean W1 of projections on random directions, which sees correlations.
+
+    Args:
+        sample: Values (N, V).
+        reference: Values (M, V), whose standard deviations are the units.
+        directions: How many directions are drawn.
+        rng: The random numbers that draw them.
+
+    Returns:
+        The mean over the directions.
+    """
     centre, scale = reference.mean(axis=0), reference.std(axis=0)
     axes = rng.normal(size=(directions, reference.shape[1]))
     axes /= np.linalg.norm(axes, axis=1)[:, None]
@@ -37,7 +46,7 @@ def sliced_wasserstein(sample: Floats, reference: Floats, directions: int, rng: 
 
 
 def total_variation(sample: NDArray[Any], reference: NDArray[Any]) -> float:
-    """Half the sum of |p - q| over the values (numbers, or rows) that occur."""
+    """Return half the sum of |p - q| over the values (numbers, or rows) that occur."""
     values, number = np.unique(np.concatenate([sample, reference]), axis=0, return_inverse=True)
     number = number.ravel()
     p = np.bincount(number[: len(sample)], minlength=len(values)) / len(sample)
@@ -46,8 +55,10 @@ def total_variation(sample: NDArray[Any], reference: NDArray[Any]) -> float:
 
 
 def classifier_auc(sample: Floats, reference: Floats, seed: int) -> float:
-    """AUC of boosted trees that learn to tell ``sample`` from ``reference`` (N, F), on the half that they
-    have not seen: 0.5 is a perfect sample.  Rows that are alike are all in one half."""
+    """Return the AUC of boosted trees that tell ``sample`` from ``reference`` (N, F): 0.5 is perfect.
+
+    The AUC is of the half that the trees have not seen.  Rows that are alike are all in one half.
+    """
     x = np.concatenate([sample, reference])
     y = np.concatenate([np.ones(len(sample)), np.zeros(len(reference))])
     # Rows as bytes: np.unique of rows of numbers takes a hundred times as long.

@@ -1,4 +1,4 @@
-"""Distributions of events beside the generator's: what the report draws."""
+"""The report draws these distributions of events beside the generator's."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ TAIL = 0.002  # of the generator's events beyond either edge
 
 
 def histograms(samples: Mapping[str, Mapping[str, Floats]]) -> dict[str, Floats]:
-    """Shares of events in bins, of every variable that a sample has: ``<variable>/<sample>`` (BINS,).
+    """Return shares of events in bins, of every variable that a sample has: ``<variable>/<sample>`` (BINS,).
 
     ``samples`` are values (N,) by sample and variable; the one called "generator" gives the ``edges`` of
-    each variable (BINS + 1,).  Events beyond an edge are in no bin.  ``plane/<sample>`` is that of ``PLANE``,
-    (PLANE_BINS, PLANE_BINS), with ``plane/x`` and ``plane/y`` for edges; ``events/<sample>`` their number.
+    each variable (BINS + 1,).  Events beyond an edge are in no bin.  ``plane/<sample>`` is that of
+    ``PLANE``, (PLANE_BINS, PLANE_BINS), with ``plane/x`` and ``plane/y`` for edges; ``events/<sample>`` is
+    their number.
     """
     truth = samples["generator"]
     edges = {name: _edges(values, BINS) for name, values in truth.items()}

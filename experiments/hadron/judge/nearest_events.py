@@ -1,6 +1,7 @@
-"""The baseline that needs no model: training events of nearly the same energy, their momenta rescaled.
+"""The nearest-event baseline takes training events of nearly the same energy and rescales them.
 
-It may know cross-sections as the flow does: then each process gives its share of the events.
+Recipes, metrics and figures call it ``replay``, and ``by_process`` where it knows cross-sections as the flow
+does: then each process gives its share of the events.
 """
 
 from __future__ import annotations
@@ -27,12 +28,24 @@ PRECISION = 1e-13  # relative, of the energy
 def nearest_events(
     training: Interactions, kinetic_energy: float, n: int, cross_sections: CrossSections | None = None
 ) -> Interactions:
-    """The ``n`` events nearest in ln T to ``kinetic_energy`` (GeV), half of each pion, at that energy.
+    """Return ``n`` events at ``kinetic_energy``, half of each pion, made of the nearest ones in ln T.
 
-    With ``cross_sections``, the nearest of each process, as many as ``process_shares`` says; where there are
-    not enough, all of them and some again.  Events whose masses exceed the new energy are passed over.
-    Raises ValueError if there are too few, none of a process, or none within ``MAX_LOG_DISTANCE``; and if events
-    that do not state their process are to follow ``cross_sections``.
+    Events whose masses exceed the new energy are passed over.
+
+    Args:
+        training: The events to take from.
+        kinetic_energy: The new energy in GeV.
+        n: How many events are wanted.
+        cross_sections: If given, the nearest of each process are taken, as many as ``process_shares`` says;
+            where there are not enough, all of them and some again.
+
+    Returns:
+        The events in random order, with rescaled momenta.
+
+    Raises:
+        ValueError: There are too few events, none of a process, or none within ``MAX_LOG_DISTANCE``; or
+            events
+            that do not state their process are to follow ``cross_sections``.
     """
     if cross_sections is not None:
         refuse_unknown(training.process)
@@ -50,7 +63,7 @@ def nearest_events(
             chosen.append(rows[:number])
         else:
             chosen.append(_by_process(training, rows, kinetic_energy, number, cross_sections, random))
-    # In random order: any part of the replay has both pions, near and far.
+    # In random order: any part of the baseline has both pions, near and far.
     rows = random.permutation(np.concatenate(chosen))
     old = training.of(rows)
     momenta = rescaled(old.states.momenta, mass[rows], np.full(len(rows), sqrt_s))
@@ -69,7 +82,7 @@ def _by_process(
     cross_sections: CrossSections,
     random: np.random.Generator,
 ) -> Integers:
-    """Rows of one pion's, the ``nearest`` in energy first: of each process as ``process_shares`` says."""
+    """Return rows of one pion's events, the ``nearest`` in energy first: of each process its share."""
     pion = training.beam[nearest[0]]
     around = training.of(nearest[near(training.kinetic_energy[nearest], [kinetic_energy], MAX_LOG_DISTANCE)])
     if not len(around):
@@ -87,11 +100,11 @@ def _by_process(
 
 
 def process_shares(sample: Interactions, kinetic_energy: float, cross_sections: CrossSections) -> Floats:
-    """How the inelastic collisions of the sample's pion at an energy (GeV) divide into ``PROCESSES``.
+    """Return how the inelastic collisions of the sample's pion at an energy (GeV) divide into ``PROCESSES``.
 
-    Each process's cross-section there times its inelastic share, which the sample, of one pion and all its
-    processes, tells up to a common factor: with the share b_p of process p its events are expected to be the
-    sum over all events of b_p sigma_p(T) / sum_q b_q sigma_q(T).  Solved by iteration.
+    A share is the process's cross-section there times its inelastic share, which the sample, of one pion and
+    all its processes, tells up to a common factor: with the share b_p of process p its events are expected
+    to be the sum over all events of b_p sigma_p(T) / sum_q b_q sigma_q(T).  The b_p are found by iteration.
     """
 
     def sigma(energies: Floats) -> Floats:
@@ -114,11 +127,11 @@ def process_shares(sample: Interactions, kinetic_energy: float, cross_sections: 
 
 
 def rescaled(momenta: Floats, mass: Floats, sqrt_s: Floats) -> Floats:
-    """Events (N, n, 4) in their centre of mass, three-momenta scaled so that the energy is ``sqrt_s`` (N,).
+    """Return events (N, n, 4) in their centre of mass, three-momenta scaled to the energy ``sqrt_s`` (N,).
 
-    ``mass`` (N, n) in GeV, 0 for padding.  Momentum stays 0 and every particle on its mass shell.  The factor
-    is Newton's solution of sum sqrt(m^2 + (x p)^2) = sqrt(s), a convex function.  Raises ValueError if the
-    masses alone exceed ``sqrt_s``.
+    ``mass`` (N, n) is in GeV, 0 for padding.  Momentum stays 0 and every particle on its mass shell.  The
+    factor is Newton's solution of sum sqrt(m^2 + (x p)^2) = sqrt(s), a convex function.  Raises ValueError
+    if the masses alone exceed ``sqrt_s``.
     """
     if (mass.sum(axis=1) > sqrt_s).any():
         raise ValueError("an event's masses exceed the energy that it is to be scaled to")

@@ -27,7 +27,7 @@ REPOSITORY = Path(__file__).parents[3]
 
 
 def total_momentum(kinetic_energy: Floats) -> Floats:
-    """Four-momentum (..., 4) = (px, py, pz, E) of pion and proton in the laboratory."""
+    """Return the four-momentum (..., 4) = (px, py, pz, E) of pion and proton in the laboratory, GeV."""
     zero = np.zeros_like(kinetic_energy)
     energy = kinetic_energy + PION_MASS + PROTON_MASS
     return np.stack([zero, zero, beam_momentum(kinetic_energy), energy], axis=-1)
@@ -54,9 +54,9 @@ def broken(events) -> tuple[ParticleTypes, Breakups]:
 
 @pytest.fixture(scope="session")
 def inventory(broken) -> tuple[ParticleTypes, Channels, ResonanceDecays]:
-    """What an ``InteractionFlow`` has to know of the events."""
-    kinds, _ = broken
-    return kinds, find_channels(*broken)[0], find_resonance_decays(*broken)
+    """Return what an ``InteractionFlow`` has to know of the events."""
+    types, _ = broken
+    return types, find_channels(*broken)[0], find_resonance_decays(*broken)
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +66,10 @@ def cross_sections() -> CrossSections:
 
 @pytest.fixture(scope="session")
 def random_flow(inventory, cross_sections) -> Callable[[float], InteractionFlow]:
-    """Random weights also where training would begin with none; ``std`` is that of the universal ones."""
+    """Return flows with random weights also where training would begin with none.
+
+    The argument is the standard deviation of the tables.
+    """
 
     def made(std: float) -> InteractionFlow:
         torch.manual_seed(2)
@@ -86,7 +89,7 @@ def random_flow(inventory, cross_sections) -> Callable[[float], InteractionFlow]
 
 @pytest.fixture(scope="session")
 def uniform_numbers() -> Callable[[InteractionFlow, int, int], torch.Tensor]:
-    """Of a flow, for n events, with a seed: (n, numbers)."""
+    """Return a function of a flow, a number n of events and a seed, which draws (n, numbers)."""
 
     def drawn(flow: InteractionFlow, n: int, seed: int) -> torch.Tensor:
         random = torch.Generator().manual_seed(seed)

@@ -60,7 +60,7 @@ def test_trees_tell_what_differs_and_only_that():
 
 
 def test_trees_do_not_know_a_row_again():
-    """Each row of a sample ten times: who has seen one of them would know the nine others."""
+    """A sample has each row ten times: who has seen one of them would know the nine others."""
     rng = np.random.default_rng(3)
     few = np.repeat(rng.normal(size=(400, 3)), 10, axis=0)
     assert abs(classifier_auc(few, rng.normal(size=(4000, 3)), seed=0) - 0.5) < 4 * 0.5 / np.sqrt(200)
@@ -107,7 +107,7 @@ def test_a_sample_is_a_floor_away_from_itself_and_further_when_it_is_turned(samp
 
 
 def test_the_angle_of_two_body_events_is_judged_where_there_are_enough(sample):
-    """Of 700 events at 0.7 GeV, against the same thrown forwards."""
+    """At 0.7 GeV 700 events are compared with the same thrown forwards."""
     slow = interactions(
         read_events(pion_proton(EventRange(0, 3000, 9), energy=0.7)), np.random.default_rng(1)
     )

@@ -1,4 +1,4 @@
-"""What models of both forms train on, and that each learns something that can be seen."""
+"""Models of both forms train on what they should, and each learns something that can be seen."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LIGHTNING = (
 
 
 class Sample:
-    """As an opened card."""
+    """This class stands for an opened card."""
 
     def __init__(self, events: int) -> None:
         self._table = pion_proton(EventRange(0, events, 7), energy=[1.0, 20.0])
@@ -115,8 +115,11 @@ def test_a_test_energy_that_the_card_lacks_is_refused_at_once(sample):
 
 
 def test_the_wasserstein_gans_opponent_is_penalised_for_its_slope(leading):
-    """Of a linear one, w (2 u - 1), all is known: 2 w times the mean of what is made less that of what is
-    true, and ten times (2 |w| - 1) squared."""
+    """A linear opponent, w (2 u - 1), has a loss that is known by hand.
+
+    Its loss is 2 w times the mean of what is made less that of what is true, and ten times (2 |w| - 1)
+    squared.
+    """
     model = WassersteinGan(hidden=[8], **leading.offers)
     known, true, made = torch.randn(50, COLLISION_INPUTS), torch.rand(50, 5), torch.rand(50, 5)
     w = torch.tensor([0.3, -1.0, 0.2, 0.0, 2.0])
@@ -153,12 +156,16 @@ def trained(model, data, epochs):
 @pytest.mark.parametrize(
     ("kind", "arguments", "epochs"),
     [
-        (ReducedFlow, {"hidden": [32], "bins": 8, "rate": 5e-3}, 6),
-        (WassersteinGan, {"hidden": [32, 32], "rate": 1e-3}, 40),
-        (Gan, {"hidden": [32, 32], "rate": 1e-3}, 12),
+        (ReducedFlow, {"hidden": [32], "bins": 8, "rate": 1e-2}, 6),
+        (WassersteinGan, {"hidden": [32, 32], "rate": 1e-3, "opponent_steps": 2}, 10),
+        (Gan, {"hidden": [32, 32], "rate": 1e-3}, 8),
     ],
 )
 def test_every_model_comes_closer_to_events_that_it_has_not_seen(leading, kind, arguments, epochs):
+    """A reduced flow also learns what goes with what, of events that it has and has not seen.
+
+    The variables are uniform one by one; that log p grows beyond 0 is their dependence, and the energy's.
+    """
     torch.manual_seed(1)
     model = kind(**arguments, **leading.offers)
     before, after = trained(model, leading, epochs)
@@ -168,20 +175,10 @@ def test_every_model_comes_closer_to_events_that_it_has_not_seen(leading, kind, 
     generated = model.leading(np.full(10, 3.0), np.full(10, 211), seed=1)
     assert set(generated) == set(REDUCED)
     assert all(len(values) == 10 for values in generated.values())
-
-
-@pytest.mark.filterwarnings(*LIGHTNING)
-def test_a_reduced_flow_learns_what_goes_with_what(leading):
-    """The variables are uniform one by one; that log p grows beyond 0 is their dependence, and the energy's.
-
-    Also of events that it has not seen, by which its epoch is chosen.
-    """
-    torch.manual_seed(1)
-    model = ReducedFlow(hidden=[32], bins=8, rate=1e-2, **leading.offers)
-    trained(model, leading, 6)
-    known, uniform = next(iter(leading.train_dataloader()))
-    assert model.flow.log_prob(uniform, known).sum(dim=1).mean() > 0.5
-    assert float(model.trainer.callback_metrics["validation_loss"]) < -0.5
+    if kind is ReducedFlow:
+        known, uniform = next(iter(leading.train_dataloader()))
+        assert model.flow.log_prob(uniform, known).sum(dim=1).mean() > 0.5
+        assert float(model.trainer.callback_metrics["validation_loss"]) < -0.5
 
 
 @pytest.mark.filterwarnings(*LIGHTNING)
@@ -190,7 +187,7 @@ def test_the_flow_of_whole_events_comes_closer_too(whole):
     model = WholeEventFlow(
         **whole.offers, rate=1e-2, hidden=(32,), context=16, history=16, bins=8, channel_hidden=(16,)
     )
-    before, after = trained(model, whole, 3)
+    before, after = trained(model, whole, 2)
     assert after < 0.8 * before
 
 
@@ -210,8 +207,11 @@ def test_a_decay_counts_alike_in_a_batch_of_its_own_and_in_a_full_one(whole):
 
 
 def test_the_validation_loss_of_an_untrained_flow_is_that_of_isotropic_decays(whole):
-    """And of masses that are uniform, if there is no threshold.  Isotropic decays have a density of pi / 2
-    sin(theta) in theta / pi: in a cell, its share of the sum of all."""
+    """Masses are uniform, too, if there is no threshold.
+
+    Isotropic decays have a density of pi / 2 sin(theta) in theta / pi: in a cell, its share of the sum of
+    all.
+    """
     (batch,) = whole.val_dataloader()
     parts = parts_of(whole.offers["kinds"], batch.breakups)
     polar = torch.cat([part.coordinates[:, 1] for part in parts if isinstance(part, Decays)])

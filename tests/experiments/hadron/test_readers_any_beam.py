@@ -165,7 +165,7 @@ def test_a_tree_that_is_wrong(beam, pdg, words, tmp_path):
 
 
 def test_a_tree_of_something_else(tmp_path):
-    """What is missing is named; a file that was cut short is refused."""
+    """The error names what is missing; a file that was cut short is refused."""
     with uproot.recreate(tmp_path / "out.root") as file:
         file.mktree("output", {"incoming": "var * float32"}).extend({"incoming": ak.Array([[1.0]])})
     with pytest.raises(CardError, match="particle_id"):

@@ -1,4 +1,4 @@
-"""The judgement of models that are the generator itself: at the floor in everything."""
+"""Models that are the generator itself are judged: they are at the floor in everything."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def generated(events: int, seed: int, energy=ENERGY) -> Interactions:
 
 
 class Training(PionProton):
-    """Of events that are given."""
+    """This data set has the events that it is given."""
 
     def __init__(self, training: Interactions) -> None:
         self.training, self.half_width = training, 0.35
@@ -65,7 +65,7 @@ def bench(tests) -> Bench:
 
 
 class Whole(WholeEventFlow):
-    """Generator events of another seed; its flow is there to be exported."""
+    """This model makes generator events of another seed; its flow is there to be exported."""
 
     def generate(self, kinetic_energy, beam, *, seed):
         return generated(len(beam), 77)
@@ -84,8 +84,11 @@ class Leading(CollisionModel):
 
 
 def test_the_generator_is_at_the_floor_in_whole_events_and_in_the_reduced_form(tests, bench, inventory):
-    """Of six pairs of 500 events, the total variation of three multiplicities scatters by half of itself, the
-    mean of twelve distances by a fifth."""
+    """Six pairs of 500 events scatter.
+
+    The total variation of three multiplicities does by half of itself, the mean of twelve distances by a
+    fifth.
+    """
     floor, replayed = (
         SelfDistance(size=SIZE)(bench, None),
         NearestEvents(events=4 * SIZE, size=SIZE)(bench, None),
@@ -121,7 +124,7 @@ def test_the_generator_is_at_the_floor_in_whole_events_and_in_the_reduced_form(t
 
 
 def test_a_second_generator_is_as_far_as_its_events_are(bench):
-    """The same generator with another seed, and one of another energy."""
+    """One is the same generator with another seed, the other one of another energy."""
     floor, opinion = SelfDistance(size=SIZE)(bench, None), SecondOpinion(size=SIZE)
     rows = []
     for seed, energy in ((79, ENERGY), (80, 0.8)):
@@ -133,7 +136,7 @@ def test_a_second_generator_is_as_far_as_its_events_are(bench):
 
 
 def test_a_fit_offers_the_cross_sections_that_it_names(bench, monkeypatch):
-    """To a model that asks for them by that name: the harness drops what nobody asks for."""
+    """It offers them to a model that asks for them by that name: the harness drops what nobody asks for."""
     offered = {}
 
     def fit(self, trial, bench, rng, **given):
@@ -152,7 +155,7 @@ def test_a_fit_offers_the_cross_sections_that_it_names(bench, monkeypatch):
 
 
 def test_an_energy_that_was_trained_on_tests_nothing(tests, bench):
-    """Neither the replay nor a model of any data set."""
+    """Neither the baseline nor a model of any data set is tested there."""
     bench.sets["other"] = bench.sets["whole"] = Training(generated(200, 9, energy=[0.5, 1.0]))
     with pytest.raises(ValueError, match="GeV is tested, but not held_out from the data set whole"):
         NearestEvents(events=50, size=20)(bench, None)

@@ -42,10 +42,10 @@ def test_groups_are_neighbours_in_energy_of_one_pion_and_miss_nobody(sample, bro
 
 
 def test_an_epoch_has_every_decay_every_mass_and_every_group_once(sample, broken):
-    kinds, every = broken
+    types, every = broken
     _, number = find_channels(*broken)
     made = channels_made(sample, number)
-    batches, count, found = Batches(kinds, every, made, size=100), 0, collections.Counter()
+    batches, count, found = Batches(types, every, made, size=100), 0, collections.Counter()
     for batch in batches:
         count += 1
         found[type(batch)] += len(batch[-1])

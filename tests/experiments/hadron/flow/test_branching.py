@@ -24,8 +24,10 @@ CHANNEL_WEIGHTS, ELASTIC = (0.3, -0.5, 0.8, 0.1), 1.1
 
 @pytest.fixture
 def channels() -> Channels:
-    """Of pi+ p: p pi+ pi0 by way of Delta(1232); p pi+ pi0, n pi+ pi+ and p pi+ eta eta, which is closed at
-    1.2 GeV, by way of Delta(1950)."""
+    """Make channels of pi+ p: by way of Delta(1232) p pi+ pi0; by way of Delta(1950) three more.
+
+    These are p pi+ pi0, n pi+ pi+ and p pi+ eta eta, which is closed at 1.2 GeV.
+    """
     pdg = [[2212, 211, 111, 0], [2212, 211, 111, 0], [2112, 211, 211, 0], [2212, 211, 221, 221]]
     species = np.array([[index(np.array([code]))[0] if code else NO_PARTICLE for code in row] for row in pdg])
     mass = np.where(species == NO_PARTICLE, 0.0, MASSES[species]).sum(axis=1)
@@ -34,7 +36,9 @@ def channels() -> Channels:
 
 
 def model_of(channels, cross_sections) -> ChannelModel:
-    """Each channel has its strength at every energy, and so has Delta(1950) -> p pi+, ``ELASTIC``."""
+    """Make a model with a fixed weight of each channel, and ``ELASTIC`` of Delta(1950) -> p pi+, at every
+    energy.
+    """
     model = ChannelModel(channels, (4,), cross_sections)
     with torch.no_grad():
         model.log_channel_weight[:] = torch.tensor(CHANNEL_WEIGHTS)
@@ -43,14 +47,14 @@ def model_of(channels, cross_sections) -> ChannelModel:
 
 
 def weights(channels) -> np.ndarray:
-    """Strengths times three-body phase space, by hand; 0 of the channel that is closed."""
+    """Return channel weights times three-body phase space, by hand; 0 of the channel that is closed."""
     sqrt_s = float(centre_of_mass_energy(ENERGY))
     is_open = channels.lowest < sqrt_s
     return np.where(is_open, np.exp(CHANNEL_WEIGHTS) * np.maximum(1 - channels.typical / sqrt_s, 0) ** 2, 0)
 
 
 def shares(model, pion=211) -> np.ndarray:
-    """Of all channels, of a pion of 1.2 GeV."""
+    """Return the probabilities of all channels, of a pion of 1.2 GeV."""
     own, log_prob = model(ENERGY, pion)
     found = np.zeros(len(model.process))
     found[own.numpy()] = log_prob[0].exp().detach().numpy()
@@ -67,7 +71,7 @@ def test_a_process_has_its_cross_section_less_what_stays_elastic(channels, cross
 
 
 def raise_fugacity(model, factor, *, by: float) -> None:
-    """That of one of the ``factors``, to so many times what it is, at 1.2 GeV."""
+    """Multiply the fugacity of one of the ``factors`` by ``by``, at 1.2 GeV."""
     with torch.no_grad():
         known = model.network(collision_inputs(ENERGY, torch.tensor([211])).float())[0]
         model.log_fugacity[factor] += np.log(by) * known / known.square().sum()
@@ -98,7 +102,7 @@ def test_a_channel_has_the_fugacity_of_a_product_as_often_as_the_product(channel
 
 
 def test_channels_of_strings_begin_in_proportion_to_how_often_they_are_seen(channels):
-    """But for phase space, which comes to it; those of resonances begin alike.  Strings begin inelastic."""
+    """Phase space comes to it; channels of resonances begin alike.  Strings begin inelastic."""
     strings = dataclasses.replace(channels, process=np.full(4, place(np.array([NONDIFFRACTIVE]))[0]))
     phase_space = weights(channels) / np.exp(CHANNEL_WEIGHTS)
     for sample, strength in ((strings, channels.times), (channels, [1, 1, 1, 1])):
@@ -166,12 +170,14 @@ def both_pions(channels) -> Channels:
 
 
 def test_channels_are_drawn_by_the_probabilities_of_each_collision(channels, cross_sections):
-    """Among others, of the same and of other energies and pions, as if each were alone; at both ends of the
-    uniform numbers too."""
+    """They are drawn as if each were alone, among others of the same and of other energies and pions.
+
+    Both ends of the uniform numbers are among them.
+    """
     model = ChannelModel(both_pions(channels), (4,), cross_sections)
     torch.nn.init.normal_(model.log_fugacity, std=2, generator=torch.Generator().manual_seed(1))
     random = torch.Generator().manual_seed(2)
-    energy = torch.tensor([0.6, 1.2, 3.0, 1.2, 20.0]).double().repeat(400)
+    energy = torch.tensor([0.6, 1.2, 3.0, 1.2, 20.0]).double().repeat(100)
     energy[::7] += torch.rand(len(energy[::7]), generator=random)
     beam = torch.where(torch.rand(len(energy), generator=random) < 0.4, -211, 211)
     uniform = torch.rand(len(energy), generator=random, dtype=torch.float64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import experiments.hadron.flow.whole_events
 from experiments.hadron.events.kinematics import to_laboratory
 from experiments.hadron.events.particle_types import NO_PARTICLE
 from experiments.hadron.events.species import CODES
+from experiments.hadron.flow import export
 from experiments.hadron.flow.export import MOMENTUM_TOLERANCE, Draw, LaboratoryEvents, exported
 from experiments.hadron.flow.whole_events import InteractionFlow
 from lblhep.nn import cube_flow
@@ -27,9 +29,26 @@ def flow(random_flow) -> InteractionFlow:
     return random_flow(0.3)
 
 
+@pytest.fixture(autouse=True)
+def no_compilation():
+    """Run TorchScript as the README asks for, without compiling each kind of call anew."""
+    with torch.jit.optimized_execution(False):
+        yield
+
+
 @pytest.fixture(scope="module")
-def file(flow) -> io.BytesIO:
-    return io.BytesIO(exported(flow, ENERGIES))
+def traced(flow) -> LaboratoryEvents:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return export._traced(flow.eval())
+
+
+@pytest.fixture(scope="module")
+def file(flow, traced) -> io.BytesIO:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export, "_traced", lambda flow: traced)
+        return io.BytesIO(exported(flow, ENERGIES))
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +140,8 @@ def test_momenta_have_gradients_with_respect_to_the_energy(flow, uniform_numbers
     assert close[same].float().mean() > 0.95
 
 
-def test_a_trace_that_gives_other_events_is_refused(flow, monkeypatch):
-    monkeypatch.setattr("experiments.hadron.flow.export.MOMENTUM_TOLERANCE", -1.0)
+def test_a_trace_that_gives_other_events_is_refused(flow, traced, monkeypatch):
+    monkeypatch.setattr(export, "_traced", lambda flow: traced)
+    monkeypatch.setattr(export, "MOMENTUM_TOLERANCE", -1.0)
     with pytest.raises(RuntimeError, match="other events"):
         exported(flow, ENERGIES)

@@ -33,15 +33,15 @@ def uniform(places: int) -> torch.Tensor:
 @pytest.mark.parametrize("energy", [2.5, 6.0])
 def test_a_spectrum_is_the_same_at_every_energy(model, broken, energy):
     """Cells are some 20 MeV wide."""
-    kinds, _ = broken
-    rho, proton = (int(kinds.place(np.array([code]))[0]) for code in (213, 2212))
-    masses = torch.linspace(kinds.lowest[rho], kinds.highest[rho], TABLE_NODES)
+    types, _ = broken
+    rho, proton = (int(types.place(np.array([code]))[0]) for code in (213, 2212))
+    masses = torch.linspace(types.lowest[rho], types.highest[rho], TABLE_NODES)
     with torch.no_grad():
         row = slice((rho - N_STABLE) * TABLE_NODES, (rho - N_STABLE + 1) * TABLE_NODES)
         model.spectra[row] = -((masses - PEAK) ** 2) / (2 * WIDTH**2)
         products = torch.tensor([[proton, rho, NO_PARTICLE]]).expand(N, 3)
         mass = model.draw(collisions(energy), products, uniform(3))
-    assert torch.equal(mass[:, 0], torch.full((N,), kinds.lowest[proton], dtype=torch.float64))
+    assert torch.equal(mass[:, 0], torch.full((N,), types.lowest[proton], dtype=torch.float64))
     assert not mass[:, 2].any()
     # 4 standard deviations, and a third of a cell; the phase space moves it by less.
     assert mass[:, 1].mean() == pytest.approx(PEAK, abs=4 * WIDTH / np.sqrt(N) + 0.006)
@@ -52,28 +52,28 @@ def test_a_spectrum_is_the_same_at_every_energy(model, broken, energy):
 def test_a_power_of_the_room_is_how_a_threshold_begins(model, broken):
     """Without a spectrum, of proton and rho: the mean share of (1 - share)^power is 1 / (power + 2), to
     4 standard deviations of the mean of an uniform share."""
-    kinds, _ = broken
-    rho, proton = (int(kinds.place(np.array([code]))[0]) for code in (213, 2212))
-    energy = kinds.lowest[proton] + kinds.lowest[rho] + 0.3
+    types, _ = broken
+    rho, proton = (int(types.place(np.array([code]))[0]) for code in (213, 2212))
+    energy = types.lowest[proton] + types.lowest[rho] + 0.3
     products = torch.tensor([[proton, rho]]).expand(N, 2)
     for power in (0.5, 3.5):
         with torch.no_grad():
             model.power[0, rho - N_STABLE] = power
-            share = (model.draw(collisions(energy), products, uniform(2))[:, 1] - kinds.lowest[rho]) / 0.3
+            share = (model.draw(collisions(energy), products, uniform(2))[:, 1] - types.lowest[rho]) / 0.3
         assert share.mean() == pytest.approx(1 / (power + 2), abs=4 * 0.29 / np.sqrt(N))
 
 
 def test_there_is_always_room_for_what_comes_later(model, broken):
     """Just above threshold, and far above: within each resonance's own masses."""
-    kinds, _ = broken
-    delta, rho = (int(kinds.place(np.array([code]))[0]) for code in (2224, 213))
+    types, _ = broken
+    delta, rho = (int(types.place(np.array([code]))[0]) for code in (2224, 213))
     products = torch.tensor([[delta, rho, rho]]).expand(N, 3)
     torch.nn.init.normal_(model.density.conditioners[0][-1].weight, std=0.5)
-    lowest = sum(kinds.lowest[k] for k in (delta, rho, rho))
+    lowest = sum(types.lowest[k] for k in (delta, rho, rho))
     for beyond in (1e-6, 0.1, 1.0, 5.0):
         with torch.no_grad():
             mass = model.draw(collisions(lowest + beyond), products, uniform(3)).numpy()
         assert (mass.sum(axis=1) <= lowest + beyond + 1e-12).all()
         for k, kind in enumerate((delta, rho, rho)):
-            assert (mass[:, k] >= kinds.lowest[kind] - 1e-12).all()
-            assert (mass[:, k] <= kinds.highest[kind] + 1e-12).all()
+            assert (mass[:, k] >= types.lowest[kind] - 1e-12).all()
+            assert (mass[:, k] <= types.highest[kind] + 1e-12).all()

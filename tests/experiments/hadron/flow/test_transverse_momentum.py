@@ -1,4 +1,4 @@
-"""Weights of transverse momenta do to events what they say, and what each decay is told."""
+"""The transverse-momentum tables do to events what they say; each decay is told what it should be."""
 
 from __future__ import annotations
 
@@ -39,29 +39,32 @@ def chains_of(sample: Breakups) -> list[Decays]:
 
 
 def test_a_negative_weight_of_recoil_balances_transverse_momenta_of_strings(flow):
-    """Of a collision at sqrt(s) = 4.8 GeV, two pi+; 4 standard deviations of 4000 events' mean.  Where they
-    come by way of a Delta(1950), it does nothing."""
+    """Two pi+ of a collision at sqrt(s) = 4.8 GeV are balanced, by 4 standard deviations of 4000 events'
+    mean.
+
+    Where they come by way of a Delta(1950), the weight does nothing.
+    """
     n = 4000
     products = torch.tensor([[place(2212), place(211), place(211), place(-211)]]).expand(n, 4)
     uniform = torch.rand(n, 13, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    table, means = torch.zeros(flow.breakup.decay.transverse_momentum.kinds**2, TABLE_NODES), {}
+    table, means = torch.zeros(flow.breakup.decay.transverse_momentum.n_types**2, TABLE_NODES), {}
     for code in (151, 202228):
         process = torch.full((n,), place_of(np.array([code]))[0])
-        for strength in (0.0, -2.0, -8.0):
-            table[place(211) * (flow.breakup.decay.transverse_momentum.kinds + 1)] = strength
+        for coefficient in (0.0, -2.0, -8.0):
+            table[place(211) * (flow.breakup.decay.transverse_momentum.n_types + 1)] = coefficient
             with torch.no_grad():
                 flow.breakup.decay.transverse_momentum.recoil.copy_(table.flatten())
                 made = flow.breakup(torch.ones(n), process, torch.full((n,), 4.8).double(), products, uniform)
             first, second = made[:, 1, :2], made[:, 2, :2]
             cosine = (first * second).sum(dim=1) / (first.norm(dim=1) * second.norm(dim=1))
-            means[code, strength] = float(cosine.mean())
+            means[code, coefficient] = float(cosine.mean())
     error = 4 * np.sqrt(0.5 / n)
     assert means[151, 0.0] > means[151, -2.0] + error > means[151, -8.0] + 2 * error
     assert means[202228, 0.0] == means[202228, -8.0]
 
 
 def test_the_first_particle_is_the_axis_where_a_resonance_breaks_up(broken):
-    """Else the beam is, of which the cosine is 1."""
+    """In collisions the beam is the axis, of which the cosine is 1."""
     _, every = broken
     for of_collisions in (True, False):
         sample = every.of((every.are_collisions == of_collisions) & (every.products[:, 2] != NO_PARTICLE))

@@ -51,8 +51,8 @@ def test_final_states_keep_every_particle_and_baryons_leave_first(events, states
 
 
 def test_the_channels_of_a_sample_are_those_of_its_collisions(broken):
-    kinds, every = broken
-    channels, number = find_channels(kinds, every)
+    types, every = broken
+    channels, number = find_channels(types, every)
     collisions = every.of(every.are_collisions)
     np.testing.assert_array_equal(channels.process[number], collisions.origin)
     np.testing.assert_array_equal(channels.beam[number], collisions.beam)
@@ -86,7 +86,7 @@ def test_every_decay_of_every_breakup_is_there_once(broken):
 
 
 def test_an_untrained_flow_conserves_everything(flow, uniform_numbers):
-    """As no network can: four-momentum, mass shells, charge, baryon number, strangeness."""
+    """It conserves four-momentum, mass shells, charge, baryon number and strangeness, as no network can."""
     n = 3000
     energy = torch.logspace(np.log10(0.5), np.log10(26), n, dtype=torch.float64)
     beam = torch.tensor(np.resize([211, -211], n))
@@ -106,8 +106,8 @@ def test_an_untrained_flow_conserves_everything(flow, uniform_numbers):
 
 
 def test_a_breakup_gives_back_the_uniform_numbers_that_it_was_drawn_with(flow, broken, uniform_numbers):
-    """What training sees is what sampling was given, in every decay and every mass."""
-    kinds, every = broken
+    """Training sees what sampling was given, in every decay and every mass."""
+    types, every = broken
     origin, products = origin_of(every), torch.tensor(every.products)
     n = products.shape[1]
     uniform = uniform_numbers(flow, len(every), seed=4)[:, : 4 * n - 3]
@@ -124,7 +124,7 @@ def test_a_breakup_gives_back_the_uniform_numbers_that_it_was_drawn_with(flow, b
                 away = (integral - uniform[kept, n + 3 * k + i]).abs()[decay.meant[:, i]]
                 # float32, amplified where a density is steep
                 assert len(away) == 0 or away.quantile(0.99) < 1e-3, (k, i)
-        (drawn,) = masses(kinds, origin, products, mass)
+        (drawn,) = masses(types, origin, products, mass)
         assert len(drawn.share) == (every.products >= N_STABLE).sum() > 100
         model = flow.breakup.mass
         integral = model.density.integral(
@@ -144,13 +144,13 @@ def test_events_of_a_generator_that_tells_nothing_are_trees_of_one_breakup(event
         parent=np.full_like(events.parent, FROM_COLLISION),
         resonances=Resonances.none(len(events)),
     )
-    kinds, every = event_trees(untold, np.random.default_rng(1))
-    assert (len(kinds), len(every)) == (N_STABLE, len(events))
-    channels, _ = find_channels(kinds, every)
-    decays = find_resonance_decays(kinds, every)
-    flow = InteractionFlow(kinds, channels, decays, None, hidden=(16,), context=8, history=8, bins=4)
+    types, every = event_trees(untold, np.random.default_rng(1))
+    assert (len(types), len(every)) == (N_STABLE, len(events))
+    channels, _ = find_channels(types, every)
+    decays = find_resonance_decays(types, every)
+    flow = InteractionFlow(types, channels, decays, None, hidden=(16,), context=8, history=8, bins=4)
     assert flow.cascade.depth == 0
-    assert [type(part) for part in parts_of(kinds, every)].count(Masses) == 0
+    assert [type(part) for part in parts_of(types, every)].count(Masses) == 0
     energy, beam = torch.full((200,), 5.0).double(), torch.full((200,), -211)
     with torch.no_grad():
         _, species, momenta = flow(energy, beam, uniform_numbers(flow, 200, seed=1))

@@ -22,7 +22,7 @@ class Slow(Collider):
         self.seconds = {211: 0.002, -211: 0.001}[beam]
 
     def setKinematics(self, sqrt_s: float) -> None:  # noqa: N802
-        """As Pythia's."""
+        """Take an energy as Pythia does."""
 
     def next(self) -> bool:
         Slow.now += self.seconds

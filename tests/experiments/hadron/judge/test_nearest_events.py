@@ -1,4 +1,4 @@
-"""Baseline events: at the new energy, and otherwise as they were."""
+"""The nearest events are at the new energy, and otherwise as they were."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_more_events_than_there_are_cannot_be_replayed(training):
 
 
 def known(kinetic_energy: torch.Tensor, beam: torch.Tensor) -> torch.Tensor:
-    """Of the first process 1 / T, of the second T; no other."""
+    """Return 1 / T for the first process and T for the second, as logarithms; no other happens."""
     sigma = torch.full((len(beam), len(PROCESSES)), 1e-9, dtype=torch.float64)
     sigma[:, 0], sigma[:, 1] = 1 / kinetic_energy, kinetic_energy
     return sigma.log()
@@ -116,16 +116,19 @@ def two_processes(n: int) -> Interactions:
 
 
 def test_shares_of_processes_follow_cross_sections_and_the_elastic_part_that_events_tell():
-    """At 1 GeV both cross-sections are equal and half of the first is elastic: shares of 1/3 and 2/3.  Of
-    40,000 events the statistical error is below 0.004."""
+    """At 1 GeV both cross-sections are equal and half of the first is elastic: shares of 1/3 and 2/3.
+
+    The statistical error of 40,000 events is below 0.004.
+    """
     shares = process_shares(two_processes(80_000), 1.0, known)
     assert shares[:2] == pytest.approx([1 / 3, 2 / 3], abs=0.012)
     assert shares[2:].max() < 1e-6
 
 
 def test_a_replay_that_knows_cross_sections_has_the_shares_of_processes():
-    """Of events just below exp(-0.35) GeV half are of the first process, 0.5 / T against T; at 1 GeV a
-    third."""
+    """Half of the events just below exp(-0.35) GeV are of the first process, 0.5 / T against T; at 1 GeV a
+    third.
+    """
     sample = two_processes(80_000)
     below = sample.of(sample.kinetic_energy < 1)
     both = Interactions(
@@ -141,7 +144,7 @@ def test_a_replay_that_knows_cross_sections_has_the_shares_of_processes():
 
 
 def test_where_a_process_has_too_few_events_they_are_there_again_and_with_none_it_is_refused():
-    """Of the second process there are 30 events, of the first 300; near 10 GeV there is none."""
+    """There are 300 events of the first process and 30 of the second; near 10 GeV there is none."""
     sample = two_processes(8000)
     sample = sample.of(sample.kinetic_energy < 0.7)
     few = sample.of(
