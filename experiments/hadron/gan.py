@@ -48,6 +48,7 @@ class Adversarial(ReducedModel):
         self.opponent = perceptron([COLLISION_INPUTS + len(REDUCED), *hidden, 1], LEAKY)
 
     def cube(self, known: Tensor, random: torch.Generator | None = None) -> Tensor:
+        """Return points (N, 5) that the generator makes of noise, with its gradient."""
         noise = torch.randn(len(known), self.noise, generator=random).to(known.device)
         return torch.sigmoid(self.generator(torch.cat([known, noise], dim=1)))
 

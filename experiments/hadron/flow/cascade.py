@@ -41,17 +41,14 @@ class Cascade(nn.Module):
         # By resonance and mass in one row: masses are far below ``MASS_OFFSET``.
         resonance = np.repeat(np.arange(types.resonances), np.diff(decays.first))
         self.register_buffer("masses", torch.tensor(MASS_OFFSET * resonance + decays.mass))
-        self.register_buffer(
-            "rank", torch.tensor([*types.leaving_rank(), len(types)])
-        )  # NO_PARTICLE is the last
+        rank = torch.tensor([*types.leaving_rank(), len(types)])  # ``NO_PARTICLE`` is the last
+        self.register_buffer("rank", rank)
         # Places for particles, resonances and what comes of them, in so many generations.
         self.places, self.depth = _ends(channels.products, decays)
         self.collision_products = channels.products.shape[1]
         self.resonance_products = max(decays.products.shape[1], 1)
-        self.collision_numbers, self.resonance_numbers = (
-            uniform_numbers(self.collision_products),
-            1 + uniform_numbers(self.resonance_products),
-        )
+        self.collision_numbers = uniform_numbers(self.collision_products)
+        self.resonance_numbers = 1 + uniform_numbers(self.resonance_products)
         # TorchScript knows no globals.
         self.n_stable, self.n_processes, self.no_particle = N_STABLE, N_PROCESSES, NO_PARTICLE
         self.mass_offset, self.neighbour_decays = MASS_OFFSET, NEIGHBOUR_DECAYS

@@ -10,8 +10,9 @@ COLLISION_INPUTS = 2 + len(BASIS_CENTRES)  # the pion's charge and its energy, a
 
 
 def collision_inputs(kinetic_energy: Tensor, beam: Tensor) -> Tensor:
-    """Return ln T / 2, charge and Gaussian basis, (N, COLLISION_INPUTS), from energies (N,) in GeV and
-    pions.
+    """Return ln T / 2, charge and Gaussian basis, (N, COLLISION_INPUTS).
+
+    ``kinetic_energy`` (N,) is in GeV, ``beam`` (N,) are the pions' PDG codes.
     """
     log = kinetic_energy.log()[:, None]
     return torch.cat([log / 2, torch.sign(beam).to(log)[:, None], gaussian_basis(kinetic_energy)], dim=1)

@@ -28,9 +28,8 @@ from experiments.hadron.flow.branching import ChannelModel
 from experiments.hadron.flow.cascade import Cascade, boosted, uniform_numbers
 from experiments.hadron.flow.whole_events import InteractionFlow
 
-MOMENTUM_TOLERANCE = (
-    1e-4  # GeV, in 99 of 100 events: float32 is rounded otherwise in a trace, and steep densities amplify
-)
+# GeV, in 99 of 100 events: float32 is rounded otherwise in a trace, and steep densities amplify.
+MOMENTUM_TOLERANCE = 1e-4
 
 
 class LaboratoryEvents(nn.Module):

@@ -14,7 +14,9 @@ from experiments.hadron.generators.collisions import Collision, Particle
 # At 0.35 GeV one collision of pi+ p in a thousand is inelastic, at 0.5 GeV one in thirty.
 MAX_COLLISIONS = 200_000
 
-RESONANT = 159  # Pythia's code of a collision by way of a resonance, whose place in the event is the fourth
+RESONANT_CODE = (
+    159  # Pythia's code of a collision by way of a resonance, whose place in the event is the fourth
+)
 
 
 COLLISION_SETTINGS = (
@@ -101,7 +103,7 @@ class Collider:
     def _collision(self) -> Collision:
         event, code = self.pythia.event, int(self.pythia.infoPython().code())
         made = 3  # before it in the record: the system and what came in
-        if code == RESONANT:
+        if code == RESONANT_CODE:
             code, made = event[3].id(), 4
         found = Collision(code, final_particles(event), [], [], [])
         places: dict[int, int] = {}  # of resonances, by their entries in the record

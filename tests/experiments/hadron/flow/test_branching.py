@@ -105,8 +105,8 @@ def test_channels_of_strings_begin_in_proportion_to_how_often_they_are_seen(chan
     """Phase space comes to it; channels of resonances begin alike.  Strings begin inelastic."""
     strings = dataclasses.replace(channels, process=np.full(4, place(np.array([NONDIFFRACTIVE]))[0]))
     phase_space = weights(channels) / np.exp(CHANNEL_WEIGHTS)
-    for sample, strength in ((strings, channels.times), (channels, [1, 1, 1, 1])):
-        expected = strength * phase_space
+    for sample, weight in ((strings, channels.times), (channels, [1, 1, 1, 1])):
+        expected = weight * phase_space
         np.testing.assert_allclose(
             shares(ChannelModel(sample, (4,), None)), expected / expected.sum(), rtol=1e-5
         )
@@ -115,7 +115,7 @@ def test_channels_of_strings_begin_in_proportion_to_how_often_they_are_seen(chan
     assert elastic[DELTA_1950] == 0
 
 
-def test_without_cross_sections_strengths_alone_decide(channels):
+def test_without_cross_sections_channel_weights_alone_decide(channels):
     share = shares(model_of(channels, None))
     np.testing.assert_allclose(share, weights(channels) / weights(channels).sum(), rtol=1e-5)
 
