@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from experiments.tuning.exchange.reference import symmetric_error
-from experiments.tuning.histograms import read_histograms
-from experiments.tuning.moments import generate
-from experiments.tuning.multiplicity import as_shapes, integrals, normalised, shape_jacobian
+from experiments.tuning.events.histograms import read_histograms
+from experiments.tuning.events.moments import generate
+from experiments.tuning.events.multiplicity import as_shapes, integrals, normalised, shape_jacobian
 from lblhep.annotations import Floats
 from lblhep.surrogates import Box, Grid
+from lblhep.surrogates.exchange.reference import symmetric_error
 
 PLACE = ("experiment", "table", "observable", "x_low", "x_high")
 

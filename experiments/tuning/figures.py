@@ -16,7 +16,7 @@ from experiments.tuning.results import Key
 from lblhep.annotations import Floats
 from lblhep.report import COLOURS, new_figure
 
-AXES = {
+AXIS_LABELS = {
     "eec": r"cos $\chi$",
     "aeec": r"cos $\chi$",
     "y3_durham": r"$-\ln y_3$ (Durham)",
@@ -25,14 +25,15 @@ AXES = {
     "x_p": r"$x_p = p / p_{beam}$",
     "xi_p": r"$\xi_p = -\ln x_p$",
 }
-LEAST_CHI2 = 0.1  # per bin, in a figure
+MIN_CHI2_PER_BIN = 0.1  # per bin, in a figure
 IN_GEV = ("pt_in", "pt_out", "sigma", "pTmin")
 
 
 def cumulative(tunes: Mapping[Key, pd.DataFrame]) -> Figure:
     """The share of observables whose chi2 per bin lies below a threshold (the figure of arXiv:2103.05751).
 
-    chi2 without the Monte Carlo's noise can be negative: what lies below ``LEAST_CHI2`` a bin is drawn there.
+    chi2 without the Monte Carlo's noise can be negative: what lies below ``MIN_CHI2_PER_BIN`` a bin is drawn
+    there.
 
     A row of panels for each experiment that was tuned to, and a panel for its observables and for those held
     out.  ``tunes``: the tables of ``Results.observables``.
@@ -65,7 +66,7 @@ def cumulative(tunes: Mapping[Key, pd.DataFrame]) -> Figure:
 
 
 def _share_below(panel: Axes, values: pd.Series, **style: Any) -> None:
-    x = np.maximum(np.sort(values.to_numpy()), LEAST_CHI2)
+    x = np.maximum(np.sort(values.to_numpy()), MIN_CHI2_PER_BIN)
     panel.step(x, np.arange(1, len(x) + 1) / len(x), where="post", **style)
 
 
@@ -150,7 +151,7 @@ def pulls(of_tunes: Mapping[Key, pd.Series]) -> Figure:
 
 def axis_label(observable: str) -> str:
     """What is on the x axis of an observable's distribution."""
-    return AXES.get(observable, with_unit(observable))
+    return AXIS_LABELS.get(observable, with_unit(observable))
 
 
 def with_unit(name: str) -> str:

@@ -14,15 +14,27 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from experiments.tuning.design import sobol_design
-from experiments.tuning.histograms import bin_columns, read_histograms
-from experiments.tuning.moments import Moments, generate
+from experiments.tuning.events.histograms import bin_columns, read_histograms
+from experiments.tuning.events.moments import Moments, generate
 from lblhep.annotations import Floats
 from lblhep.cards.ranges import EventRange
+from lblhep.surrogates import Box
 
 # Far below the statistical errors, and above what another machine's round-off could change.
 SUM_DIGITS = 4
 CORRELATION_DIGITS = 4
+PARAMETER_DIGITS = 6  # a point is known by the numbers that a table shows
+
+
+def sobol_design(limits: Mapping[str, Sequence[float]], points: int, seed: int) -> list[dict[str, float]]:
+    """Return ``points`` scrambled Sobol points in the box ``{name: [low, high]}``, rounded to six digits.
+
+    Raises ValueError unless ``points`` is a power of 2, which keeps the sequence balanced.
+    """
+    low, high = zip(*limits.values(), strict=True)
+    box = Box(list(limits), low, high)
+    design = box.sobol(points, seed).round(PARAMETER_DIGITS)
+    return [dict(zip(box.names, map(float, point), strict=True)) for point in design]
 
 
 def z_hadrons(

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from experiments.tuning.lund import MONASH, b_of_mean_z, mean_z
+from experiments.tuning.events.lund import MONASH, b_of_mean_z, mean_z
 from experiments.tuning.results import Key, Results
-from experiments.tuning.uncertainty import LEVELS, TOO_NOISY
+from experiments.tuning.uncertainty import LEVELS, MAX_SLOPE_NOISE
 from experiments.tuning.validation import COVERS_UP_TO
 
 
@@ -38,7 +38,9 @@ def warnings(results: Results) -> Iterator[str]:
             )
         noise = results.tune(row["trial"])["slope_noise"]
         noisy = [
-            f"{name} {share:.0%}" for name, share in zip(results.box, noise, strict=True) if share > TOO_NOISY
+            f"{name} {share:.0%}"
+            for name, share in zip(results.box, noise, strict=True)
+            if share > MAX_SLOPE_NOISE
         ]
         if noisy and form == "plain":
             yield (

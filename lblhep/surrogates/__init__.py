@@ -26,7 +26,7 @@ from lblhep.surrogates.polynomial import Polynomials, fit_polynomials
 from lblhep.surrogates.rational import Rationals, fit_rationals
 from lblhep.surrogates.score import Score, grid_noise, score, slope_noise
 from lblhep.surrogates.surrogate import Surrogate
-from lblhep.surrogates.tune import Tune, tune
+from lblhep.surrogates.tuning import Tune, tune
 
 __all__ = [
     "ONE_SIGMA",

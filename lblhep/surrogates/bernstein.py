@@ -16,10 +16,10 @@ import numpy as np
 from lblhep.annotations import Floats, Mask
 from lblhep.surrogates.monomials import Monomials
 
-MOST_NUMBERS = (
+MAX_COEFFICIENTS = (
     20_000_000  # coefficients of undecided pieces held together (160 MB); the rest counts as not proven
 )
-MOST_HALVINGS = 40  # in each variable
+MAX_HALVINGS = 40  # in each variable
 
 
 def prove_above(coefficients: Floats, monomials: Monomials, level: float) -> tuple[Mask, Floats]:
@@ -34,7 +34,7 @@ def prove_above(coefficients: Floats, monomials: Monomials, level: float) -> tup
     owner, corner, width = np.arange(bins), np.full((bins, d), -1.0), np.full(d, 2.0)
     corners = np.array(list(np.ndindex(*(2,) * d)), dtype=np.float64)  # (2^d, d)
     halves = _de_casteljau(n)
-    for halving in range(MOST_HALVINGS * d):
+    for halving in range(MAX_HALVINGS * d):
         undecided = pieces.reshape(len(pieces), -1).min(axis=1) < level
         pieces, owner, corner = pieces[undecided], owner[undecided], corner[undecided]
         ends = pieces[(slice(None), *np.ix_(*[[0, n]] * d))].reshape(len(pieces), 2**d)
@@ -47,7 +47,7 @@ def prove_above(coefficients: Floats, monomials: Monomials, level: float) -> tup
         pieces, owner, corner = pieces[going_on], owner[going_on], corner[going_on]
         if not len(pieces):
             return proven, lowest
-        if pieces.size > MOST_NUMBERS:
+        if pieces.size > MAX_COEFFICIENTS:
             break
         axis = halving % d
         width[axis] /= 2

@@ -10,7 +10,7 @@ from scipy.stats import qmc
 
 from lblhep.annotations import Floats
 
-EDGE = 1e-9  # of the half-width: a point on the edge may be off by round-off
+EDGE_TOLERANCE = 1e-9  # of the half-width: a point on the edge may be off by round-off
 
 
 class Box:
@@ -58,7 +58,7 @@ class Box:
         if p.ndim < 1 or p.shape[-1] != len(self):
             raise ValueError(f"points of shape {p.shape}: the last axis must be the {len(self)} parameters")
         x = (2 * p - self.low - self.high) / (self.high - self.low)
-        outside = ~(abs(x) <= 1 + EDGE)  # true for NaN as well
+        outside = ~(abs(x) <= 1 + EDGE_TOLERANCE)  # true for NaN as well
         if outside.any():
             *_, column = np.argwhere(outside)[0]
             name, value = self.names[column], p[outside][0]

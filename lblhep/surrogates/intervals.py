@@ -19,12 +19,12 @@ from scipy.stats import chi2 as chi2_distribution
 
 from lblhep.annotations import Floats, Indices, Mask
 from lblhep.surrogates.descent import descend
-from lblhep.surrogates.tune import Tune
+from lblhep.surrogates.tuning import Tune
 
 ONE_SIGMA = erf(1 / sqrt(2))  # 0.683
-TOLERANCE = 1e-7  # relative, of the root of the rise
+RISE_TOLERANCE = 1e-7  # relative, of the root of the rise
 MAX_STEPS = 60
-LOWER = 1e-4  # by which a refit may undercut the minimum before it counts as another one
+MINIMUM_TOLERANCE = 1e-4  # by which a refit may undercut the minimum before it counts as another one
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def _walk(tune: Tune, rays: Floats, held: Mask, rise: Floats) -> tuple[Floats, M
         ends = descend(tune.objective, start, tune.low, tune.high, tune.free & ~held)
         points[rows] = ends.points
         risen = ends.values - tune.minimum
-        if (risen < -LOWER).any():
+        if (risen < -MINIMUM_TOLERANCE).any():
             raise ValueError(
                 f"a refit lies {-risen.min():.3g} below the tune's minimum: tune again with more starts"
             )
@@ -195,7 +195,7 @@ def _walk(tune: Tune, rays: Floats, held: Mask, rise: Floats) -> tuple[Floats, M
         at_near[rows] = np.where(above, at_near[rows] / 2, here)
         at_far[rows] = np.where(above, here, at_far[rows] / 2)
         near[rows], far[rows] = np.where(above, near[rows], t), np.where(above, t, far[rows])
-        rows = rows[abs(here) > TOLERANCE * np.sqrt(rise[rows])]
+        rows = rows[abs(here) > RISE_TOLERANCE * np.sqrt(rise[rows])]
         if not len(rows):
             break
     return points, at_bound

@@ -22,11 +22,11 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from lblhep.annotations import Floats
 from lblhep.surrogates.box import Box
+from lblhep.surrogates.covariance import Sigma
 from lblhep.surrogates.grid import checked_correlation
-from lblhep.surrogates.sigma import Sigma
 from lblhep.surrogates.surrogate import Surrogate
 
-STEP = 1e-4  # of the box's width, for the derivative of the analytic gradient
+GRADIENT_STEP = 1e-4  # of the box's width, for the derivative of the analytic gradient
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +111,7 @@ class Chi2:
 
     def hessian(self, point: ArrayLike) -> Floats:
         """Second derivatives (d, d) at a point (d,), as differences of the gradient, inside the box."""
-        step = 2 * STEP * self.box.half_width
+        step = 2 * GRADIENT_STEP * self.box.half_width
         centre = np.clip(point, self.box.low + step, self.box.high - step)
         up, down = self.gradient(centre + np.diag(step)), self.gradient(centre - np.diag(step))
         hessian = (up - down) / (2 * step[:, None])

@@ -13,7 +13,7 @@ from lblhep.surrogates.grid import Grid
 from lblhep.surrogates.monomials import Monomials, coefficient_count
 from lblhep.surrogates.surrogate import Surrogate
 
-INDEPENDENT = (
+MIN_PIVOT_RATIO = (
     1e-11  # smallest ratio of a monomial's own part to the largest on the points: below, not determined
 )
 
@@ -113,7 +113,7 @@ def fit_polynomials(grid: Grid, order: int, *, weights: ArrayLike | None = None)
     root = np.sqrt(w.T)  # (B or 1, N)
     q, r = np.linalg.qr(root[..., None] * Monomials(order, len(grid.box))(grid.x))
     own = abs(np.diagonal(r, axis1=1, axis2=2))
-    if (own.min(axis=1) < INDEPENDENT * own.max(axis=1)).any():
+    if (own.min(axis=1) < MIN_PIVOT_RATIO * own.max(axis=1)).any():
         raise ValueError(
             f"the {len(grid)} points do not determine a polynomial of order {order}: too many coincide or"
             " lie on one surface; use a Sobol or Latin-hypercube design"

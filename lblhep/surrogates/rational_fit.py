@@ -6,8 +6,8 @@ at a few points, ``cuts``, enter as a logarithmic barrier, which keeps every ste
 zero.
 
 Noise can be fitted ever better by a pole between two points, or by a factor common to P and Q, so q has a
-normal prior of width ``WIDTH``, weighed against the bin's own mean squared residual: where that is zero, the
-data being a rational, the prior has no say.
+normal prior of width ``PRIOR_WIDTH``, weighed against the bin's own mean squared residual: where that is
+zero, the data being a rational, the prior has no say.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ import numpy as np
 from lblhep.annotations import Floats, Indices
 
 MAX_STEPS = 60
-WIDTH = 0.3  # prior of each coefficient of Q, whose monomials lie within [-1, 1] and whose constant is 1
+PRIOR_WIDTH = (
+    0.3  # prior of each coefficient of Q, whose monomials lie within [-1, 1] and whose constant is 1
+)
 PRIOR_ROUNDS = 3  # of the fit and of its mean squared residual, in turn
-BARRIERS = (1e-1, 1e-3, 1e-5, 1e-7)  # weights of the barrier, in units of the mean squared residual
-NEARLY_ZERO = 1e-6  # Q that no step may go below at a point of the grid
-PRECISION = 1e-11  # relative decrease of the sum of squares at which a bin is done
+BARRIER_WEIGHTS = (1e-1, 1e-3, 1e-5, 1e-7)  # weights of the barrier, in units of the mean squared residual
+MIN_DENOMINATOR_AT_POINTS = 1e-6  # Q that no step may go below at a point of the grid
+MERIT_TOLERANCE = 1e-11  # relative decrease of the sum of squares at which a bin is done
 
 
 @dataclass(frozen=True)
@@ -83,20 +85,20 @@ def expand(bins: Bins, q: Floats) -> State:
         mixed = products(scale * tilt, bins.numerator, bins.denominator)
         curvature = products(tilt**2, bins.denominator, bins.denominator)
         curvature = curvature - np.swapaxes(mixed, 1, 2) @ solve(normal, mixed) + stiffness(bins, q)
-        prior = bins.noise / WIDTH**2
+        prior = bins.noise / PRIOR_WIDTH**2
         slack = slacks(bins, q)
         push = bins.noise * bins.barrier
         gradient = (residual * tilt) @ bins.denominator + prior[:, None] * q
         gradient = gradient - push[:, None] * (bins.cuts / slack[..., None]).sum(axis=1)
         merit = 0.5 * (squares + prior * (q**2).sum(axis=1)) - push * np.log(slack).sum(axis=1)
-    allowed = np.isfinite(merit) & (denominator > NEARLY_ZERO).all(axis=1)
+    allowed = np.isfinite(merit) & (denominator > MIN_DENOMINATOR_AT_POINTS).all(axis=1)
     return State(q, p, squares, np.where(allowed, merit, np.inf), gradient, curvature)
 
 
 def stiffness(bins: Bins, q: Floats) -> Floats:
     """Curvature (B, k, k) of prior and barrier: large across a cut that is reached."""
     pushed = bins.cuts / slacks(bins, q)[..., None]
-    prior = np.eye(q.shape[1]) / WIDTH**2
+    prior = np.eye(q.shape[1]) / PRIOR_WIDTH**2
     return np.asarray(bins.noise[:, None, None] * (prior + bins.barrier * np.swapaxes(pushed, 1, 2) @ pushed))
 
 
@@ -149,7 +151,7 @@ def mean_square(bins: Bins, squares: Floats) -> Floats:
     return np.asarray(squares / max(bins.y.shape[1] - bins.numerator.shape[1], 1))
 
 
-def descend(bins: Bins, q: Floats) -> State:
+def minimise(bins: Bins, q: Floats) -> State:
     """Minimise from q (B, k), which must satisfy the cuts."""
     best = expand(bins, q)
     rows, damping = np.arange(len(q)), np.full(len(q), 1e-3)
@@ -166,14 +168,14 @@ def descend(bins: Bins, q: Floats) -> State:
         gain = np.subtract(here.merit, there.merit, out=np.full(len(better), np.inf), where=better)
         damping = np.where(better, damping / 8, damping * 8)
         total = 0.5 * ((part.root * part.y) ** 2).sum(axis=1)
-        done = (gain <= PRECISION * abs(here.merit) + 1e-30 * total) | (damping > 1e8)
+        done = (gain <= MERIT_TOLERANCE * abs(here.merit) + 1e-30 * total) | (damping > 1e8)
         rows, damping = rows[~done], damping[~done]
         if not len(rows):
             break
     return best
 
 
-def descend_freely(bins: Bins, q: Floats) -> tuple[Bins, State]:
+def minimise_freely(bins: Bins, q: Floats) -> tuple[Bins, State]:
     """Minimise without cuts from q (B, k), or from the polynomial q = 0 where that is better.
 
     Returns the bins with their noise as well.
@@ -181,16 +183,16 @@ def descend_freely(bins: Bins, q: Floats) -> tuple[Bins, State]:
     flat, given = (expand(bins, start) for start in (np.zeros_like(q), q))
     with np.errstate(divide="ignore", invalid="ignore"):  # a perfect fit has log 0, bins of zeros 0 / 0
         gain = bins.y.shape[1] * np.log(flat.squares / given.squares)
-    better = gain > (q**2).sum(axis=1) / WIDTH**2  # false for a NaN, of a pole
+    better = gain > (q**2).sum(axis=1) / PRIOR_WIDTH**2  # false for a NaN, of a pole
     q, squares = np.where(better[:, None], q, 0.0), np.where(better, given.squares, flat.squares)
     for _ in range(PRIOR_ROUNDS):
         bins = replace(bins, noise=mean_square(bins, squares))
-        state = descend(bins, q)
+        state = minimise(bins, q)
         q, squares = state.q, state.squares
     return bins, state
 
 
-def descend_inside(bins: Bins, q: Floats) -> tuple[Bins, State]:
+def minimise_inside(bins: Bins, q: Floats) -> tuple[Bins, State]:
     """Minimise under the cuts from anywhere: q is first drawn towards 0, which satisfies all of them.
 
     Returns the bins with their last barrier as well.
@@ -199,9 +201,9 @@ def descend_inside(bins: Bins, q: Floats) -> tuple[Bins, State]:
     drop = np.minimum(at_cuts.min(axis=1), at_points.min(axis=1))
     reach = 0.9 * (1 - bins.level)
     q = q * np.minimum(1.0, reach / np.maximum(-drop, reach))[:, None]
-    for barrier in BARRIERS:
+    for barrier in BARRIER_WEIGHTS:
         bins = replace(bins, barrier=barrier)
-        state = descend(bins, q)
+        state = minimise(bins, q)
         q = state.q
     return bins, state
 

@@ -10,9 +10,9 @@ import pytest
 
 from experiments.tuning import datasets
 from experiments.tuning.datasets import GeneratorGrid, Measured
-from experiments.tuning.exchange.bin_ids import number_bins
-from experiments.tuning.exchange.data_json import read_data, write_measured
-from experiments.tuning.moments import Moments
+from experiments.tuning.events.moments import Moments
+from lblhep.surrogates.exchange.bin_ids import number_bins
+from lblhep.surrogates.exchange.data_json import read_data, write_measured
 
 MEASURED = {
     "experiment": ["A", "A", "A", "B"],

@@ -9,12 +9,12 @@ import pytest
 
 from experiments.tuning import datasets
 from experiments.tuning.datasets import GeneratorGrid, Measured, Prediction
-from experiments.tuning.generator import charged_particles
-from experiments.tuning.histograms import fills, read_histograms
-from experiments.tuning.lund import MONASH, settings
+from experiments.tuning.events.histograms import fills, read_histograms
+from experiments.tuning.events.lund import MONASH, settings
+from experiments.tuning.events.moments import Moments, equal_multiplicity
+from experiments.tuning.events.pythia import charged_particles
+from experiments.tuning.events.shapes import measure
 from experiments.tuning.metrics import difference
-from experiments.tuning.moments import Moments, equal_multiplicity
-from experiments.tuning.shapes import measure
 from lblhep.cards import open_sample
 from tests.experiments.tuning.conftest import REPOSITORY
 

@@ -10,11 +10,12 @@ import pytest
 import yaml
 from scipy.optimize import linprog
 
-from experiments.tuning.tasks import TuneTo
-from experiments.tuning.weights import Equal, Filtered, OneOf, Robust, Stated, best_weights
-from experiments.tuning.weights_outer import OuterObjectives, outer_objectives
-from experiments.tuning.weights_report import WeightsReport, as_yaml
-from experiments.tuning.weights_robust import cheapest, robust_weights
+from experiments.tuning.report import WeightsReport, as_yaml
+from experiments.tuning.tasks import OuterObjectives, TuneTo
+from experiments.tuning.weighting.outer import outer_objectives
+from experiments.tuning.weighting.robust import cheapest, robust_weights
+from experiments.tuning.weighting.search import best_weights
+from experiments.tuning.weights import Equal, Filtered, OneOf, Robust, Stated
 from lblhep.recipe import Component, Recipe
 from lblhep.surrogates import Box, Chi2, Grid, Polynomials, fit_polynomials, tune
 

@@ -1,0 +1,38 @@
+"""Numbers and errors as HEPData writes them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from lblhep.surrogates.exchange.reference import total_error
+
+
+def number(entry: object) -> float | None:
+    """A finite number, or None where the publication has none ("-", "", "NaN", "<0.1")."""
+    try:
+        value = float(str(entry))
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def shift(entry: object, value: float) -> float:
+    """An error in the value's unit: a number, or "4.4%" of the value.  ValueError if it is neither."""
+    text = str(entry).strip()
+    percent = text.endswith("%")
+    size = number(text.removesuffix("%"))
+    if size is None:
+        raise ValueError(f"the error {entry!r} is neither a number nor a percentage")
+    return size * abs(value) / 100 if percent else size
+
+
+def quadrature(pairs: Iterable[tuple[object, object]], value: float) -> tuple[float, float]:
+    """The total (down, up) of (minus, plus) entries; an empty pair is a source that has no error here."""
+    given = [pair for pair in pairs if any(str(entry).strip() for entry in pair)]
+    return total_error((shift(minus or 0, value), shift(plus or 0, value)) for minus, plus in given)
+
+
+def table_name(number_: int, column: int) -> str:
+    """``d03-x01-y02``: the second quantity (``column`` counts from 0) of a record's third table."""
+    return f"d{number_:02d}-x01-y{column + 1:02d}"
