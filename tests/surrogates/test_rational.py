@@ -38,7 +38,7 @@ def test_an_exact_rational_is_recovered(dimension, orders):
     )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)  # a spike in five parameters takes seconds
 @given(
     shape=st.sampled_from([(3, (2, 1)), (3, (1, 2)), (3, (2, 2)), (5, (1, 1)), (5, (2, 1)), (5, (1, 2))]),
     kind=st.sampled_from(["noise", "pole", "tiny", "constant", "spike"]),
