@@ -40,8 +40,18 @@ def write_tune(
 ) -> None:
     """Write the settings of ``point`` (parameters as in ``lund.settings``), below what is known of it.
 
-    ``provenance`` is what the tune came from: a grid, a recipe's digest, weights.  FormatError for text that
-    holds a path of this machine; ValueError for a point that is none.
+    Args:
+        path: the file.
+        point: values of the parameters.
+        title: first line of comment.
+        errors: errors of the parameters, of those that have one.
+        chi2: chi2 at the minimum.
+        ndf: degrees of freedom.
+        provenance: what the tune came from: a grid, a recipe's digest, weights.
+
+    Raises:
+        FormatError: for text that holds a path of this machine.
+        ValueError: for a point that is none.
     """
     comments = [title]
     for name, value in point.items():
@@ -70,8 +80,20 @@ def write_eigentunes(
 ) -> tuple[Path, ...]:
     """Write ``<name>-1-minus.cmnd``, ``<name>-1-plus.cmnd``, ... of ``lblhep.surrogates.eigentunes``.
 
-    ``points`` (2 k, d) of parameters ``names`` are minus and plus in turn, the largest variance first;
-    ``at_bound`` (2 k,) says which of them stopped at a bound, which the file then says too.
+    Args:
+        folder: where the files are written.
+        name: how their names begin.
+        names: names of the d parameters.
+        points: minus and plus of each direction in turn, the largest variance first, (2 k, d).
+        title: first line of comment.
+        at_bound: which of the points stopped at a bound, (2 k,); the file then says so.
+        provenance: what the tune came from, as in ``write_tune``.
+
+    Returns:
+        The paths of the files.
+
+    Raises:
+        FormatError: if there are not two points for each direction.
     """
     rows = np.asarray(points, dtype=np.float64)
     if rows.ndim != 2 or len(rows) % 2 or rows.shape[1] != len(names):
@@ -96,7 +118,10 @@ def write_eigentunes(
 
 
 def read_commands(path: Path | str) -> tuple[str, ...]:
-    """The commands of a file, in order, without comments; FormatError with the line of one that is none."""
+    """Return the commands of a file, in order, without comments.
+
+    Raises FormatError with the line of one that is no setting.
+    """
     commands = []
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         text = line.strip()
@@ -111,7 +136,7 @@ def read_commands(path: Path | str) -> tuple[str, ...]:
 
 
 def write_commands(results: Results, out: Path) -> None:
-    """Pythia command files of every tune and of its eigentunes."""
+    """Write Pythia command files of every tune of a launch and of its eigentunes into ``out``."""
     names = list(results.box)
     digest = str(results.launch.info.get("recipe_digest", ""))
     for key, row in results.rows.items():

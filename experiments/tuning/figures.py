@@ -30,7 +30,7 @@ IN_GEV = ("pt_in", "pt_out", "sigma", "pTmin")
 
 
 def cumulative(tunes: Mapping[Key, pd.DataFrame]) -> Figure:
-    """The share of observables whose chi2 per bin lies below a threshold (the figure of arXiv:2103.05751).
+    """Draw the share of observables whose chi2 per bin lies below a threshold (as arXiv:2103.05751 does).
 
     chi2 without the Monte Carlo's noise can be negative: what lies below ``MIN_CHI2_PER_BIN`` a bin is drawn
     there.
@@ -71,7 +71,7 @@ def _share_below(panel: Axes, values: pd.Series, **style: Any) -> None:
 
 
 def _styles(keys: Sequence[Key], *, by_experiment: bool) -> dict[Key, dict[str, Any]]:
-    """A colour for each variant; an experiment is a line style, or a colour if there is one variant."""
+    """Choose a colour for each variant and a line style for each experiment, or colours for one variant."""
     variants = list(dict.fromkeys(key.variant for key in keys))
     experiments = list(dict.fromkeys(key.experiment for key in keys))
     styles = {}
@@ -90,7 +90,8 @@ def parameters(
     box: Mapping[str, tuple[float, float]],
     monash: Mapping[str, float],
 ) -> Figure:
-    """Tuned points with their 68 % contours (other parameters refitted), Monash, in the box of the grid.
+    """Draw tuned points with their 68 % contours (other parameters refitted), and Monash, in the box of the
+    grid.
 
     ``tunes``: values (d,), parameters in the order of ``box``, and contours "first-second" (n, 2).
     """
@@ -119,7 +120,7 @@ def parameters(
 
 
 def hold_out(relative_rms: Floats) -> Figure:
-    """How well the surrogates predict points left out, in units of the Monte Carlo error: 1 is perfect."""
+    """Draw how well surrogates predict points left out, in units of the Monte Carlo error: 1 is perfect."""
     figure, axes = new_figure()
     edges = np.geomspace(0.5, max(20.0, 1.1 * relative_rms.max()), 50)
     axes.hist(relative_rms, edges, color=COLOURS[0])
@@ -131,7 +132,7 @@ def hold_out(relative_rms: Floats) -> Figure:
 
 
 def pulls(of_tunes: Mapping[Key, pd.Series]) -> Figure:
-    """Pulls of the surrogates at each tuned point, beside the unit Gaussian that they should be."""
+    """Draw pulls of the surrogates at each tuned point, beside the unit Gaussian that they should be."""
     figure, axes = new_figure()
     edges = np.linspace(-5, 5, 41)
     styles = _styles(list(of_tunes), by_experiment=True)
@@ -150,10 +151,10 @@ def pulls(of_tunes: Mapping[Key, pd.Series]) -> Figure:
 
 
 def axis_label(observable: str) -> str:
-    """What is on the x axis of an observable's distribution."""
+    """Return what is on the x axis of an observable's distribution."""
     return AXIS_LABELS.get(observable, with_unit(observable))
 
 
 def with_unit(name: str) -> str:
-    """The label of an observable or a parameter."""
+    """Return the label of an observable or a parameter."""
     return name.removesuffix("_gev") + (" [GeV]" if name.startswith(IN_GEV) else "")

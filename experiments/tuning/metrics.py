@@ -19,7 +19,7 @@ POLE_SAMPLE = 2**14  # points at which denominators are looked at
 
 
 def chi2_terms(bins: pd.DataFrame, values: Floats, variance: Floats) -> Floats:
-    """((MC - data)^2 - MC variance) / data error^2 of each bin, (B,), which can be negative.
+    """Return ((MC - data)^2 - MC variance) / data error^2 of each bin, (B,), which can be negative.
 
     Its mean over Monte Carlo samples is that of infinitely many events, so that samples of different size,
     runs or surrogates, can be compared.
@@ -29,7 +29,7 @@ def chi2_terms(bins: pd.DataFrame, values: Floats, variance: Floats) -> Floats:
 
 
 def chi2_variance(bins: pd.DataFrame, prediction: Prediction) -> float:
-    """The variance of the sum of ``chi2_terms`` over Monte Carlo samples of the prediction's size.
+    """Return the variance of the sum of ``chi2_terms`` over Monte Carlo samples of the prediction's size.
 
     With the residuals r of MC less data and their Monte Carlo covariance V in units of the data's errors, and
     rho the mean of r, the variance of r^T r is 4 rho^T V rho + 2 tr V^2.  r^T V r is larger than rho^T V rho
@@ -43,7 +43,7 @@ def chi2_variance(bins: pd.DataFrame, prediction: Prediction) -> float:
 
 
 def difference(bins: pd.DataFrame, first: Prediction, second: Prediction) -> tuple[float, float]:
-    """chi2 of ``first`` less that of ``second``, and its error from the Monte Carlo of both samples.
+    """Return chi2 of ``first`` less that of ``second``, and its error from the Monte Carlo of both samples.
 
     The samples are independent.
     """
@@ -53,11 +53,19 @@ def difference(bins: pd.DataFrame, first: Prediction, second: Prediction) -> tup
 
 
 def grid_error(bins: pd.DataFrame, prediction: Prediction, surrogates: Surrogate, tuned: Tune) -> float:
-    """How much chi2 of ``prediction`` varies over grids that differ by their events alone.
+    """Return how much chi2 of ``prediction`` varies over grids that differ by their events alone.
+
+    Args:
+        bins: the measured bins (B rows), with ``value`` and ``error``.
+        prediction: Pythia's bins at the tuned point.
+        surrogates: the surrogates of these bins.
+        tuned: the tune, which may be to other bins.
+
+    Returns:
+        The standard deviation of chi2; NaN for a tune with the surrogates' covariance.
 
     Linear: chi2's slope there, by the surrogates of these bins, times the noise of the point, at fixed
     weights: weightings that look at the surrogates would choose others on another grid, which is left out.
-    NaN for a tune with the surrogates' covariance.
     """
     if not tuned.objective.sigma.constant:
         return float("nan")

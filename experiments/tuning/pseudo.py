@@ -25,7 +25,8 @@ from lblhep.surrogates.descent import descend
 
 @dataclass(frozen=True)
 class Nature:
-    """True bins as functions of the parameters, the data's ``errors`` (B,), and the fit to a noisy grid.
+    """Nature has true bins as functions of the parameters, the data's ``errors`` (B,), and the fit to a noisy
+    grid.
 
     ``fitted`` is the fit to the true grid, with the noise as its Monte Carlo errors.  ``root`` (B, B) is a
     square root of the correlation of a point's bins: ``root @ root.T``.
@@ -66,7 +67,7 @@ class Nature:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A tune beside the truth.
+    """A comparison holds a tune beside the truth.
 
     ``chi2`` is that of the minimum, without ln det Sigma.  ``pulls`` (d,) are (value - truth) / error, and
     ``hessian_pulls`` (d,) the same with the Hessian's errors; both are NaN at a bound.  ``rises`` (d,): the
@@ -100,7 +101,7 @@ def compare(objective: Chi2, truth: Floats, starts: int) -> Comparison:
 
 @dataclass(frozen=True)
 class PseudoData:
-    """The bins ``made`` that Pythia gave in ``events`` events at ``truth`` (d,)."""
+    """Pseudo-data are the bins ``made`` that Pythia gave in ``events`` events at ``truth`` (d,)."""
 
     truth: Floats
     events: int

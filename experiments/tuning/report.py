@@ -140,7 +140,7 @@ class TuneReport:
 
 
 def _surrogate_pull(bins: pd.DataFrame) -> pd.Series:
-    """(surrogate - run) / error of both, of each bin."""
+    """Return (surrogate - run) / error of both, of each bin."""
     return (bins["surrogate"] - bins["run"]) / np.hypot(bins["surrogate_error"], bins["run_error"])
 
 

@@ -23,7 +23,7 @@ LOWER_ROW_SHIFT = 0.03  # lower by so much, for the axis labels of the row above
 
 
 def observable_sheets(tunes: Tunes) -> Iterator[Figure]:
-    """Every observable: data, Monash and each tune; below, ratios to the data and pulls; six to a sheet."""
+    """Draw every observable, six to a sheet: data, Monash and tunes; below, ratios to the data and pulls."""
     first = next(iter(tunes.values()))
     tables = [part.index for _, part in first.groupby(["experiment", "table"], sort=False)]
     for start in range(0, len(tables), OBSERVABLES_A_SHEET):

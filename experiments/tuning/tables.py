@@ -14,13 +14,15 @@ from experiments.tuning.validation import COVERS_UP_TO
 
 
 def monash_point() -> dict[str, float]:
-    """The expert's tune in the grid's parameters."""
+    """Return the expert's tune in the grid's parameters."""
     a, b, sigma = MONASH["aLund"], MONASH["bLund"], MONASH["sigma"]
     return {**MONASH, "avgZ": mean_z(a, b, sigma)}
 
 
 def warnings(results: Results) -> Iterator[str]:
-    """Parameters at a bound, and errors that noise makes too short, or that were seen not to cover."""
+    """Yield warnings: parameters at a bound, errors that noise makes too short, and intervals that do not
+    cover.
+    """
     for key, row in results.rows.items():
         bounded = [name for name in results.box if row[f"{name}_at_bound"]]
         if bounded:
@@ -51,7 +53,7 @@ def warnings(results: Results) -> Iterator[str]:
 
 
 def parameters(results: Results) -> pd.DataFrame:
-    """Each tune's parameters and their errors, how its fit went, and Monash's parameters."""
+    """Return each tune's parameters and their errors, how its fit went, and Monash's parameters."""
     lines = []
     for key, row in results.rows.items():
         line = {"tune": key.label}
@@ -75,7 +77,7 @@ def parameters(results: Results) -> pd.DataFrame:
 
 
 def intervals(results: Results) -> pd.DataFrame:
-    """Where chi2, the other parameters refitted, has risen to each level: a line a tune and parameter."""
+    """Return where chi2, the other parameters refitted, has risen to each level, for every parameter."""
     lines = []
     for key, row in results.rows.items():
         profile = results.tune(row["trial"])["profile"]
@@ -90,7 +92,9 @@ def intervals(results: Results) -> pd.DataFrame:
 
 
 def judgement(results: Results) -> pd.DataFrame:
-    """chi2 of Pythia run again on what each tune was fitted to and on what it was not, beside Monash's."""
+    """Return chi2 of Pythia run again on what each tune was fitted to and on what it was not, beside
+    Monash's.
+    """
     return pd.DataFrame(
         {
             "tuned to": key.label,
@@ -109,18 +113,18 @@ def judgement(results: Results) -> pd.DataFrame:
 
 
 def judged_on(results: Results, key: Key, part: str) -> str:
-    """Whose data a tune was judged on: the fitted experiment's ("tuned") or the others' ("held_out")."""
+    """Return on whose data a tune was judged: the fitted ("tuned") or the other ("held_out") experiment."""
     names = dict.fromkeys(results.bins["experiment"])
     return " and ".join(name.split("_")[0] for name in names if (name == key.experiment) == (part == "tuned"))
 
 
 def has(row: pd.Series, part: str) -> bool:
-    """Whether the tune was judged on bins that it was fitted to ("tuned") or not ("held_out")."""
+    """Return whether the tune was judged on bins that it was fitted to ("tuned") or not ("held_out")."""
     return bool(row.get(f"{part}_bins", 0) > 0)
 
 
 def gain(row: pd.Series, part: str) -> str:
-    """Monash's chi2 less the tune's, with its errors."""
+    """Return Monash's chi2 less the tune's, with its errors, as text."""
     text = f"{row[f'{part}_gain']:.0f} ± {row[f'{part}_gain_error']:.0f}"
     grid = row["held_out_gain_grid_error"] if part == "held_out" else np.nan
     return text if np.isnan(grid) else f"{text} ± {grid:.0f} (grid)"

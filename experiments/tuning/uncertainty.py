@@ -16,7 +16,7 @@ MAX_SLOPE_NOISE = 0.1  # share beyond which a fit that takes the surrogates for 
 
 @dataclass(frozen=True)
 class Uncertainty:
-    """The uncertainty of a tune of d parameters.
+    """An uncertainty belongs to a tune of d parameters.
 
     ``profile`` (d, 2, 2) holds the low and the high end of each interval at 68 % and at 95 %.  ``contours``
     has the 68 % contour (n, 2) of each pair of parameters, under "first-second".  ``eigentunes`` (2 k, d) are

@@ -116,12 +116,12 @@ class CoverageReport:
 
 
 def covers(share: float) -> bool:
-    """Whether an interval that holds the truth in this ``share`` of cases can be called one of 68 %."""
+    """Say whether an interval that holds the truth in this ``share`` of cases can be called one of 68 %."""
     return MIN_COVERAGE <= share <= MAX_COVERAGE
 
 
 def covers_up_to(groups: pd.DataFrame, form: str) -> float:
-    """The largest noise up to which every parameter's intervals of this form cover; 0 if none does."""
+    """Return the largest noise up to which every parameter's intervals of this form cover; 0 if none does."""
     ordered = groups.sort_values("noise")
     right = ordered[f"worst_{form}"].map(covers).cummin()
     return float(ordered["noise"][right].max()) if right.any() else 0.0

@@ -26,12 +26,12 @@ Weighting = Callable[[pd.DataFrame, Surrogate], Floats]
 
 
 def table_names(bins: pd.DataFrame) -> pd.Series:
-    """``experiment/table`` of each bin."""
+    """Return ``experiment/table`` of each bin."""
     return bins["experiment"] + "/" + bins["table"]
 
 
 def build_weighting(given: Component | Weighting | None) -> Weighting:
-    """What a recipe's ``weighting`` stands for; None is ``Equal``."""
+    """Build the weighting that a recipe's ``weighting`` stands for; None is ``Equal``."""
     if given is None:
         return Equal()
     weighting: Weighting = components.build(given) if isinstance(given, Component) else given
@@ -46,7 +46,7 @@ class Equal:
 
 
 class Stated:
-    """The weight of each table as stated, such as the best point of recipes/tuning-weights.yaml.
+    """Each table has its stated weight, such as that of the best point of recipes/tuning-weights.yaml.
 
     Tables that are not among the bins may be stated as well: one mapping serves the tunes to either
     experiment, and to a part of the tables.
@@ -72,7 +72,9 @@ class Stated:
 
 
 class Robust:
-    """Weights by robust optimisation (``weights_robust``); ``budget``: the share of bins that must count."""
+    """Robust optimisation gives the weights (``weighting.robust``); ``budget`` is the share of bins that must
+    count.
+    """
 
     def __init__(self, *, budget: float, interval: float = 1.0, starts: int = 20) -> None:
         self.budget, self.interval, self.starts = budget, interval, starts
@@ -85,7 +87,8 @@ class Robust:
 
 
 class Filtered:
-    """Bins that pass ``filters``, weighted by ``weighting`` (default: equal); the others have weight 0.
+    """Bins that do not pass the filters have weight 0; ``weighting`` (default: equal) gives that of the
+    others.
 
     ``envelope`` is the allowance in errors outside the grid's range, ``level`` that of the hypothesis test.
     """
@@ -113,7 +116,7 @@ class Filtered:
 
 
 class OneOf:
-    """The weighting ``name`` of ``among``, so that an axis can run over short names."""
+    """The weighting is ``name`` of ``among``, so that an axis can run over short names."""
 
     def __init__(self, *, name: str, among: Mapping[str, Component | Weighting]) -> None:
         if name not in among:

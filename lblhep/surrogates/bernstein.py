@@ -23,7 +23,8 @@ MAX_HALVINGS = 40  # in each variable
 
 
 def prove_above(coefficients: Floats, monomials: Monomials, level: float) -> tuple[Mask, Floats]:
-    """For each polynomial of ``coefficients`` (K, B): is it proven to be at least ``level`` on [-1, 1]^d?
+    """Prove for each polynomial of ``coefficients`` (K, B) that it is at least ``level`` on [-1, 1]^d, if it
+    is.
 
     Returns the answers (B,) and, where it is not, a point (B, d) where it is below: the lowest corner found,
     or the middle of an undecided piece if the search was given up, which is rare and errs on the safe side.
@@ -60,7 +61,7 @@ def prove_above(coefficients: Floats, monomials: Monomials, level: float) -> tup
 
 
 def _to_bernstein(monomials: Monomials) -> Floats:
-    """(K, (n + 1)^d): the Bernstein coefficients of each monomial on [-1, 1]^d."""
+    """Return the Bernstein coefficients of each monomial on [-1, 1]^d, (K, (n + 1)^d)."""
     n = monomials.order
     # x = 2 t - 1 and t^i = sum_j C(j, i) / C(n, i) B_j(t); one variable, (n + 1, n + 1).
     in_t = [[comb(e, i) * 2.0**i * (-1) ** (e - i) for i in range(n + 1)] for e in range(n + 1)]
@@ -73,7 +74,7 @@ def _to_bernstein(monomials: Monomials) -> Floats:
 
 
 def _de_casteljau(n: int) -> tuple[Floats, Floats]:
-    """Matrices that give the coefficients on the lower and on the upper half of an interval."""
+    """Return matrices that give the coefficients on the lower and on the upper half of an interval."""
     lower = np.array([[comb(j, i) / 2**j for i in range(n + 1)] for j in range(n + 1)])
     return lower, lower[::-1, ::-1]
 

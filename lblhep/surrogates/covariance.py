@@ -17,7 +17,8 @@ from lblhep.surrogates.surrogate import Surrogate
 
 
 class Sigma:
-    """Sigma(p) (B, B) for surrogates of B bins; the arguments are those of ``Chi2``, for the same bins.
+    """Sigma is the covariance (B, B) of data less surrogates; its arguments are those of ``Chi2``, for the
+    same bins.
 
     ``data`` is C_data, (B, B), or (B,) if diagonal.
     """
@@ -37,22 +38,22 @@ class Sigma:
 
     @property
     def constant(self) -> bool:
-        """Is it the data's alone, the same at all points?"""
+        """Say whether Sigma is the data's alone, the same at all points."""
         return self.variance is None and not self.fit_covariance
 
     def __call__(self, point: Floats) -> Floats:
-        """Sigma (B, B) at a point (d,)."""
+        """Return Sigma (B, B) at a point (d,)."""
         if self.constant:
             return np.diag(self.data) if self.data.ndim == 1 else self.data
         return self.of(self.factors(point)[0])
 
     def of(self, factors: Floats) -> Floats:
-        """Sigma (B, B) from F (B, c)."""
+        """Return Sigma (B, B) from F (B, c)."""
         full = np.diag(self.data) if self.data.ndim == 1 else self.data
         return np.asarray(full + self.correlation * (factors @ factors.T))
 
     def factors(self, point: Floats) -> tuple[Floats, Floats]:
-        """F (B, c) at a point (d,) and its derivatives (B, c, d)."""
+        """Return F (B, c) at a point (d,) and its derivatives (B, c, d)."""
         columns = []
         if self.variance is not None:
             columns.append(self._error(point))
@@ -63,11 +64,11 @@ class Sigma:
         )
 
     def traces(self, factors: Floats, slopes: Floats, inner: Floats) -> Floats:
-        """tr(inner dSigma/dp_j), (d,), for ``factors`` and a symmetric matrix ``inner`` (B, B)."""
+        """Return tr(inner dSigma/dp_j), (d,), for ``factors`` and a symmetric matrix ``inner`` (B, B)."""
         return np.asarray(2 * np.einsum("bc,bcj->j", (inner * self.correlation) @ factors, slopes))
 
     def _error(self, point: Floats) -> tuple[Floats, Floats]:
-        """sqrt(v) as a column (B, 1), and its derivatives (B, 1, d), 0 where the floor holds."""
+        """Return sqrt(v) as a column (B, 1), and its derivatives (B, 1, d), 0 where the floor holds."""
         if isinstance(self.variance, Surrogate):
             v, slope = self.variance.values(point), self.variance.gradients(point)
         else:

@@ -16,17 +16,26 @@ CHI2_TOLERANCE = 1e-12  # relative
 
 @dataclass(frozen=True, eq=False)
 class Minima:
-    """Where each start came to rest: ``points`` (S, d) and ``values`` (S,)."""
+    """Minima are where each start came to rest: ``points`` (S, d) and ``values`` (S,)."""
 
     points: Floats
     values: Floats
 
 
 def descend(chi2: Chi2, starts: Floats, low: Floats, high: Floats, free: Mask) -> Minima:
-    """Minimise from ``starts`` (S, d) between ``low`` and ``high`` (d,), moving the ``free`` parameters, (S,
-    d) or (d,).
+    """Minimise from many starts at once, inside bounds.
 
     A parameter at a bound stays there as long as the gradient pushes it outwards.
+
+    Args:
+        chi2: the function, of parameters in their own units.
+        starts: where to begin, (S, d).
+        low: lower bounds, (d,).
+        high: upper bounds, (d,).
+        free: which parameters move, (S, d) or (d,).
+
+    Returns:
+        The place where each start came to rest.
     """
     points, free = starts.copy(), np.broadcast_to(free, starts.shape)
     values = np.full(len(points), np.nan)

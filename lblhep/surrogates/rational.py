@@ -37,7 +37,7 @@ MIN_CURVATURE_RATIO = 1e-12  # relative curvature below which a direction of the
 
 
 class Rationals(Surrogate):
-    """B quotients of two ``Polynomials`` in the same box.
+    """Rationals are B quotients of two ``Polynomials`` in the same box.
 
     ``weights`` and ``stiffness`` belong to the fit: its weights (N, B), and the curvature (B, k, k) that
     prior and limits add in the denominator's coefficients, which then fluctuate less.
@@ -85,7 +85,9 @@ class Rationals(Surrogate):
         )
 
     def pole_free(self, smallest: float = 1e-6) -> NDArray[np.bool_]:
-        """Is Q proven to stay above ``smallest`` of its value in the middle of the box, per bin (B,)?"""
+        """Say of each bin (B,) whether Q is proven to stay above ``smallest`` of its value in the middle of
+        the box.
+        """
         q = self.denominator.coefficients
         with np.errstate(divide="ignore", invalid="ignore"):
             relative = np.where(q[0] == 0, -1.0, q / q[0])
@@ -93,7 +95,9 @@ class Rationals(Surrogate):
 
     @cached_property
     def response(self) -> Floats:
-        """Linearised at the fit; directions that change no value, as of a common factor, are left out."""
+        """Return the response, linearised at the fit, without directions that change no value, as of a common
+        factor.
+        """
         grid, root = self.fitted_grid, np.sqrt(self._fit_weights).T
         p_monomials, q_monomials = self.numerator.monomials(grid.x), self.denominator.monomials(grid.x)[:, 1:]
         scale = root / self.denominator.values(grid.points).T
@@ -126,7 +130,7 @@ class Rationals(Surrogate):
         return gradient, change / q[..., None]
 
     def predict_left_out(self, rows: ArrayLike) -> Floats:
-        """By a fit to the other points, started from this one."""
+        """Predict by a fit to the other points, started from this one."""
         grid, left = self.fitted_grid, np.atleast_1d(rows)
         others = np.delete(np.arange(len(grid)), left)
         weights = self._fit_weights[others]
@@ -148,10 +152,26 @@ def fit_rationals(
     smallest: float = MIN_DENOMINATOR,
     start: Rationals | None = None,
 ) -> Rationals:
-    """Least-squares rationals of orders (m, n) for all bins of ``grid``, pole-free on its box.
+    """Fit least-squares rationals of orders (m, n) to all bins of ``grid``, without poles in its box.
 
-    ``weights`` as in ``fit_polynomials``; ``smallest`` bounds Q from below, where Q = 1 in the middle of the
-    box; ``start`` are rationals to begin from.  Raises ValueError for too few points and impossible orders.
+    Args:
+        grid: the generator's bins, at N points.
+        orders: m of the numerator and n of the denominator.
+        weights: those of the squared residuals, (N, B) or (N, 1), as in ``fit_polynomials``.
+        smallest: bound of Q from below, where Q is 1 in the middle of the box.
+        start: rationals to begin from.
+
+    Returns:
+        The rationals of all bins, whose denominators are proven to be at least ``smallest`` in the box.
+
+    Raises:
+        ValueError: for too few points and impossible orders.
+
+    >>> from lblhep.surrogates import Box, Grid
+    >>> points = Box(["a"], [0.0], [1.0]).sobol(8, seed=1)
+    >>> rational = fit_rationals(Grid(Box(["a"], [0.0], [1.0]), points, 1 / (1 + points)), (1, 1))
+    >>> rational.values([0.25]).round(6).tolist(), rational.pole_free().tolist()
+    ([0.8], [True])
     """
     m, n = orders
     if n < 1:
@@ -210,12 +230,14 @@ def _exclude_poles(bins: Bins, state: State, hold: Floats, q_monomials: Monomial
 
 
 def _denominators(q: Floats) -> Floats:
-    """Coefficients (K, B) of Q from those without its constant, (B, k)."""
+    """Return coefficients (K, B) of Q from those without its constant, (B, k)."""
     return np.concatenate([np.ones((1, len(q))), q.T])
 
 
 def _minimum(q: Floats, q_monomials: Monomials, start: Floats) -> Floats:
-    """A local minimum (d,) of one Q in [-1, 1]^d; for n = 1 the start, its lowest corner, is that already."""
+    """Find a local minimum (d,) of one Q in [-1, 1]^d; for n = 1 the start, its lowest corner, is that
+    already.
+    """
     coefficients = np.concatenate([[1.0], q])
     slopes = (q_monomials.derivatives @ coefficients).T
 

@@ -30,7 +30,7 @@ MERIT_TOLERANCE = 1e-11  # relative decrease of the sum of squares at which a bi
 
 @dataclass(frozen=True)
 class Bins:
-    """What is fitted: ``y`` (B, N) with square roots of weights ``root`` (B, N).
+    """Bins are what is fitted: ``y`` (B, N) with square roots of weights ``root`` (B, N).
 
     ``numerator`` (N, M) is an orthonormal basis of P on the points, ``denominator`` (N, k) the monomials of Q
     but for its constant; ``cuts`` (B, C, k) those at the points where Q is held above ``level``.
@@ -52,9 +52,10 @@ class Bins:
 
 @dataclass(frozen=True)
 class State:
-    """Each bin at its q (B, k): numerator p (B, M), sum of squares (B,), and the merit (B,) that is
-    minimised,
-    its gradient (B, k) and curvature (B, k, k) in q."""
+    """A state has each bin at its q (B, k): numerator p (B, M), sum of squares (B,), and the merit (B,).
+
+    The merit is what is minimised; its gradient (B, k) and curvature (B, k, k) are in q.
+    """
 
     q: Floats
     p: Floats
@@ -72,7 +73,9 @@ class State:
 
 
 def expand(bins: Bins, q: Floats) -> State:
-    """Half the sum of squares with the best numerator for q, plus prior and barrier; its derivatives in q."""
+    """Return half the sum of squares with the best numerator for q, plus prior and barrier; its derivatives
+    in q.
+    """
     with np.errstate(all="ignore"):  # a trial step may come upon a pole: its merit is then infinite
         denominator = 1 + q @ bins.denominator.T
         scale = bins.root / denominator  # (B, N)
@@ -96,32 +99,32 @@ def expand(bins: Bins, q: Floats) -> State:
 
 
 def stiffness(bins: Bins, q: Floats) -> Floats:
-    """Curvature (B, k, k) of prior and barrier: large across a cut that is reached."""
+    """Return the curvature (B, k, k) of prior and barrier, which is large across a cut that is reached."""
     pushed = bins.cuts / slacks(bins, q)[..., None]
     prior = np.eye(q.shape[1]) / PRIOR_WIDTH**2
     return np.asarray(bins.noise[:, None, None] * (prior + bins.barrier * np.swapaxes(pushed, 1, 2) @ pushed))
 
 
 def slacks(bins: Bins, q: Floats) -> Floats:
-    """By how much Q is above the level at each cut, (B, C)."""
+    """Return by how much Q is above the level at each cut, (B, C)."""
     return np.asarray(1 - bins.level + (bins.cuts @ q[..., None])[..., 0])
 
 
 def numerator(bins: Bins, scale: Floats) -> tuple[Floats, Floats]:
-    """Normal matrix (B, M, M) and best coefficients (B, M) of P where ``scale`` (B, N) multiplies it."""
+    """Return normal matrix (B, M, M) and best coefficients (B, M) of P times ``scale`` (B, N)."""
     normal = products(scale**2, bins.numerator, bins.numerator)
     right = (scale * bins.root * bins.y) @ bins.numerator
     return normal, solve(normal, right[..., None])[..., 0]
 
 
 def products(weight: Floats, left: Floats, right: Floats) -> Floats:
-    """sum_i weight_bi left_im right_ik for all bins in one matrix product: (B, m, k)."""
+    """Return sum_i weight_bi left_im right_ik for all bins in one matrix product: (B, m, k)."""
     pairs = (left[:, :, None] * right[:, None, :]).reshape(len(left), -1)
     return np.asarray((weight @ pairs).reshape(len(weight), left.shape[1], right.shape[1]))
 
 
 def solve(matrix: Floats, right: Floats) -> Floats:
-    """Batched solution with positive matrices; NaN in rows that a pole has spoilt."""
+    """Solve a batch with positive matrices; rows that a pole has spoilt are NaN."""
     usable = np.isfinite(matrix).all(axis=(1, 2), keepdims=True)
     safe, eye = np.where(usable, matrix, np.eye(matrix.shape[1])), np.eye(matrix.shape[1])
     diagonal = abs(np.einsum("bjj->bj", safe))
@@ -132,7 +135,7 @@ def solve(matrix: Floats, right: Floats) -> Floats:
 
 
 def linear_start(bins: Bins) -> Floats:
-    """q (B, k) of the linear problem P - y Q = 0: exact where y is a rational, and a start elsewhere."""
+    """Return q (B, k) of the linear problem P - y Q = 0: exact where y is a rational, else a start."""
     normal, _ = numerator(bins, bins.root)
     tilt = bins.root * bins.y
     mixed = products(bins.root * tilt, bins.numerator, bins.denominator)
@@ -147,7 +150,7 @@ def linear_start(bins: Bins) -> Floats:
 
 
 def mean_square(bins: Bins, squares: Floats) -> Floats:
-    """Noise (B,) from sums of squared residuals, per degree of freedom of the numerator's fit."""
+    """Return the noise (B,) from sums of squared residuals, per degree of freedom of the numerator's fit."""
     return np.asarray(squares / max(bins.y.shape[1] - bins.numerator.shape[1], 1))
 
 
@@ -209,7 +212,7 @@ def minimise_inside(bins: Bins, q: Floats) -> tuple[Bins, State]:
 
 
 def _within(bins: Bins, q: Floats, step: Floats) -> Floats:
-    """The fraction (B,) of a step that uses up at most 95 % of any slack."""
+    """Return the fraction (B,) of a step that uses up at most 95 % of any slack."""
     slack, change = slacks(bins, q), (bins.cuts @ step[..., None])[..., 0]
     with np.errstate(divide="ignore", invalid="ignore"):
         reach = np.where(change < 0, 0.95 * slack / -change, np.inf)

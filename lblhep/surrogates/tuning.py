@@ -19,7 +19,7 @@ REACHED_TOLERANCE = 1e-3  # in chi2, between a start's end and the best
 
 @dataclass(frozen=True, eq=False)
 class Tune:
-    """The minimum of ``objective`` at ``values`` (d,), parameters in their own units.
+    """A tune is the minimum of ``objective`` at ``values`` (d,), parameters in their own units.
 
     ``hessian_covariance`` (d, d) is 2 H^-1 of the parameters that are neither fixed nor at a bound, 0 in the
     others; ``covariance`` (d, d) is the same, but for a chi2 with the surrogates' covariance and without ln
@@ -51,12 +51,12 @@ class Tune:
 
     @property
     def errors(self) -> Floats:
-        """Standard errors (d,), from ``covariance``; 0 for parameters that are fixed or at a bound."""
+        """Return standard errors (d,), from ``covariance``; 0 for parameters that are fixed or at a bound."""
         return np.sqrt(np.diag(self.covariance))
 
     @property
     def inside(self) -> Mask:
-        """Which parameters (d,) are neither fixed nor at a bound."""
+        """Return which parameters (d,) are neither fixed nor at a bound."""
         return np.asarray(self.free & (self.at_bound == 0))
 
 
@@ -70,9 +70,27 @@ def tune(
 ) -> Tune:
     """Minimise ``objective`` in its box, or in narrower ``bounds``, with some parameters ``fixed``.
 
-    ``starts`` are points (S, d), or a number of them drawn as a Latin hypercube.  Raises KeyError for an
-    unknown parameter, ValueError for bounds or values outside the box, if no parameter is left to fit, and if
-    there are fewer bins than free parameters.
+    Args:
+        objective: the chi2 to be minimised.
+        starts: points (S, d), or a number of them drawn as a Latin hypercube.
+        fixed: values of parameters that are not fitted.
+        bounds: low and high end of parameters, within the box.
+        seed: of the starts that are drawn.
+
+    Returns:
+        The lowest minimum, finished by iminuit.
+
+    Raises:
+        KeyError: for an unknown parameter.
+        ValueError: for bounds or values outside the box, if no parameter is left to fit, and if there are
+            fewer bins than free parameters.
+
+    >>> from lblhep.surrogates import Box, Grid, fit_polynomials
+    >>> box = Box(["a"], [0.0], [2.0])
+    >>> grid = Grid(box, [[0.0], [1.0], [2.0]], [[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]], errors=[[0.1]] * 3)
+    >>> found = tune(Chi2(fit_polynomials(grid, 1), data=[0.5, 1.0], errors=[0.1, 0.1]))
+    >>> found.values.round(6).tolist(), found.errors.round(6).tolist()
+    ([0.5], [0.1])
     """
     box = objective.box
     low, high, free = _limits(objective, fixed or {}, bounds or {})
@@ -111,7 +129,7 @@ def tune(
 def _limits(
     objective: Chi2, fixed: Mapping[str, float], bounds: Mapping[str, tuple[float, float]]
 ) -> tuple[Floats, Floats, Mask]:
-    """Low and high ends (d,), equal where fixed, and which parameters are free (d,)."""
+    """Return low and high ends (d,), equal where fixed, and which parameters are free (d,)."""
     box = objective.box
     low, high, free = box.low.copy(), box.high.copy(), np.ones(len(box), dtype=np.bool_)
     for name, (a, b) in bounds.items():
@@ -136,7 +154,7 @@ def _limits(
 
 
 def _finish(objective: Chi2, start: Floats, low: Floats, high: Floats, free: Mask) -> tuple[Floats, bool]:
-    """iminuit's minimum from ``start`` if it is lower, and whether iminuit finds it valid.
+    """Return iminuit's minimum from ``start`` if it is lower, and whether iminuit finds it valid.
 
     A parameter that rests at a bound is held there: Minuit's transformation of limits has no slope at them.
     """
@@ -154,7 +172,7 @@ def _finish(objective: Chi2, start: Floats, low: Floats, high: Floats, free: Mas
 
 
 def _covariance(objective: Chi2, values: Floats, inside: Mask, hessian_covariance: Floats) -> Floats:
-    """H^-1 V H^-1 with the score's covariance V where the surrogates' covariance is in the chi2."""
+    """Return H^-1 V H^-1 with the score's covariance V where the surrogates' covariance is in the chi2."""
     if not objective.sigma.fit_covariance or objective.log_det:
         return hessian_covariance
     variance = np.where(np.outer(inside, inside), score(objective, values).variance, 0.0)
@@ -162,7 +180,7 @@ def _covariance(objective: Chi2, values: Floats, inside: Mask, hessian_covarianc
 
 
 def _hessian_covariance(objective: Chi2, values: Floats, inside: Mask) -> Floats:
-    """2 H^-1 of the parameters ``inside``; NaN there if H is not positive definite."""
+    """Return 2 H^-1 of the parameters ``inside``; NaN there if H is not positive definite."""
     covariance, block = np.zeros((len(values), len(values))), np.ix_(inside, inside)
     hessian = objective.hessian(values)[block]
     if (np.linalg.eigvalsh(hessian) > 0).all():

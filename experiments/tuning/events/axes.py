@@ -17,7 +17,7 @@ MIN_MOMENTUM = 1e-9  # GeV
 
 
 class Axes(NamedTuple):
-    """Three orthogonal unit vectors for each event (events, 3, 3) [axis, component] and a number for each.
+    """Each event has three orthogonal unit vectors, (events, 3, 3) [axis, component], and a number for each.
 
     The numbers are thrust, major and minor; or the momentum tensor's eigenvalues, the largest first.
     """
@@ -27,7 +27,7 @@ class Axes(NamedTuple):
 
 
 def thrust_axes(p: Floats) -> Axes:
-    """Thrust axis, major axis (largest momentum flow normal to it) and minor axis (normal to both)."""
+    """Return thrust axis, major axis (largest momentum flow normal to it) and minor axis (normal to both)."""
     total = np.linalg.norm(p, axis=2).sum(axis=1)
     first = _unit(_largest_sum_in_space(p))
     across = p - (p @ first[:, :, None]) * first[:, None, :]
@@ -38,7 +38,7 @@ def thrust_axes(p: Floats) -> Axes:
 
 
 def tensor_axes(p: Floats, power: float) -> Axes:
-    """Eigenvectors of sum |p|^(power - 2) p_i p_j / sum |p|^power.
+    """Return the eigenvectors of sum |p|^(power - 2) p_i p_j / sum |p|^power.
 
     Power 2 is the sphericity tensor; 1 the linear one, safe against collinear splitting, of C and D.
     """
@@ -49,7 +49,7 @@ def tensor_axes(p: Floats, power: float) -> Axes:
 
 
 def _largest_sum_in_space(p: Floats) -> Floats:
-    """The largest |sum of +-p| over all choices of signs, as a vector.
+    """Return the largest |sum of +-p| over all choices of signs, as a vector.
 
     The signs are those of the sides of a plane; it can be turned until it holds two particles, i and j, whose
     own signs are then free.
@@ -64,7 +64,7 @@ def _largest_sum_in_space(p: Floats) -> Floats:
 
 
 def _largest_sum_in_plane(p: Floats, normal: Floats) -> Floats:
-    """The same for momenta in the plane across ``normal``, with lines through one particle."""
+    """Return the largest sum for momenta in the plane across ``normal``, with lines through one particle."""
     side = np.copysign(1.0, np.cross(normal[:, None, :], p) @ p.transpose(0, 2, 1))
     diagonal = np.arange(p.shape[1])
     side[:, diagonal, diagonal] = 0.0
@@ -85,7 +85,7 @@ def _best(rest: Floats, free: tuple[Floats, ...]) -> Floats:
 
 
 def _settled(p: Floats, vector: Floats) -> Floats:
-    """The sum with every particle on the side of ``vector``, which can only be longer.
+    """Return the sum with every particle on the side of ``vector``, which can only be longer.
 
     It differs for toy events alone, whose third particle lies exactly in the plane of two others.
     """
@@ -95,7 +95,7 @@ def _settled(p: Floats, vector: Floats) -> Floats:
 
 
 def _unit(vector: Floats, normal_to: Floats | None = None) -> Floats:
-    """Unit vectors, made exactly normal to ``normal_to`` if that is given."""
+    """Return unit vectors, made exactly normal to ``normal_to`` if that is given."""
     if normal_to is not None:
         vector = _normal_part(vector, normal_to)
     unit: Floats = vector / np.linalg.norm(vector, axis=1)[:, None]
@@ -103,7 +103,7 @@ def _unit(vector: Floats, normal_to: Floats | None = None) -> Floats:
 
 
 def _normal_part(vector: Floats, normal_to: Floats) -> Floats:
-    """The part across ``normal_to``; where there is none (a collinear event), any direction there is."""
+    """Return the part across ``normal_to``; in a collinear event, any direction there is."""
     lost = np.linalg.norm(vector, axis=1)[:, None] < MIN_MOMENTUM
     spare = np.cross(normal_to, np.eye(3)[abs(normal_to).argmin(axis=1)])
     vector = np.where(lost, spare, vector)

@@ -18,7 +18,7 @@ from lblhep.annotations import Floats
 
 @dataclass(frozen=True)
 class Histogram:
-    """One measured distribution: where it was published, what it is of, its bin edges."""
+    """A histogram is one measured distribution: where it was published, what it is of, and its bin edges."""
 
     experiment: str
     table: str
@@ -30,15 +30,18 @@ class Histogram:
 
     @property
     def scale(self) -> Floats:
-        """What turns the mean fill of an event into the published value: 1 / width, so that most values are
-        (1/N) dN/dx; the multiplicity's are probabilities and its mean is a number."""
+        """Return what turns the mean fill of an event into the published value, (bins,).
+
+        It is 1 / width, so that most values are (1/N) dN/dx; the multiplicity's are probabilities, and its
+        mean is a number.
+        """
         if self.observable in ("n_charged", "mean_n_charged"):
             return np.ones(len(self))
         return 1 / np.diff(self.edges)
 
 
 def read_histograms(stated: Mapping[str, Mapping[str, Any]]) -> tuple[Histogram, ...]:
-    """From a card's ``histograms:``, ``experiment/table: {observable: ..., edges: [...]}``."""
+    """Read a card's ``histograms:``, ``experiment/table: {observable: ..., edges: [...]}``."""
     histograms = []
     for place, histogram in stated.items():
         experiment, _, table = place.partition("/")
@@ -48,7 +51,7 @@ def read_histograms(stated: Mapping[str, Mapping[str, Any]]) -> tuple[Histogram,
 
 
 def fills(values: Values, histograms: Sequence[Histogram]) -> Floats:
-    """What each event adds to each bin, (events, bins)."""
+    """Return what each event adds to each bin, (events, bins)."""
     rows = [_fills_of(histogram, values) for histogram in histograms]
     return np.concatenate(rows, axis=1)
 
@@ -58,7 +61,7 @@ def n_bins(histograms: Sequence[Histogram]) -> int:
 
 
 def bin_columns(histograms: Sequence[Histogram]) -> dict[str, list[Any]]:
-    """A table of the bins, in the order of the fills: whose they are, their edges and their scale."""
+    """Return a table of the bins, in the order of the fills: whose they are, their edges and their scale."""
     return {
         "experiment": [histogram.experiment for histogram in histograms for _ in range(len(histogram))],
         "table": [histogram.table for histogram in histograms for _ in range(len(histogram))],
@@ -82,13 +85,13 @@ def _fills_of(histogram: Histogram, values: Values) -> Floats:
 
 
 def _antisymmetric(histogram: Histogram, values: Values) -> Floats:
-    """AEEC(cos chi) = EEC(cos chi) - EEC(-cos chi) for cos chi < 0: jets back to back win."""
+    """Fill AEEC(cos chi) = EEC(cos chi) - EEC(-cos chi) for cos chi < 0: jets back to back win."""
     cosine, weight = values.per_pair["eec"]
     return _counted(histogram.edges, -abs(cosine), np.where(cosine < 0, weight, -weight))
 
 
 def _counted(edges: Sequence[float], x: Floats, weight: Floats | None = None) -> Floats:
-    """The sum of weights (default: the number) of an event's values (events, values) in each bin."""
+    """Return the sum of weights (default: the number) of an event's values (events, values) in each bin."""
     events, bins = len(x), len(edges) - 1
     # One bin more on either side takes what lies outside.
     index = np.searchsorted(edges, x.ravel(), side="right")

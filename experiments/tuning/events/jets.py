@@ -19,7 +19,7 @@ MAX_JETS = 4  # D_4 is the largest jet rate that was measured
 
 
 def resolutions(momenta: Floats, measure: Measure) -> Floats:
-    """y_23, y_34, y_45 (events, 3) of events (events, particles, 4); 0 where there are too few particles.
+    """Return y_23, y_34, y_45 (events, 3) of events (events, particles, 4); 0 where particles are too few.
 
     y is the largest met on the way to n jets: merging is not quite monotonic, and an event has n jets or
     fewer at every resolution above it.
@@ -69,13 +69,13 @@ def _merge(
 
 
 def _distance(cosine: Floats, one: Floats, other: Floats, measure: Measure) -> Floats:
-    """y_ij E_vis^2 of pairs with these energies."""
+    """Return y_ij E_vis^2 of pairs with these energies."""
     scale = np.minimum(one, other) ** 2 if measure == "durham" else one * other
     distance: Floats = 2 * scale * np.maximum(1 - cosine, 0.0)
     return distance
 
 
 def _size(p: Floats) -> Floats:
-    """|p| of momenta (..., 4), which round-off alone keeps from 0."""
+    """Return |p| of momenta (..., 4), which round-off alone keeps from 0."""
     size: Floats = np.sqrt(np.einsum("...k,...k->...", p[..., :3], p[..., :3]))
     return np.maximum(size, 1e-300)

@@ -33,14 +33,17 @@ _Z = (_NODES + 1) / 2
 
 
 def mean_z(a: float, b: float, sigma: float) -> float:
-    """The mean of z for a rho with mT^2 = m^2 + 2 sigma^2; b in GeV^-2, sigma in GeV."""
+    """Return the mean of z for a rho with mT^2 = m^2 + 2 sigma^2; b in GeV^-2, sigma in GeV."""
     transverse_mass2 = RHO_MASS**2 + 2 * sigma**2
     f = _WEIGHTS * (1 - _Z) ** a / _Z * np.exp(-b * transverse_mass2 / _Z)
     return float((f * _Z).sum() / f.sum())
 
 
 def b_of_mean_z(a: float, mean: float, sigma: float) -> float:
-    """The b, in GeV^-2, that gives this mean of z; a ValueError if none in ``B_RANGE`` does."""
+    """Return the b, in GeV^-2, that gives this mean of z.
+
+    Raises ValueError if no b in ``B_RANGE`` does.
+    """
     low, high = (mean_z(a, b, sigma) for b in B_RANGE)
     if not low < mean < high:
         raise ValueError(
@@ -50,7 +53,7 @@ def b_of_mean_z(a: float, mean: float, sigma: float) -> float:
 
 
 def generator_parameters(point: Mapping[str, float]) -> dict[str, float]:
-    """A point with ``avgZ`` replaced by the ``bLund`` that it means."""
+    """Return a point with ``avgZ`` replaced by the ``bLund`` that it means."""
     parameters = dict(point)
     if "avgZ" in parameters:
         if "bLund" in parameters:
@@ -65,7 +68,7 @@ def generator_parameters(point: Mapping[str, float]) -> dict[str, float]:
 
 
 def settings(point: Mapping[str, float]) -> tuple[str, ...]:
-    """The Pythia commands of a point."""
+    """Return the Pythia commands of a point."""
     parameters = generator_parameters(point)
     low, high = PYTHIA_B_RANGE
     commands = {name: repr(float(value)) for name, value in parameters.items()}

@@ -21,8 +21,11 @@ MIN_CHARGED = 2  # charged particles; an event with fewer counts, and fills noth
 
 @dataclass
 class Moments:
-    """Of ``events`` events: the sum of fills and of their squares (bins,), and the sum of products of their
-    deviations from the mean (bins, bins)."""
+    """Moments are sums over ``events`` events: of fills and of their squares (bins,), and of products (bins,
+    bins).
+
+    The products are those of the fills' deviations from the mean.
+    """
 
     events: int
     sum: Floats
@@ -30,14 +33,24 @@ class Moments:
     products: Floats
 
     def mean(self) -> Floats:
-        """The mean fill of an event (bins,)."""
+        """Return the mean fill of an event (bins,)."""
         return self.sum / self.events
 
 
 def generate(
     point: Mapping[str, float], histograms: Sequence[Histogram], n_events: int, seed: int
 ) -> Moments:
-    """Generate events at one point (``lund.settings``) and sum their fills."""
+    """Generate events at one point and sum their fills.
+
+    Args:
+        point: values of the parameters, as in ``lund.settings``.
+        histograms: what to fill.
+        n_events: number of events.
+        seed: of Pythia, any non-negative integer.
+
+    Returns:
+        The moments of all bins, in the order of the histograms.
+    """
     bins = n_bins(histograms)
     total, products = np.zeros(bins), np.zeros((bins, bins), order="F")
     for momenta, multiplicity in charged_particles(settings(point), n_events, seed):

@@ -28,13 +28,13 @@ PER_PARTICLE = (
 
 
 def integrals(bins: pd.DataFrame, values: Floats) -> Iterator[tuple[Indices, Floats]]:
-    """Of each spectrum of charged particles: its rows, and the integral (...) of ``values`` (..., B)."""
+    """Yield for each spectrum of charged particles its rows and the integral (...) of ``values`` (..., B)."""
     for rows, width in _spectra(bins):
         yield rows, values[..., rows] @ width
 
 
 def normalised(bins: pd.DataFrame, values: Floats) -> Floats:
-    """The values (..., B) with each of these spectra divided by its integral."""
+    """Return the values (..., B) with each of these spectra divided by its integral."""
     shapes = values.copy()
     for rows, integral in integrals(bins, values):
         shapes[..., rows] /= integral[..., None]
@@ -42,7 +42,7 @@ def normalised(bins: pd.DataFrame, values: Floats) -> Floats:
 
 
 def shape_jacobian(bins: pd.DataFrame, values: Floats) -> Floats:
-    """d normalised / d values (B, B) at ``values`` (B,)."""
+    """Return d normalised / d values (B, B) at ``values`` (B,)."""
     whole = np.eye(len(bins))
     for rows, width in _spectra(bins):
         whole[np.ix_(rows, rows)] = _jacobian(values[rows], width)
@@ -55,6 +55,15 @@ def as_shapes(
     """Values (N, B), errors (N, B) and correlation (B, B) of a grid's bins with these spectra normalised.
 
     The correlation of the shapes is that of the mean point, as the correlation of the spectra is pooled.
+
+    Args:
+        bins: the measured bins (B rows).
+        values: contents of the bins at N points, (N, B).
+        errors: their errors, (N, B).
+        correlation: that of the bins at one point, (B, B).
+
+    Returns:
+        Values, errors and correlation, of the same shapes.
     """
     shape_errors = errors.copy()
     for point, (v, e) in enumerate(zip(values, errors, strict=True)):
@@ -71,13 +80,13 @@ def as_shapes(
 
 
 def _spectra(bins: pd.DataFrame) -> Iterator[tuple[Indices, Floats]]:
-    """Indices and bin widths of each spectrum."""
+    """Yield indices and bin widths of each spectrum."""
     chosen = bins[bins["observable"].isin(PER_PARTICLE)]
     for _, part in chosen.groupby(["experiment", "table"], sort=False):
         yield part.index.to_numpy(), (part["x_high"] - part["x_low"]).to_numpy()
 
 
 def _jacobian(values: Floats, width: Floats) -> Floats:
-    """d shape / d spectrum (b, b) at ``values`` (b,): delta_bc / I - v_b w_c / I^2."""
+    """Return d shape / d spectrum (b, b) at ``values`` (b,): delta_bc / I - v_b w_c / I^2."""
     integral = values @ width
     return np.eye(len(values)) / integral - np.outer(values, width) / integral**2

@@ -37,8 +37,10 @@ PROCESS = (
 def charged_particles(
     commands: Sequence[str], n_events: int, seed: int
 ) -> Iterator[tuple[Floats, NDArray[np.int64]]]:
-    """Batches of exactly ``n_events`` events: four-momenta (particles, 4) = (px, py, pz, E) in GeV, event
-    after event, and the number of charged particles of each event.
+    """Yield batches of ``n_events`` events in all: four-momenta, and the number of charged particles of each
+    event.
+
+    Momenta (particles, 4) are (px, py, pz, E) in GeV, event after event.
 
     ``commands`` are the settings beyond ``PROCESS``; ``seed`` is any non-negative integer.
     """
@@ -59,7 +61,7 @@ def charged_particles(
 
 
 def _charged(particles: ak.Array) -> tuple[Floats, NDArray[np.int64]]:
-    """The final charged particles of a batch, flattened."""
+    """Return the final charged particles of a batch, flattened."""
     per_event = ak.to_numpy(ak.num(particles.id))
     code = abs(ak.to_numpy(ak.flatten(particles.id)))
     kept = (ak.to_numpy(ak.flatten(particles.status)) > 0) & np.isin(code, CHARGED)

@@ -20,7 +20,9 @@ MIN_Y = 1e-30  # so that an event of two particles has a logarithm, beyond every
 
 
 class Values(NamedTuple):
-    """All observables of a group of events: one number an event, one a particle, one with a weight a pair."""
+    """Values are all observables of a group of events: a number an event, a particle, or with a weight a
+    pair.
+    """
 
     per_event: dict[str, Floats]  # (events,)
     per_particle: dict[str, Floats]  # (events, particles)
@@ -28,7 +30,7 @@ class Values(NamedTuple):
 
 
 def measure(momenta: Floats) -> Values:
-    """Every observable of the group; it needs two particles or more."""
+    """Measure every observable of the group (events, particles, 4); it needs two particles or more."""
     thrust, sphericity = thrust_axes(momenta[..., :3]), tensor_axes(momenta[..., :3], power=2)
     shapes = multiplicity(momenta) | thrust_shapes(thrust) | sphericity_shapes(sphericity)
     shapes |= linear_tensor_shapes(momenta) | hemisphere_shapes(momenta, thrust) | jet_rates(momenta)
@@ -51,19 +53,19 @@ def thrust_shapes(axes: Axes) -> dict[str, Floats]:
 
 
 def sphericity_shapes(axes: Axes) -> dict[str, Floats]:
-    """From the eigenvalues of the quadratic momentum tensor, which sum to 1."""
+    """Return shapes from the eigenvalues of the quadratic momentum tensor, which sum to 1."""
     _, second, third = axes.values.T
     return {"sphericity": 1.5 * (second + third), "aplanarity": 1.5 * third, "planarity": second - third}
 
 
 def linear_tensor_shapes(momenta: Floats) -> dict[str, Floats]:
-    """C = 3 (l1 l2 + l2 l3 + l3 l1) and D = 27 l1 l2 l3 of the linear tensor."""
+    """Return C = 3 (l1 l2 + l2 l3 + l3 l1) and D = 27 l1 l2 l3 of the linear tensor."""
     one, two, three = tensor_axes(momenta[..., :3], power=1).values.T
     return {"c_parameter": 3 * (one * two + two * three + three * one), "d_parameter": 27 * one * two * three}
 
 
 def hemisphere_shapes(momenta: Floats, thrust: Axes) -> dict[str, Floats]:
-    """Masses and broadenings of the two sides of the plane across the thrust axis.
+    """Return masses and broadenings of the two sides of the plane across the thrust axis.
 
     Masses squared in units of the visible energy squared; B = sum |p x n| / (2 sum |p|), the lower sum over
     both sides.
@@ -93,7 +95,7 @@ def hemisphere_shapes(momenta: Floats, thrust: Axes) -> dict[str, Floats]:
 
 
 def jet_rates(momenta: Floats) -> dict[str, Floats]:
-    """Where n + 1 jets become n.  An event of too few particles never has n + 1 jets: it counts at y = 0."""
+    """Return the y at which n + 1 jets become n; an event of too few particles counts at y = 0."""
     durham, jade = resolutions(momenta, "durham"), resolutions(momenta, "jade")
     rates = {
         f"d{n}_{name}": y[:, n - 2] for name, y in (("durham", durham), ("jade", jade)) for n in (2, 3, 4)
@@ -102,7 +104,7 @@ def jet_rates(momenta: Floats) -> dict[str, Floats]:
 
 
 def spectra(momenta: Floats, thrust: Axes, sphericity: Axes) -> dict[str, Floats]:
-    """Scaled momenta, and momenta and rapidities with respect to the axes; signs are dropped."""
+    """Return scaled momenta, and momenta and rapidities with respect to the axes; signs are dropped."""
     p, energy = momenta[..., :3], momenta[..., 3]
     x_p = np.linalg.norm(p, axis=2) / (ENERGY / 2)
     values = {"x_p": x_p, "xi_p": -np.log(x_p)}
@@ -115,7 +117,7 @@ def spectra(momenta: Floats, thrust: Axes, sphericity: Axes) -> dict[str, Floats
 
 
 def energy_correlation(momenta: Floats) -> tuple[Floats, Floats]:
-    """cos chi and E_i E_j / E_vis^2 of each pair, every pair once and no particle with itself."""
+    """Return cos chi and E_i E_j / E_vis^2 of each pair, every pair once and no particle with itself."""
     p, energy = momenta[..., :3], momenta[..., 3]
     unit = p / np.linalg.norm(p, axis=2)[..., None]
     i, j = np.triu_indices(p.shape[1], 1)

@@ -23,7 +23,7 @@ MIN_SINGULAR_VALUE_RATIO = 1e-8  # of the largest singular value
 
 
 def within_envelope(bins: pd.DataFrame, grid: Grid, *, allowance: float = 1.0) -> Mask:
-    """Bins whose value lies between the smallest and the largest of the grid, or near them.
+    """Keep the bins whose value lies between the smallest and the largest of the grid, or near them.
 
     Near means within ``allowance`` times the errors of data and grid point in quadrature.  A bin that
     fluctuated outwards is lost and one that fluctuated inwards stays, so this biases chi2 downwards, the
@@ -38,7 +38,7 @@ def within_envelope(bins: pd.DataFrame, grid: Grid, *, allowance: float = 1.0) -
 
 
 def longest_runs(bins: pd.DataFrame, surrogates: Surrogate, *, level: float = 0.05) -> Mask:
-    """Of each table the longest run of neighbouring bins that its own best fit describes.
+    """Keep in each table the longest run of neighbouring bins that the table's own best fit describes.
 
     A table is fitted alone, to all its bins.  A run is acceptable if the probability of a chi2 at least as
     large as its own, in that fit, is at least ``level``; among equally long runs the most probable one is
@@ -57,7 +57,8 @@ def longest_runs(bins: pd.DataFrame, surrogates: Surrogate, *, level: float = 0.
 
 
 def run_probabilities(pulls: Floats, residual_maker: Floats) -> Floats:
-    """Probability of a chi2 at least as large, for each run of bins: (n, n), [first, last], else NaN.
+    """Return the probability of a chi2 at least as large for each run of bins, (n, n) [first, last], else
+    NaN.
 
     ``pulls`` (n,) = (fit - data) / error are M e with M (n, n) the ``residual_maker`` and e normal.  The
     chi2 of a run is a sum of chi2 variables with the eigenvalues of M's block as weights; it is taken as c
@@ -82,7 +83,7 @@ def run_probabilities(pulls: Floats, residual_maker: Floats) -> Floats:
 
 
 def _longest(probability: Floats, level: float) -> slice:
-    """The longest run that reaches the level, the most probable of them; an empty one if there is none."""
+    """Return the longest run that reaches the level, the most probable of them; it can be empty."""
     for length in range(len(probability), 0, -1):
         of_length = np.diagonal(probability, length - 1)
         if of_length.max() >= level:
@@ -92,14 +93,15 @@ def _longest(probability: Floats, level: float) -> slice:
 
 
 def _fit_variance(surrogates: Surrogate, point: Floats) -> Floats:
-    """Variance (B,) of the surrogates' values at a point (d,); 0 where the grid came without errors."""
+    """Return the variance (B,) of the surrogates at a point (d,); 0 where the grid came without errors."""
     if surrogates.grid is None or surrogates.grid.errors is None:
         return np.zeros(surrogates.bins)
     return surrogates.variance(point)
 
 
 def _alone(bins: pd.DataFrame, surrogates: Surrogate) -> tuple[Floats, Floats]:
-    """Pulls (n,) at the best fit of these bins alone, and the matrix M (n, n) of ``run_probabilities``.
+    """Return pulls (n,) at the best fit of these bins alone, and the matrix M (n, n) of
+    ``run_probabilities``.
 
     M = 1 - U U^T, where U spans what the parameters inside their bounds can change; a parameter at its bound
     changes nothing.  The first fit, with the data's errors, says where the surrogates' are to be taken.

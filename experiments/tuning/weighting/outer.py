@@ -53,7 +53,7 @@ TABLE = ["experiment", "table"]  # an observable is a table of an experiment
 
 
 def outer_objectives(bins: pd.DataFrame, surrogates: Surrogate, point: ArrayLike) -> dict[str, float]:
-    """``portfolio``, ``mean_score`` and ``median_score`` of a tune that ended at ``point`` (d,)."""
+    """Return ``portfolio``, ``mean_score`` and ``median_score`` of a tune that ended at ``point`` (d,)."""
     error = bins["error"].to_numpy()
     residuals = (surrogates.values(point) - bins["value"].to_numpy()) / error
     noise = surrogates.covariance(point) / np.outer(error, error)
@@ -68,7 +68,9 @@ def outer_objectives(bins: pd.DataFrame, surrogates: Surrogate, point: ArrayLike
 
 
 def _spread_of_noise(owner: NDArray[np.intp], residuals: Floats, noise: Floats) -> float:
-    """What ``noise`` (B, B) adds to the spread of e_O on average; ``owner`` (B,): each bin's observable."""
+    """Return what ``noise`` (B, B) adds to the spread of e_O on average; ``owner`` (B,): each bin's
+    observable.
+    """
     mean = np.eye(owner.max() + 1)[:, owner]  # (O, B)
     mean /= mean.sum(axis=1, keepdims=True)
     of_bins = (4 * np.outer(residuals, residuals) - 2 * noise) * noise

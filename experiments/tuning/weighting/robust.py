@@ -36,7 +36,7 @@ MAX_TURNS = 50
 
 @dataclass(frozen=True, eq=False)
 class RobustTune:
-    """Weights of the observables (O,) in the bins' order, the ``point`` (d,) found with them, the minimum."""
+    """A robust tune has weights of the observables (O,) in the bins' order, a ``point`` (d,) and minimum."""
 
     weights: Floats
     point: Floats
@@ -52,7 +52,22 @@ def robust_weights(
     starts: int = 20,
     seed: int = 0,
 ) -> RobustTune:
-    """Minimise the function above for a ``budget`` m and intervals of ``interval`` = k data errors."""
+    """Minimise the function above.
+
+    Args:
+        bins: the measured bins (B rows), with ``value``, ``error`` and the columns ``TABLE``.
+        surrogates: the surrogates of these bins.
+        budget: m, the share of the bins that must count, in (0, 1].
+        interval: k, half the interval of each measured value in units of its error.
+        starts: points of the box, beside the plain fit, from which the turns start.
+        seed: of the starts.
+
+    Returns:
+        The lowest minimum found.
+
+    Raises:
+        ValueError: if ``budget`` is not in (0, 1].
+    """
     if not 0 < budget <= 1:
         raise ValueError(f"budget={budget} is the share of the bins that must count: it lies in (0, 1]")
     problem = _RobustChi2(bins, surrogates, budget, interval)
@@ -62,7 +77,9 @@ def robust_weights(
 
 
 def cheapest(costs: Floats, sizes: Floats, budget: float) -> Floats:
-    """Weights (O,) in [0, 1] of least ``weights @ costs`` with ``weights @ sizes = budget * sizes.sum()``."""
+    """Return the weights (O,) in [0, 1] of least ``weights @ costs`` that sum to a share ``budget`` of
+    ``sizes``.
+    """
     order = np.argsort(costs / sizes, kind="stable")
     used_before = np.cumsum(sizes[order]) - sizes[order]
     weights = np.empty_like(costs)
@@ -71,7 +88,7 @@ def cheapest(costs: Floats, sizes: Floats, budget: float) -> Floats:
 
 
 class _RobustChi2:
-    """The function, its gradient in scaled parameters x in [-1, 1], and the turns."""
+    """The class holds the function, its gradient in scaled parameters x in [-1, 1], and the turns."""
 
     def __init__(self, bins: pd.DataFrame, surrogates: Surrogate, budget: float, interval: float) -> None:
         self.surrogates, self.budget, self.interval = surrogates, budget, interval
@@ -80,7 +97,7 @@ class _RobustChi2:
         self.sizes = np.bincount(self.owner).astype(np.float64)
 
     def by_turns(self, point: Floats) -> RobustTune:
-        """Parameters, then weights, until the weights stay; each turn goes down, so none comes back."""
+        """Fit parameters, then weights, until the weights stay; each turn goes down, so none comes back."""
         weights = self._weigh(point)
         for _ in range(MAX_TURNS):
             point, before = self._move(point, weights), weights
@@ -93,12 +110,12 @@ class _RobustChi2:
         return cheapest(self._costs(point), self.sizes, self.budget)
 
     def _costs(self, point: Floats) -> Floats:
-        """Worst-case chi2 of each observable (O,)."""
+        """Return the worst-case chi2 of each observable (O,)."""
         r = (self.surrogates.values(point) - self.value) / self.error
         return np.bincount(self.owner, (_rounded(r) + self.interval) ** 2).astype(np.float64)
 
     def _move(self, point: Floats, weights: Floats) -> Floats:
-        """The parameters that fit best with these weights, from ``point`` on."""
+        """Return the parameters that fit best with these weights, from ``point`` on."""
         box, weight = self.surrogates.box, weights[self.owner]
 
         def function(x: Floats) -> tuple[float, Floats]:
@@ -113,5 +130,5 @@ class _RobustChi2:
 
 
 def _rounded(r: Floats) -> Floats:
-    """|r| without its edge at 0."""
+    """Return |r| without its edge at 0."""
     return np.sqrt(r**2 + PULL_ROUNDING**2)

@@ -9,7 +9,8 @@ from lblhep.report import Launched
 
 
 def ranked_points(launch: Launched) -> pd.DataFrame:
-    """The points of a search of stated weights, the best first: the lowest objective; NaN is left out.
+    """Return the points of a search of stated weights, the lowest objective first, without those that are
+    NaN.
 
     Raises ValueError if the launch was no such search, if it maximised, or has no point with an objective.
     """
@@ -26,7 +27,8 @@ def ranked_points(launch: Launched) -> pd.DataFrame:
 
 
 def best_weights(launch: Launched) -> dict[str, float]:
-    """Table -> weight of a search's best point, the largest weight set to 1: what ``Stated`` takes.
+    """Return the weights of a search's best point, the largest set to 1: table -> weight, as ``Stated`` takes
+    them.
 
     Raises ValueError as ``ranked_points``.
     """
@@ -36,7 +38,7 @@ def best_weights(launch: Launched) -> dict[str, float]:
 
 
 def _tables(launch: Launched) -> dict[str, str]:
-    """Dimension of a search -> the table whose weight it is, "" if it is none."""
+    """Return dimension of a search -> the table whose weight it is, "" if it is none."""
     search = launch.recipe.trials
     space = search.space if isinstance(search, Search) else {}
     return {name: dimension.path.partition(".weights.")[2] for name, dimension in space.items()}

@@ -17,8 +17,10 @@ SCALE_TOLERANCE = 1e-9  # relative, of scaleTerm against 2 / (Xmax - Xmin)
 
 
 class Layout(NamedTuple):
-    """What bins must share to be fitted as one: names and ends of the box, orders (``n`` is None for
-    polynomials)."""
+    """A layout is what bins must share to be fitted as one: names and ends of the box, and orders.
+
+    ``n`` is None for polynomials.
+    """
 
     names: tuple[str, ...]
     low: tuple[float, ...]
@@ -28,7 +30,7 @@ class Layout(NamedTuple):
 
 
 def layout_of(path: Path | str, name: str, entry: Any) -> Layout:
-    """The layout of bin ``name``; FormatError names the key that is missing or wrong."""
+    """Return the layout of bin ``name``; raise FormatError with the key that is missing or wrong."""
     scaler = _get(path, name, entry, "scaler")
     low, high = (_numbers(path, name, scaler, key) for key in ("Xmin", "Xmax"))
     names, dimension = scaler.get("pnames"), _get(path, name, entry, "dim")
@@ -45,7 +47,7 @@ def layout_of(path: Path | str, name: str, entry: Any) -> Layout:
 def surrogate_of(
     path: Path | str, layout: Layout, entries: Mapping[str, Mapping[str, Any]]
 ) -> Polynomials | Rationals:
-    """The surrogates of entries that share a layout."""
+    """Return the surrogates of entries that share a layout."""
     try:
         box = Box(layout.names, layout.low, layout.high)
     except ValueError as error:
@@ -61,7 +63,7 @@ def surrogate_of(
 
 
 def entry_of(surrogates: Polynomials | Rationals, index: int) -> dict[str, Any]:
-    """The entry of bin ``index``, in apprentice's order of keys."""
+    """Return the entry of bin ``index``, in apprentice's order of keys."""
     box, grid = surrogates.box, surrogates.grid
     entry: dict[str, Any] = {"dim": len(box)}
     if grid is not None:
@@ -99,7 +101,7 @@ def _check_scale(path: Path | str, name: str, scaler: Mapping[str, Any], low: Fl
 def _coefficients(
     path: Path | str, entries: Mapping[str, Mapping[str, Any]], key: str, order: int, dimension: int
 ) -> Floats:
-    """The coefficients (K, B) of all entries."""
+    """Return the coefficients (K, B) of all entries."""
     expected = coefficient_count(order, dimension)
     columns = []
     for name, entry in entries.items():

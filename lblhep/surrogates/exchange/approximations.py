@@ -28,7 +28,7 @@ from lblhep.surrogates.exchange.files import FormatError, check_unique, read_jso
 
 @dataclass(frozen=True, eq=False)
 class Approximations:
-    """``surrogates`` of the bins ``ids``, in order.
+    """Approximations are ``surrogates`` of the bins ``ids``, in order.
 
     ``x_low``, ``x_high`` (B,) are the ends of the bins and ``v_min``, ``v_max`` (B,) the range that the
     grid's values span; each is NaN where unknown.
@@ -43,7 +43,7 @@ class Approximations:
 
 
 def read_approximations(path: Path | str, ids: Collection[str] | None = None) -> Approximations:
-    """The approximations of all bins of a file, or of some ``ids`` (in the file's order).
+    """Read the approximations of all bins of a file, or of some ``ids`` (in the file's order).
 
     FormatError names the bin and key of what is wrong or missing.  So it does when bins differ in orders or
     box, as after failed runs: apprentice would silently leave those out of its fit that differ from the
@@ -92,7 +92,25 @@ def write_approximations(
     """Write the approximations of bins ``ids``, with their ends (B,) in x.
 
     Where the surrogates know their grid, ``vmin`` and ``vmax`` are the range of its values: apprentice then
-    leaves out bins whose data lie outside.  For error approximations give surrogates of the errors.
+    leaves out bins whose data lie outside.
+
+    Args:
+        path: the file.
+        ids: of the B bins.
+        surrogates: those of the bins; for error approximations give surrogates of the errors.
+        x_low: lower ends of the bins in x, (B,).
+        x_high: upper ends of the bins in x, (B,).
+
+    Raises:
+        FormatError: if a bin stands twice or has no id, or if a number is not finite.
+
+    >>> import tempfile
+    >>> from lblhep.surrogates import Box
+    >>> line = Polynomials(Box(["a"], [0.0], [1.0]), 1, [[1.5], [0.5]])
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     write_approximations(file.name, ["/A/d01#0"], line, x_low=[0.0], x_high=[1.0])
+    ...     read_approximations(file.name).surrogates.values([1.0]).tolist()
+    [2.0]
     """
     check_unique(path, ids)
     if len(ids) != surrogates.bins:
@@ -113,7 +131,7 @@ def write_approximations(
 
 
 def _value(path: Path | str, name: str, entry: Mapping[str, Any], key: str) -> float:
-    """The number ``key`` of a bin; NaN if it is not there."""
+    """Return the number ``key`` of a bin; NaN if it is not there."""
     given = entry.get(key)
     try:
         return np.nan if given is None else float(given)
@@ -122,7 +140,7 @@ def _value(path: Path | str, name: str, entry: Mapping[str, Any], key: str) -> f
 
 
 def _edges(path: Path | str, content: Mapping[str, Any], key: str, names: Sequence[str]) -> Floats:
-    """The ends of all bins: a bin's own, else from the list for all; NaN if neither is there."""
+    """Return the ends of all bins: a bin's own, else from the list for all; NaN if neither is there."""
     listed = content.get(f"__{key}", [np.nan] * len(names))
     if not isinstance(listed, list) or len(listed) != len(names):
         raise FormatError(path, f"__{key}", f"not a list of {len(names)} ends", "one for each bin, in order")

@@ -21,7 +21,9 @@ PAIR = "expected [value, error]: two finite numbers, the error >= 0"
 
 
 def read_data(path: Path | str) -> pd.DataFrame:
-    """Columns ``value`` and ``error``, a row a bin, its id the index; FormatError names a bin that is wrong.
+    """Read columns ``value`` and ``error``, a row for each bin, with its id as the index.
+
+    Raises FormatError with the bin that is wrong.
 
     apprentice leaves bins with error 0 out of its fits.
     """
@@ -34,7 +36,23 @@ def read_data(path: Path | str) -> pd.DataFrame:
 
 
 def write_data(path: Path | str, ids: Sequence[str], values: ArrayLike, errors: ArrayLike) -> None:
-    """Write values (B,) and errors (B,); FormatError names a bin that stands twice or is not finite."""
+    """Write measured values and their errors.
+
+    Args:
+        path: the file.
+        ids: of the B bins.
+        values: measured values, (B,).
+        errors: their errors, (B,).
+
+    Raises:
+        FormatError: with the bin that stands twice or is not finite.
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     write_data(file.name, ["/A/d01#0"], [1.5], [0.1])
+    ...     read_data(file.name)["error"].tolist()
+    [0.1]
+    """
     check_unique(path, ids)
     rows = zip(ids, np.asarray(values, float), np.asarray(errors, float), strict=True)
     content = {name: [float(value), float(error)] for name, value, error in rows}
@@ -45,7 +63,7 @@ def write_data(path: Path | str, ids: Sequence[str], values: ArrayLike, errors: 
 
 
 def write_measured(path: Path | str, bins: pd.DataFrame) -> None:
-    """Write a numbered table of measured bins (``reference``, or a card's with ``number_bins``)."""
+    """Write a numbered table of measured bins: one that was read, or a card's with ``number_bins``."""
     write_data(path, ids_of(bins), bins["value"], symmetric_error(bins["error_down"], bins["error_up"]))
 
 

@@ -19,7 +19,7 @@ GZIP = b"\x1f\x8b"
 
 
 class FormatError(LblhepError, ValueError):
-    """A file, or what should be written to one, is not as its format wants it."""
+    """The error says that a file, or what should be written to one, is not as its format wants it."""
 
     def __init__(self, path: Path | str, place: str, problem: str, remedy: str) -> None:
         where = f"{path}: {place}" if place else f"{path}"
@@ -27,7 +27,7 @@ class FormatError(LblhepError, ValueError):
 
 
 def read_text(path: Path | str) -> str:
-    """A text file in UTF-8, compressed with gzip or not, whatever its name ends in."""
+    """Read a text file in UTF-8, compressed with gzip or not, whatever its name ends in."""
     try:
         content = Path(path).read_bytes()
         if content.startswith(GZIP):
@@ -45,7 +45,10 @@ def read_text(path: Path | str) -> str:
 
 
 def read_json(path: Path | str) -> dict[str, Any]:
-    """A JSON object; FormatError for other JSON, and for a key given twice, of which one would be lost."""
+    """Read a JSON object.
+
+    Raises FormatError for other JSON, and for a key given twice, of which one would be lost.
+    """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen = dict(pairs)
@@ -87,7 +90,7 @@ def commit(path: Path | str, write: Callable[[Path], object]) -> None:
 
 
 def check_unique(path: Path | str, ids: Iterable[str]) -> None:
-    """FormatError for a bin id that stands twice."""
+    """Raise FormatError for a bin id that stands twice."""
     seen: set[str] = set()
     for name in ids:
         if name in seen:

@@ -26,18 +26,26 @@ Line = tuple[int, list[str]]  # its number and its cells
 
 
 class Quantity(NamedTuple):
-    """The columns of a measured quantity: its value, and minus and plus of each source of errors."""
+    """A measured quantity has the columns of its value, and of minus and plus of each source of errors."""
 
     value: int
     errors: list[tuple[int, int]]
 
 
 def read_hepdata_csv(path: Path | str, *, experiment: str, number: int) -> pd.DataFrame:
-    """The bins of the record's table ``number``, columns as in ``reference``; a ``table`` for each quantity.
+    """Read the bins of the record's table ``number``: a ``table`` for each quantity, columns as in
+    ``reference``.
 
     Errors of several sources are added in quadrature.  Bins without a value are left out and not counted, as
     in Rivet's files.  FormatError names the line of what is broken, and tables of two variables; without
     columns LOW and HIGH the first column alone is taken for the variable.
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile("w") as file:
+    ...     _ = file.write("X,X LOW,X HIGH,Y,stat +,stat -\\n0.5,0.0,1.0,6.0,0.4,-0.5\\n")
+    ...     file.flush()
+    ...     read_hepdata_csv(file.name, experiment="A", number=1)["error_down"].tolist()
+    [0.5]
     """
     rows: list[dict[str, Any]] = []
     column = 0
@@ -57,7 +65,7 @@ def read_hepdata_csv(path: Path | str, *, experiment: str, number: int) -> pd.Da
 
 
 def _blocks(text: str) -> Iterator[list[Line]]:
-    """The lines of each block, the header first."""
+    """Yield the lines of each block, the header first."""
     block: list[Line] = []
     for number, line in enumerate([*text.splitlines(), ""], start=1):
         if line.strip() and not line.startswith("#"):
@@ -69,7 +77,7 @@ def _blocks(text: str) -> Iterator[list[Line]]:
 
 
 def _columns(path: Path | str, header: Line) -> tuple[int, int, list[Quantity]]:
-    """Where the ends of the bins are, and the quantities."""
+    """Find the columns of the ends of the bins, and the quantities."""
     line, names = header
     place = f"line {line}"
     ends = [i for i, name in enumerate(names) if name.endswith((" LOW", " HIGH"))]
@@ -96,7 +104,7 @@ def _columns(path: Path | str, header: Line) -> tuple[int, int, list[Quantity]]:
 def _measured(
     path: Path | str, header: Line, line: Line, low: int, high: int, quantity: Quantity
 ) -> dict[str, float] | None:
-    """Ends, value and errors of a bin; None if it has no value."""
+    """Return ends, value and errors of a bin, or None if it has no value."""
     (_, names), (number, cells) = header, line
     if len(cells) != len(names):
         problem = f"{len(cells)} cells for {len(names)} columns"

@@ -9,7 +9,7 @@ from lblhep.surrogates.exchange.reference import total_error
 
 
 def number(entry: object) -> float | None:
-    """A finite number, or None where the publication has none ("-", "", "NaN", "<0.1")."""
+    """Return a finite number, or None where the publication has none ("-", "", "NaN", "<0.1")."""
     try:
         value = float(str(entry))
     except ValueError:
@@ -18,7 +18,10 @@ def number(entry: object) -> float | None:
 
 
 def shift(entry: object, value: float) -> float:
-    """An error in the value's unit: a number, or "4.4%" of the value.  ValueError if it is neither."""
+    """Return an error in the value's unit from a number, or from "4.4%" of the value.
+
+    Raises ValueError if it is neither.
+    """
     text = str(entry).strip()
     percent = text.endswith("%")
     size = number(text.removesuffix("%"))
@@ -28,11 +31,11 @@ def shift(entry: object, value: float) -> float:
 
 
 def quadrature(pairs: Iterable[tuple[object, object]], value: float) -> tuple[float, float]:
-    """The total (down, up) of (minus, plus) entries; an empty pair is a source that has no error here."""
+    """Return the total (down, up) of (minus, plus) entries; an empty pair is a source without an error."""
     given = [pair for pair in pairs if any(str(entry).strip() for entry in pair)]
     return total_error((shift(minus or 0, value), shift(plus or 0, value)) for minus, plus in given)
 
 
 def table_name(number_: int, column: int) -> str:
-    """``d03-x01-y02``: the second quantity (``column`` counts from 0) of a record's third table."""
+    """Return ``d03-x01-y02`` for the second quantity (``column`` counts from 0) of a record's third table."""
     return f"d{number_:02d}-x01-y{column + 1:02d}"

@@ -27,7 +27,8 @@ EXPECTED = "expected a table of HEPData: independent_variables and dependent_var
 
 
 def read_hepdata_yaml(path: Path | str, *, experiment: str, number: int) -> pd.DataFrame:
-    """The bins of the record's table ``number``, columns as in ``reference``; a ``table`` for each quantity.
+    """Read the bins of the record's table ``number``: a ``table`` for each quantity, columns as in
+    ``reference``.
 
     Errors of several sources are added in quadrature.  Bins without a value are left out and not counted, as
     in Rivet's files.  FormatError names the key of what is broken, and tables of two variables.
@@ -77,7 +78,7 @@ def _list(path: Path | str, content: Any, key: str, place: str = "") -> list[Any
 
 
 def _edges(path: Path | str, place: str, entry: Any) -> tuple[float, float]:
-    """Low and high end, or twice the value of a point."""
+    """Return low and high end, or twice the value of a point."""
     given = entry if isinstance(entry, Mapping) else {}
     low, high = (hepdata_errors.number(given.get(key, given.get("value", ""))) for key in ("low", "high"))
     if low is None or high is None:
@@ -107,7 +108,7 @@ def _values(path: Path | str, place: str, entries: list[Any]) -> Iterator[tuple[
 
 
 def _pair(path: Path | str, place: str, error: Any) -> tuple[object, object]:
-    """The signed entries (minus, plus) of one source."""
+    """Return the signed entries (minus, plus) of one source."""
     if isinstance(error, Mapping) and "symerror" in error:
         size = str(error["symerror"]).strip().removeprefix("-")
         return (f"-{size}", size) if size else ("", "")

@@ -18,7 +18,7 @@ COLUMNS = ("experiment", "table", "bin", "x_low", "x_high", "value", "error_down
 
 
 def total_error(sources: Iterable[tuple[float, float]]) -> tuple[float, float]:
-    """The total (down, up) of independent sources, in quadrature, both >= 0.
+    """Return the total (down, up) of independent sources, in quadrature, both >= 0.
 
     A source is the two signed shifts of a value when something is varied by one standard deviation down and
     up.  If both go the same way the larger one counts, on its side alone, as in HEPData's own conversions.
@@ -39,5 +39,5 @@ def symmetric_error(down: ArrayLike, up: ArrayLike) -> NDArray[np.float64]:
 
 
 def reference_table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Rows of ``COLUMNS`` as a table, also if there are none."""
+    """Return rows of ``COLUMNS`` as a table, also if there are none."""
     return pd.DataFrame(list(rows), columns=list(COLUMNS))

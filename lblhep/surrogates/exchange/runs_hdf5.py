@@ -30,8 +30,11 @@ ERRORS = ("errors", "total_err")  # names of the errors; the first that a file h
 
 @dataclass(frozen=True, eq=False)
 class Runs:
-    """What a generator gave in N runs: ``points`` (N, d) of parameters ``names``, ``values`` and ``errors``
-    (N, B) of bins ``ids`` from ``x_low`` to ``x_high`` (B,); ``errors`` are None if the file has none."""
+    """Runs are what a generator gave in N runs, in B bins.
+
+    ``points`` (N, d) belong to parameters ``names``; ``values`` and ``errors`` (N, B) to bins ``ids`` from
+    ``x_low`` to ``x_high`` (B,).  ``errors`` are None if the file has none.
+    """
 
     runs: tuple[str, ...]
     names: tuple[str, ...]
@@ -44,13 +47,13 @@ class Runs:
 
     @property
     def filled(self) -> NDArray[np.bool_]:
-        """Which runs gave a finite value and error of which bin, (N, B)."""
+        """Return which runs gave a finite value and error of which bin, (N, B)."""
         errors = 0.0 if self.errors is None else self.errors
         return np.asarray(np.isfinite(self.values + errors))
 
     @property
     def box(self) -> Box:
-        """The smallest box around the points, which is apprentice's."""
+        """Return the smallest box around the points, which is apprentice's."""
         return Box(self.names, self.points.min(axis=0), self.points.max(axis=0))
 
     def only(self, bins: ArrayLike, runs: ArrayLike | None = None) -> Runs:
@@ -69,7 +72,8 @@ class Runs:
         )
 
     def parts(self) -> tuple[Runs, ...]:
-        """Bins that the same runs filled, without the other runs: one part if each run failed as a whole.
+        """Return bins that the same runs filled, without the other runs: one part if each run failed as a
+        whole.
 
         ValueError names a bin that no run filled.
         """
@@ -83,7 +87,7 @@ class Runs:
         return tuple(self.only(bins, filled[:, bins[0]]) for bins in alike.values())
 
     def grid(self, box: Box | None = None, *, error_floor: float | ArrayLike | None = None) -> Grid:
-        """The grid of the surrogates in ``box`` (default ``Runs.box``), without the runs that failed.
+        """Return the grid of the surrogates in ``box`` (default ``Runs.box``), without the runs that failed.
 
         ``error_floor`` (a number, or (B,)) lifts the errors of bins that no event filled.  ValueError names a
         bin that has no error in some run, and one that failed in other runs than the first bin.
@@ -106,7 +110,10 @@ class Runs:
 
 
 def read_runs(path: Path | str) -> Runs:
-    """The runs of a file of apprentice; FormatError names the data set that is missing or of wrong shape."""
+    """Read the runs of a file of apprentice.
+
+    Raises FormatError with the data set that is missing or of wrong shape.
+    """
     try:
         file = h5py.File(path, "r")
     except OSError as error:
@@ -172,7 +179,24 @@ def write_runs(path: Path | str, runs: Runs) -> None:
 
 
 def runs_of(grid: Grid, ids: Sequence[str], x_low: ArrayLike, x_high: ArrayLike) -> Runs:
-    """A grid as runs that can be written; runs are named by their number, with leading zeros."""
+    """Return a grid as runs that can be written; they are named by their number, with leading zeros.
+
+    Args:
+        grid: the grid, of N points and B bins.
+        ids: of the bins.
+        x_low: lower ends of the bins in x, (B,).
+        x_high: upper ends of the bins in x, (B,).
+
+    Returns:
+        The runs, one for each point.
+
+    >>> import tempfile
+    >>> grid = Grid(Box(["a"], [0.0], [1.0]), [[0.0], [1.0]], [[3.0], [4.0]], errors=[[0.1], [0.1]])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_runs(f"{folder}/runs.h5", runs_of(grid, ["/A/d01#0"], [0.0], [1.0]))
+    ...     read_runs(f"{folder}/runs.h5").values.tolist()
+    [[3.0], [4.0]]
+    """
     width = len(str(len(grid) - 1))
     return Runs(
         tuple(f"{run:0{width}d}" for run in range(len(grid))),

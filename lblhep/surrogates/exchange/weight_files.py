@@ -35,7 +35,7 @@ NUMBERS = "#2 or #2:5, #:5, #2:, or @0.1, @0.1:0.2"
 
 @dataclass(frozen=True)
 class WeightRule:
-    """A line: ``path`` (regular expression), the bins it selects, ``weight`` >= 0.
+    """A rule is a line: ``path`` (a regular expression), the bins that it selects, and ``weight`` >= 0.
 
     ``kind`` is "#" for numbers of bins, "@" for values of x, "" for all.  ``low`` to ``high`` is a range
     (numbers: without its end); equal, they are one bin's number, or an x in it.
@@ -48,7 +48,7 @@ class WeightRule:
     high: float = math.inf
 
     def selects(self, number: int, x_low: float, x_high: float) -> bool:
-        """Is bin ``number`` from ``x_low`` to ``x_high`` one of these?  Ends count as in apprentice."""
+        """Say whether bin ``number`` from ``x_low`` to ``x_high`` is selected; ends are as in apprentice."""
         if self.kind == "#":
             return number == self.low if self.low == self.high else self.low <= number < self.high
         if self.kind == "@":
@@ -66,7 +66,7 @@ class WeightRule:
 
 
 def read_weights(path: Path | str) -> list[WeightRule]:
-    """The rules of a weight file, in order; FormatError with the line of one that is wrong.
+    """Read the rules of a weight file, in order; raise FormatError with the line of one that is wrong.
 
     So are lines that apprentice itself would misread: a selection it cannot parse, such as ``@-0.5:0.5``,
     would there mean all bins.
@@ -100,7 +100,21 @@ def write_weights(path: Path | str, rules: Iterable[WeightRule], header: Sequenc
 def match_weights(
     rules: Sequence[WeightRule], ids: Sequence[str], x_low: ArrayLike, x_high: ArrayLike
 ) -> Floats:
-    """The weight (B,) of each bin id, with its ends (B,) in x; not squared."""
+    """Return the weight of each bin, as it stands in the file: it is not squared.
+
+    Args:
+        rules: the rules of a file, of which the last that matches a bin wins.
+        ids: of the B bins.
+        x_low: lower ends of the bins in x, (B,).
+        x_high: upper ends of the bins in x, (B,).
+
+    Returns:
+        The weights (B,), 0 for a bin that no rule matches.
+
+    >>> rules = [WeightRule("/A", 1.0), WeightRule("/A/d01", 0.5, "#", 0, 1)]
+    >>> match_weights(rules, ["/A/d01#0", "/A/d01#1"], [0.0, 1.0], [1.0, 2.0]).tolist()
+    [0.5, 1.0]
+    """
     patterns = [re.compile(rule.path) for rule in rules]
     weights = np.zeros(len(ids))
     for index, (name, low, high) in enumerate(
@@ -114,11 +128,15 @@ def match_weights(
 
 
 def weight_rules(ids: Sequence[str], weights: ArrayLike) -> list[WeightRule]:
-    """Rules of files that give these bins the weights (B,) of a chi2: one a distribution where it is uniform,
-    else by numbers.
+    """Return rules that give these bins the weights (B,) of a chi2.
 
-    Bins that are not among ``ids`` may get any weight.  ValueError for a path with signs that a regular
-    expression reads otherwise.
+    There is one rule for a distribution where the weight is uniform, else there are rules by numbers.
+
+    Bins that are not among ``ids`` may get any weight.  Raises ValueError for a path with signs that a
+    regular expression reads otherwise.
+
+    >>> [str(rule) for rule in weight_rules(["/A/d01#0", "/A/d01#1", "/A/d02#0"], [4, 4, 0])]
+    ['/A/d01 2.0', '/A/d02 0.0']
     """
     roots = np.sqrt(np.asarray(weights, float))
     place = [(*_split(name), float(root)) for name, root in zip(ids, roots, strict=True)]
@@ -147,7 +165,7 @@ def _split(name: str) -> tuple[str, int]:
 
 
 def _rule(words: Sequence[str]) -> WeightRule:
-    """The rule of a line's words; ValueError(problem, remedy)."""
+    """Return the rule of a line's words; raise ValueError(problem, remedy)."""
     if len(words) != 2:
         raise ValueError(f"{len(words)} words", "expected a path and a weight")
     match = _SELECTOR.fullmatch(words[0])
@@ -185,5 +203,5 @@ def _ends(kind: str, selection: str) -> tuple[float, float]:
 
 
 def _plain(end: float, kind: str) -> str:
-    """Without an exponent, which apprentice would not read."""
+    """Return a number without an exponent, which apprentice would not read."""
     return str(int(end)) if kind == "#" and end == int(end) else np.format_float_positional(end, trim="-")

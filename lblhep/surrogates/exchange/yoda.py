@@ -37,11 +37,19 @@ UNFINISHED = re.compile(r"/(RAW|TMP)/.")
 
 
 def read_yoda(path: Path | str) -> pd.DataFrame:
-    """The bins of a YODA file, columns as in ``reference``.
+    """Read the bins of a YODA file, columns as in ``reference``.
 
     Bins whose value or error is NaN are left out.  A table that is broken is left out with a warning that
     names it.  FormatError names the line of what is broken where no table is left, an object that is cut
     off, and a file without any table.
+
+    >>> import tempfile
+    >>> text = "BEGIN YODA_SCATTER2D_V2 /REF/A/d01\\n---\\n0.5 0.5 0.5 3 .1 .2\\nEND YODA_SCATTER2D_V2\\n"
+    >>> with tempfile.NamedTemporaryFile("w") as file:
+    ...     _ = file.write(text)
+    ...     file.flush()
+    ...     read_yoda(file.name)[["table", "value", "error_up"]].values.tolist()
+    [['d01', 3.0, 0.2]]
     """
     rows: list[dict[str, Any]] = []
     faults: list[FormatError] = []
@@ -76,7 +84,7 @@ def _table(
     reader: Callable[[Path | str, Block], Iterator[BinRow]],
     places: dict[tuple[str, str], int],
 ) -> list[dict[str, Any]]:
-    """The rows of a table; ``places`` are the lines of the tables that were read before."""
+    """Return the rows of a table; ``places`` are the lines of the tables that were read before."""
     try:
         place = split_path(block.path)
     except ValueError:

@@ -30,7 +30,7 @@ VERSION = re.compile(r"_V\d+$")  # of a type; the first version has none
 
 @dataclass
 class Block:
-    """One object of a file: its type, path, headers and rows of words, each with its line."""
+    """A block is one object of a file: its type, path, headers and rows of words, each with its line."""
 
     kind: str
     path: str

@@ -8,9 +8,9 @@ import fastjet
 import numpy as np
 import pytest
 import pythia8mc
-from tests.experiments.tuning.events.test_axes import pythia_event
 
 from experiments.tuning.events.jets import resolutions
+from tests.experiments.tuning.events.test_axes import pythia_event
 
 
 def test_durham_is_fastjets(groups):
