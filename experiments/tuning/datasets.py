@@ -21,8 +21,7 @@ PLACE = ("experiment", "table", "observable", "x_low", "x_high")
 
 
 class Measured:
-    """Measured holds published distributions: ``bins`` has a row for each bin, with ``PLACE``, ``value`` and
-    ``error``.
+    """Measured holds published distributions: ``bins`` has a row a bin, with ``PLACE``, ``value``, ``error``.
 
     Asymmetric errors count as ``symmetric_error`` has it.  ``experiments`` and ``observables`` choose among
     the tables (default all).  With ``rates_once`` the spectra that integrate to the mean
@@ -60,8 +59,8 @@ class Measured:
 
 @dataclass(frozen=True)
 class Prediction:
-    """A prediction is what the generator gives at one point: ``values`` (B,) of measured bins and their
-    covariance.
+    """A prediction is the generator at one point: ``values`` (B,) of measured bins, with ``covariance`` (B,
+    B).
 
     The covariance is the sample's own, without bias: a bin that no event filled has none.
     """
@@ -118,8 +117,13 @@ class GeneratorGrid:
         return Grid(self.box, self.points, values, errors=errors, correlation=correlation)
 
     def run(self, measured: Measured, point: Mapping[str, float], events: int, seed: int) -> Prediction:
-        """Return the measured bins from ``events`` new events at one point (parameters as in
-        ``lund.settings``).
+        """Return the measured bins from ``events`` new events at one point.
+
+        Args:
+            measured: the measured bins.
+            point: values of the parameters, as in ``lund.settings``.
+            events: number of events.
+            seed: of Pythia.
         """
         new = generate(point, read_histograms(self.histograms), events, seed)
         rows = self._rows(measured)

@@ -90,8 +90,7 @@ def parameters(
     box: Mapping[str, tuple[float, float]],
     monash: Mapping[str, float],
 ) -> Figure:
-    """Draw tuned points with their 68 % contours (other parameters refitted), and Monash, in the box of the
-    grid.
+    """Draw tuned points with their 68 % contours (others refitted), and Monash, in the box of the grid.
 
     ``tunes``: values (d,), parameters in the order of ``box``, and contours "first-second" (n, 2).
     """

@@ -89,8 +89,7 @@ def merged_grid(
     events_per_range: int,
     histograms: Mapping[str, Mapping[str, Any]],
 ) -> pa.Table:
-    """Merge the ranges, in their order, into a row for each bin: sums as lists over points, pooled
-    correlation.
+    """Merge the ranges into a row for each bin: sums as lists over points, and the pooled correlation.
 
     The design is stored with the sums, the same list in every row, because a later version of scipy may
     scramble otherwise.
@@ -155,12 +154,11 @@ class PooledCorrelation:
         self._sum: Floats | float = 0.0
 
     def add(self, moments: Moments) -> None:
+        """Add the moments of a range."""
         self._sum = self._sum + _to_unit_diagonal(moments.products)
 
     def matrix(self) -> Floats:
-        """Return the correlation (bins, bins); it is 1 on the diagonal, also of bins that no event ever
-        filled.
-        """
+        """Return the correlation (bins, bins); it is 1 on the diagonal, also of bins never filled."""
         matrix = _to_unit_diagonal(np.asarray(self._sum))
         np.fill_diagonal(matrix, 1.0)
         return matrix

@@ -25,8 +25,7 @@ from lblhep.surrogates.descent import descend
 
 @dataclass(frozen=True)
 class Nature:
-    """Nature has true bins as functions of the parameters, the data's ``errors`` (B,), and the fit to a noisy
-    grid.
+    """Nature has true bins as functions of the parameters, the data's ``errors`` (B,), and a fit to noise.
 
     ``fitted`` is the fit to the true grid, with the noise as its Monte Carlo errors.  ``root`` (B, B) is a
     square root of the correlation of a point's bins: ``root @ root.T``.

@@ -20,9 +20,7 @@ def monash_point() -> dict[str, float]:
 
 
 def warnings(results: Results) -> Iterator[str]:
-    """Yield warnings: parameters at a bound, errors that noise makes too short, and intervals that do not
-    cover.
-    """
+    """Yield warnings: parameters at a bound, errors too short, and intervals that do not cover."""
     for key, row in results.rows.items():
         bounded = [name for name in results.box if row[f"{name}_at_bound"]]
         if bounded:
@@ -92,9 +90,7 @@ def intervals(results: Results) -> pd.DataFrame:
 
 
 def judgement(results: Results) -> pd.DataFrame:
-    """Return chi2 of Pythia run again on what each tune was fitted to and on what it was not, beside
-    Monash's.
-    """
+    """Return chi2 of Pythia run again on the fitted and on the held-out data, beside Monash's."""
     return pd.DataFrame(
         {
             "tuned to": key.label,

@@ -72,9 +72,7 @@ class Stated:
 
 
 class Robust:
-    """Robust optimisation gives the weights (``weighting.robust``); ``budget`` is the share of bins that must
-    count.
-    """
+    """Robust optimisation gives the weights (``weighting.robust``); ``budget`` is the share that counts."""
 
     def __init__(self, *, budget: float, interval: float = 1.0, starts: int = 20) -> None:
         self.budget, self.interval, self.starts = budget, interval, starts
@@ -87,8 +85,7 @@ class Robust:
 
 
 class Filtered:
-    """Bins that do not pass the filters have weight 0; ``weighting`` (default: equal) gives that of the
-    others.
+    """Bins that do not pass the filters have weight 0; ``weighting`` (default: equal) weighs the others.
 
     ``envelope`` is the allowance in errors outside the grid's range, ``level`` that of the hypothesis test.
     """

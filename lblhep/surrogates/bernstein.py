@@ -23,8 +23,7 @@ MAX_HALVINGS = 40  # in each variable
 
 
 def prove_above(coefficients: Floats, monomials: Monomials, level: float) -> tuple[Mask, Floats]:
-    """Prove for each polynomial of ``coefficients`` (K, B) that it is at least ``level`` on [-1, 1]^d, if it
-    is.
+    """Prove for each polynomial of ``coefficients`` (K, B) that it is at least ``level`` on [-1, 1]^d.
 
     Returns the answers (B,) and, where it is not, a point (B, d) where it is below: the lowest corner found,
     or the middle of an undecided piece if the search was given up, which is rare and errs on the safe side.

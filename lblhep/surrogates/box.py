@@ -44,6 +44,7 @@ class Box:
 
     @property
     def half_width(self) -> Floats:
+        """Return half of each parameter's range, (d,)."""
         return np.asarray((self.high - self.low) / 2)
 
     def index(self, name: str) -> int:
@@ -95,9 +96,7 @@ class Box:
         )
 
     def latin_hypercube(self, count: int, seed: int | np.random.Generator) -> Floats:
-        """Return a Latin-hypercube design (count, d): each parameter visits each of ``count`` equal slices
-        once.
-        """
+        """Return a Latin-hypercube design (count, d): each parameter visits each of ``count`` slices once."""
         if count < 1:
             raise ValueError(f"a design needs at least one point, not {count}")
         return self.unscale(

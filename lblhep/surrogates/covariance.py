@@ -17,8 +17,7 @@ from lblhep.surrogates.surrogate import Surrogate
 
 
 class Sigma:
-    """Sigma is the covariance (B, B) of data less surrogates; its arguments are those of ``Chi2``, for the
-    same bins.
+    """Sigma is the covariance (B, B) of data less surrogates; its arguments are those of ``Chi2``.
 
     ``data`` is C_data, (B, B), or (B,) if diagonal.
     """

@@ -57,6 +57,7 @@ class Grid:
 
     @property
     def bins(self) -> int:
+        """Return the number of bins."""
         return int(self.values.shape[1])
 
     def __len__(self) -> int:
@@ -78,9 +79,7 @@ class Grid:
         return Grid(self.box, self.points, self.values[:, chosen], errors=errors, correlation=correlation)
 
     def weights(self) -> Floats:
-        """Return least-squares weights 1 / error^2, (N, B), or (N, 1) where bins share them; 1 without
-        errors.
-        """
+        """Return least-squares weights 1 / error^2, (N, B), or (N, 1) where bins share them; else 1."""
         if self.errors is None:
             return np.ones((len(self), 1))
         weights = self.errors**-2

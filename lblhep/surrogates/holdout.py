@@ -39,8 +39,7 @@ class HoldOut:
 
     @property
     def misfit(self) -> Floats:
-        """Return the variance (B,) of the residuals beyond noise, which a wrong shape of the surrogates
-        makes.
+        """Return the variance (B,) of the residuals beyond noise, made by a wrong shape of the surrogates.
 
         To be added to the data's variance where the surrogates' covariance alone makes errors of a tune too
         short.  It is one number for the whole box, and mostly too large for a tune in its middle, because
@@ -63,9 +62,7 @@ class HoldOut:
         return np.asarray(np.maximum((self.residuals**2 - self.noise).mean(axis=0), 0.0))
 
     def worst(self, count: int = 10) -> list[tuple[int, float]]:
-        """Return the bins predicted worst, worst first, with their ``relative_rms``, or ``rms`` without
-        errors.
-        """
+        """Return the bins predicted worst, worst first, with ``relative_rms``, or ``rms`` without errors."""
         size = self.rms if self.errors is None else self.relative_rms
         return [(int(b), float(size[b])) for b in np.argsort(-size, kind="stable")[:count]]
 
@@ -93,8 +90,7 @@ def hold_out(surrogate: Surrogate, folds: int | None = None, *, seed: int = 0) -
 
 
 def _noise(surrogate: Surrogate) -> Floats:
-    """Return the variance (N, B) of prediction less value at each point, left out alone; exact for linear
-    fits.
+    """Return the variance (N, B) of prediction less value at points left out; exact for linear fits.
 
     Prediction less value is then 1 / (1 - h) of the residual of the fit with the point, where h is the
     response of the fit at the point to the point's own value.

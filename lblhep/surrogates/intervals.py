@@ -29,9 +29,7 @@ MINIMUM_TOLERANCE = 1e-4  # by which a refit may undercut the minimum before it 
 
 @dataclass(frozen=True)
 class Interval:
-    """An interval of one parameter is in its units; an end at a bound is not where chi2 has risen to the
-    level.
-    """
+    """An interval of one parameter has two ends in its units; at a bound, chi2 has not risen to the level."""
 
     low: float
     high: float
@@ -123,8 +121,7 @@ def contour(
 
 
 def eigentunes(tune: Tune, delta_chi2: float = 1.0) -> tuple[Floats, Mask]:
-    """Return two points for each eigenvector of the covariance, minus and plus in turn, the largest variance
-    first.
+    """Return two points for each eigenvector of the covariance, minus and plus, the largest variance first.
 
     The eigenvectors are those in the box's coordinates, scaled to [-1, 1], so that no choice of units enters;
     parameters that are fixed or at a bound stay.  Each point is where chi2 has risen by ``delta_chi2``, or
@@ -167,9 +164,7 @@ def _rise(level: float, dimensions: int) -> float:
 
 
 def _stretch(tune: Tune, rays: Floats, held: Mask) -> Floats:
-    """Return how far chi2 rises by the Hessian along each ray (R, d) where ``Tune.covariance`` says one,
-    (R,).
-    """
+    """Return the Hessian's rise of chi2 along each ray (R, d) where ``Tune.covariance`` says one, (R,)."""
     chosen = np.flatnonzero(held & tune.inside)
     if len(chosen) < held.sum():  # a parameter at a bound: there is no covariance to go by
         return np.ones(len(rays))

@@ -41,9 +41,7 @@ class Monomials:
 
     @cached_property
     def derivatives(self) -> Floats:
-        """Return matrices (d, K, K): a polynomial's derivative has coefficients ``derivatives[j] @
-        coefficients``.
-        """
+        """Return matrices (d, K, K) that turn coefficients into those of the derivatives."""
         position = {tuple(e): k for k, e in enumerate(self.exponents.tolist())}
         matrices = np.zeros((self.dimension, len(self), len(self)))
         for k, e in enumerate(self.exponents.tolist()):

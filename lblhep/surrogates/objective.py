@@ -31,9 +31,7 @@ GRADIENT_STEP = 1e-4  # of the box's width, for the derivative of the analytic g
 
 @dataclass(frozen=True, eq=False)
 class Expansion:
-    """An expansion holds at S points ``value`` (S,), ``gradient`` (S, d) and the Gauss-Newton part of the
-    Hessian.
-    """
+    """An expansion at S points has ``value`` (S,), ``gradient`` (S, d) and the Gauss-Newton ``curvature``."""
 
     value: Floats
     gradient: Floats
@@ -111,6 +109,7 @@ class Chi2:
 
     @property
     def box(self) -> Box:
+        """Return the box of the surrogates."""
         return self.surrogate.box
 
     def __call__(self, points: ArrayLike) -> Floats:
@@ -175,8 +174,9 @@ class Chi2:
         return float(residual @ cho_solve(factor, residual)) + (_log_det(factor) if self.log_det else 0.0)
 
     def _expand(self, point: Floats, residual: Floats, slopes: Floats) -> tuple[float, Floats, Floats]:
-        """Return the expansion at one point: with z = Sigma^-1 r, d chi2 = 2 z . dr - z^T dSigma z +
-        tr(Sigma^-1 dSigma).
+        """Return the expansion at one point.
+
+        With z = Sigma^-1 r: d chi2 = 2 z . dr - z^T dSigma z + tr(Sigma^-1 dSigma).
         """
         loads, load_slopes = self.sigma.factors(point)
         factor = _factor(self.sigma.of(loads))

@@ -79,9 +79,7 @@ class Polynomials(Surrogate):
         return basis[None], slope.T[None]
 
     def predict_left_out(self, rows: ArrayLike) -> Floats:
-        """Predict in closed form: with the hat matrix H = V A, left-out residuals are (1 - H_FF)^-1 the
-        fit's.
-        """
+        """Predict in closed form: with H = V A, left-out residuals are (1 - H_FF)^-1 the fit's."""
         grid, left = self.fitted_grid, np.atleast_1d(rows)
         basis = self.monomials(grid.x[left])
         leverage = basis @ self.response[:, :, left]  # (B or 1, n, n)

@@ -60,6 +60,7 @@ class Rationals(Surrogate):
 
     @property
     def orders(self) -> tuple[int, int]:
+        """Return the orders (m, n) of numerator and denominator."""
         return self.numerator.monomials.order, self.denominator.monomials.order
 
     @property
@@ -85,9 +86,7 @@ class Rationals(Surrogate):
         )
 
     def pole_free(self, smallest: float = 1e-6) -> NDArray[np.bool_]:
-        """Say of each bin (B,) whether Q is proven to stay above ``smallest`` of its value in the middle of
-        the box.
-        """
+        """Say of each bin (B,) whether Q is proven to stay above ``smallest`` of its value in the middle."""
         q = self.denominator.coefficients
         with np.errstate(divide="ignore", invalid="ignore"):
             relative = np.where(q[0] == 0, -1.0, q / q[0])
@@ -95,9 +94,7 @@ class Rationals(Surrogate):
 
     @cached_property
     def response(self) -> Floats:
-        """Return the response, linearised at the fit, without directions that change no value, as of a common
-        factor.
-        """
+        """Return the response, linearised at the fit, without directions that change no value."""
         grid, root = self.fitted_grid, np.sqrt(self._fit_weights).T
         p_monomials, q_monomials = self.numerator.monomials(grid.x), self.denominator.monomials(grid.x)[:, 1:]
         scale = root / self.denominator.values(grid.points).T
@@ -235,9 +232,7 @@ def _denominators(q: Floats) -> Floats:
 
 
 def _minimum(q: Floats, q_monomials: Monomials, start: Floats) -> Floats:
-    """Find a local minimum (d,) of one Q in [-1, 1]^d; for n = 1 the start, its lowest corner, is that
-    already.
-    """
+    """Find a local minimum (d,) of one Q in [-1, 1]^d; for n = 1 it is the start, its lowest corner."""
     coefficients = np.concatenate([[1.0], q])
     slopes = (q_monomials.derivatives @ coefficients).T
 

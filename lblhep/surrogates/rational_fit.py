@@ -46,6 +46,7 @@ class Bins:
     barrier: float = 0.0
 
     def rows(self, chosen: Indices) -> Bins:
+        """Return some of the bins."""
         names = ("y", "root", "cuts", "noise")
         return replace(self, **{name: getattr(self, name)[chosen] for name in names})
 
@@ -65,17 +66,17 @@ class State:
     curvature: Floats
 
     def rows(self, chosen: Indices) -> State:
+        """Return the states of some of the bins."""
         return State(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
     def put(self, chosen: Indices, other: State) -> None:
+        """Put other states in the place of some of the bins."""
         for field in fields(self):
             getattr(self, field.name)[chosen] = getattr(other, field.name)
 
 
 def expand(bins: Bins, q: Floats) -> State:
-    """Return half the sum of squares with the best numerator for q, plus prior and barrier; its derivatives
-    in q.
-    """
+    """Return half the sum of squares for q, plus prior and barrier, and its derivatives in q."""
     with np.errstate(all="ignore"):  # a trial step may come upon a pole: its merit is then infinite
         denominator = 1 + q @ bins.denominator.T
         scale = bins.root / denominator  # (B, N)

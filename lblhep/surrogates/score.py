@@ -49,8 +49,7 @@ class Score:
 
 
 def score(objective: Chi2, point: ArrayLike) -> Score:
-    """Return the score of ``objective`` at a point (d,), of slopes freed from their correlation with
-    residuals.
+    """Return the score at a point (d,), of slopes freed from their correlation with the residuals.
 
     Raises ValueError for an objective with ln det Sigma, whose gradient this is not.
 
@@ -76,8 +75,7 @@ def score(objective: Chi2, point: ArrayLike) -> Score:
 
 
 def slope_noise(objective: Chi2, point: ArrayLike) -> Floats:
-    """Return which share (d,) of what seems to be known of each parameter at a point (d,) is noise of the
-    slopes.
+    """Return the share (d,) of what seems to be known of each parameter that is noise of the slopes.
 
     tr(Sigma^-1 cov J_j) / (J^T Sigma^-1 J)_jj: 0 for exact surrogates, near 1 where the bins' dependence on a
     parameter is made up by fluctuations of the grid.  A fit that takes the surrogates for exact is pulled to

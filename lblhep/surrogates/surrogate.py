@@ -23,8 +23,7 @@ from lblhep.surrogates.grid import Grid
 
 
 class Surrogate(ABC):
-    """A surrogate is B functions of d parameters, one per bin, fitted to a grid (None if read from
-    elsewhere).
+    """A surrogate is B functions of d parameters, fitted to a grid (None if read from elsewhere).
 
     Parameters are in their own units; outside the box every method raises ValueError.
     """
@@ -34,7 +33,8 @@ class Surrogate(ABC):
 
     @property
     @abstractmethod
-    def bins(self) -> int: ...
+    def bins(self) -> int:
+        """Return the number of bins."""
 
     @abstractmethod
     def values(self, points: ArrayLike) -> Floats:
@@ -59,12 +59,14 @@ class Surrogate(ABC):
 
     @abstractmethod
     def coefficient_gradients(self, point: ArrayLike) -> tuple[Floats, Floats]:
-        """Return d value / d coefficients (B, K) at a point (d,), and its slope (B, K, d); axis 0 is 1 if
-        shared.
+        """Return d value / d coefficients (B, K) at a point (d,), and its slope (B, K, d).
+
+        Axis 0 is 1 if the bins share it.
         """
 
     @property
     def fitted_grid(self) -> Grid:
+        """Return the grid of the fit; raise ValueError if there is none."""
         if self.grid is None:
             raise ValueError(
                 "these surrogates were read without their grid: fit the grid to validate or propagate"

@@ -47,6 +47,7 @@ class Tune:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """Return the names of the parameters."""
         return self.objective.box.names
 
     @property

@@ -57,6 +57,7 @@ def fills(values: Values, histograms: Sequence[Histogram]) -> Floats:
 
 
 def n_bins(histograms: Sequence[Histogram]) -> int:
+    """Return the number of bins of all histograms."""
     return sum(len(histogram) for histogram in histograms)
 
 

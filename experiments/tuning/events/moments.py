@@ -21,7 +21,7 @@ MIN_CHARGED = 2  # charged particles; an event with fewer counts, and fills noth
 
 @dataclass
 class Moments:
-    """Moments are sums over ``events`` events: of fills and of their squares (bins,), and of products (bins,
+    """Moments are sums over ``events`` events: of fills and their squares (bins,), and of products (bins,
     bins).
 
     The products are those of the fills' deviations from the mean.

@@ -37,8 +37,7 @@ PROCESS = (
 def charged_particles(
     commands: Sequence[str], n_events: int, seed: int
 ) -> Iterator[tuple[Floats, NDArray[np.int64]]]:
-    """Yield batches of ``n_events`` events in all: four-momenta, and the number of charged particles of each
-    event.
+    """Yield batches of ``n_events`` events in all: four-momenta, and each event's number of particles.
 
     Momenta (particles, 4) are (px, py, pz, E) in GeV, event after event.
 

@@ -20,9 +20,7 @@ MIN_Y = 1e-30  # so that an event of two particles has a logarithm, beyond every
 
 
 class Values(NamedTuple):
-    """Values are all observables of a group of events: a number an event, a particle, or with a weight a
-    pair.
-    """
+    """Values are all observables of a group of events: a number an event, a particle or (weighted) a pair."""
 
     per_event: dict[str, Floats]  # (events,)
     per_particle: dict[str, Floats]  # (events, particles)
@@ -38,11 +36,13 @@ def measure(momenta: Floats) -> Values:
 
 
 def multiplicity(momenta: Floats) -> dict[str, Floats]:
+    """Return the number of charged particles."""
     events, particles, _ = momenta.shape
     return {"n_charged": np.full(events, float(particles))}
 
 
 def thrust_shapes(axes: Axes) -> dict[str, Floats]:
+    """Return thrust, major, minor and oblateness of the group."""
     thrust, major, minor = axes.values.T
     return {
         "one_minus_thrust": 1 - thrust,

@@ -57,8 +57,9 @@ def longest_runs(bins: pd.DataFrame, surrogates: Surrogate, *, level: float = 0.
 
 
 def run_probabilities(pulls: Floats, residual_maker: Floats) -> Floats:
-    """Return the probability of a chi2 at least as large for each run of bins, (n, n) [first, last], else
-    NaN.
+    """Return the probability of a chi2 at least as large for each run of bins, (n, n), else NaN.
+
+    The indices are the run's first and last bin.
 
     ``pulls`` (n,) = (fit - data) / error are M e with M (n, n) the ``residual_maker`` and e normal.  The
     chi2 of a run is a sum of chi2 variables with the eigenvalues of M's block as weights; it is taken as c
@@ -100,8 +101,7 @@ def _fit_variance(surrogates: Surrogate, point: Floats) -> Floats:
 
 
 def _alone(bins: pd.DataFrame, surrogates: Surrogate) -> tuple[Floats, Floats]:
-    """Return pulls (n,) at the best fit of these bins alone, and the matrix M (n, n) of
-    ``run_probabilities``.
+    """Return pulls (n,) at the best fit of these bins alone, and M (n, n) of ``run_probabilities``.
 
     M = 1 - U U^T, where U spans what the parameters inside their bounds can change; a parameter at its bound
     changes nothing.  The first fit, with the data's errors, says where the surrogates' are to be taken.

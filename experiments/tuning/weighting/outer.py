@@ -68,9 +68,7 @@ def outer_objectives(bins: pd.DataFrame, surrogates: Surrogate, point: ArrayLike
 
 
 def _spread_of_noise(owner: NDArray[np.intp], residuals: Floats, noise: Floats) -> float:
-    """Return what ``noise`` (B, B) adds to the spread of e_O on average; ``owner`` (B,): each bin's
-    observable.
-    """
+    """Return what ``noise`` (B, B) adds on average to the spread of e_O; ``owner`` (B,) is the observable."""
     mean = np.eye(owner.max() + 1)[:, owner]  # (O, B)
     mean /= mean.sum(axis=1, keepdims=True)
     of_bins = (4 * np.outer(residuals, residuals) - 2 * noise) * noise

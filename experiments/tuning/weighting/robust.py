@@ -77,8 +77,9 @@ def robust_weights(
 
 
 def cheapest(costs: Floats, sizes: Floats, budget: float) -> Floats:
-    """Return the weights (O,) in [0, 1] of least ``weights @ costs`` that sum to a share ``budget`` of
-    ``sizes``.
+    """Return the weights (O,) in [0, 1] of least ``weights @ costs``.
+
+    They satisfy ``weights @ sizes = budget * sizes.sum()``.
     """
     order = np.argsort(costs / sizes, kind="stable")
     used_before = np.cumsum(sizes[order]) - sizes[order]

@@ -9,8 +9,7 @@ from lblhep.report import Launched
 
 
 def ranked_points(launch: Launched) -> pd.DataFrame:
-    """Return the points of a search of stated weights, the lowest objective first, without those that are
-    NaN.
+    """Return the points of a search of stated weights, the lowest objective first, without NaN.
 
     Raises ValueError if the launch was no such search, if it maximised, or has no point with an objective.
     """
@@ -27,8 +26,7 @@ def ranked_points(launch: Launched) -> pd.DataFrame:
 
 
 def best_weights(launch: Launched) -> dict[str, float]:
-    """Return the weights of a search's best point, the largest set to 1: table -> weight, as ``Stated`` takes
-    them.
+    """Return the weights of a search's best point, table -> weight, the largest set to 1, for ``Stated``.
 
     Raises ValueError as ``ranked_points``.
     """

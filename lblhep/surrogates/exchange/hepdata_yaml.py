@@ -27,11 +27,20 @@ EXPECTED = "expected a table of HEPData: independent_variables and dependent_var
 
 
 def read_hepdata_yaml(path: Path | str, *, experiment: str, number: int) -> pd.DataFrame:
-    """Read the bins of the record's table ``number``: a ``table`` for each quantity, columns as in
-    ``reference``.
+    """Read the bins of the record's table ``number``, columns as in ``reference``.
+
+    Each quantity has a ``table`` of its own.
 
     Errors of several sources are added in quadrature.  Bins without a value are left out and not counted, as
     in Rivet's files.  FormatError names the key of what is broken, and tables of two variables.
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile("w") as file:
+    ...     _ = file.write("independent_variables: [{values: [{low: 0, high: 1}]}]\\n")
+    ...     _ = file.write("dependent_variables: [{values: [{value: 2, errors: [{symerror: 5%}]}]}]\\n")
+    ...     file.flush()
+    ...     read_hepdata_yaml(file.name, experiment="A", number=1)["error_up"].tolist()
+    [0.1]
     """
     content = _load(path)
     independent = _list(path, content, "independent_variables")

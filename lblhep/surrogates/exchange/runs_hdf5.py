@@ -72,8 +72,9 @@ class Runs:
         )
 
     def parts(self) -> tuple[Runs, ...]:
-        """Return bins that the same runs filled, without the other runs: one part if each run failed as a
-        whole.
+        """Return the bins that the same runs filled, without the other runs.
+
+        There is one part if each run failed as a whole.
 
         ValueError names a bin that no run filled.
         """

@@ -70,6 +70,12 @@ def read_weights(path: Path | str) -> list[WeightRule]:
 
     So are lines that apprentice itself would misread: a selection it cannot parse, such as ``@-0.5:0.5``,
     would there mean all bins.
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     write_weights(file.name, [WeightRule("/A/d01", 2.0)], header=["a comment"])
+    ...     [str(rule) for rule in read_weights(file.name)]
+    ['/A/d01 2.0']
     """
     rules = []
     for number, line in enumerate(read_text(path).splitlines(), start=1):
