@@ -32,20 +32,21 @@ def generate(grid: GeneratorGrid) -> Generate:
 
     Their bins are correlated as Pythia's are, and 600,000 of them cost seconds rather than minutes.
     """
-    histograms = read_histograms(grid.histograms)
+    histograms = [h for h in read_histograms(grid.histograms) if h.observable in OBSERVABLES]
     batches = charged_particles(settings(MONASH), POOL, seed=7)
     groups = [group for batch in batches for group in equal_multiplicity(*batch)]
     rows = np.concatenate([fills(measure(group), histograms) for group in groups])
-    squared = rows**2
     used = np.flatnonzero(grid.place["observable"].isin(OBSERVABLES))
+    bins = len(grid.place)
 
     def draw(point: dict[str, float], histograms: object, events: int, seed: int) -> Moments:
         rng = np.random.default_rng(seed)
         times = np.bincount(rng.integers(len(rows), size=events), minlength=len(rows))
-        total, squares, chosen = times @ rows, times @ squared, rows[:, used]
-        products = np.zeros((rows.shape[1], rows.shape[1]))  # those of the bins that are used
-        mean_products = np.outer(total[used], total[used]) / events
-        products[np.ix_(used, used)] = (chosen * times[:, None]).T @ chosen - mean_products
+        total, squares, products = np.zeros(bins), np.zeros(bins), np.zeros((bins, bins))
+        total[used] = times @ rows
+        of_used = (rows * times[:, None]).T @ rows
+        squares[used] = np.diag(of_used)
+        products[np.ix_(used, used)] = of_used - np.outer(total[used], total[used]) / events
         return Moments(events, total, squares, products)
 
     return draw

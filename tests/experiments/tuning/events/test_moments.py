@@ -23,14 +23,16 @@ def monash(histograms):
     return generate(MONASH, histograms, EVENTS, seed=3)
 
 
-def test_moments_are_numpys(histograms, monash):
-    batches = charged_particles(settings(MONASH), EVENTS, seed=3)
+def test_moments_are_numpys(histograms):
+    events = 300
+    moments = generate(MONASH, histograms, events, seed=3)
+    batches = charged_particles(settings(MONASH), events, seed=3)
     groups = [group for batch in batches for group in equal_multiplicity(*batch)]
     rows = np.concatenate([fills(measure(group), histograms) for group in groups])
-    assert len(rows) == EVENTS
-    np.testing.assert_allclose(monash.mean(), rows.mean(axis=0), rtol=1e-12, atol=1e-15)
-    np.testing.assert_allclose(monash.sum_squares, (rows**2).sum(axis=0), rtol=1e-12)
-    covariance = monash.products / (EVENTS - 1)
+    assert len(rows) == events
+    np.testing.assert_allclose(moments.mean(), rows.mean(axis=0), rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(moments.sum_squares, (rows**2).sum(axis=0), rtol=1e-12)
+    covariance = moments.products / (events - 1)
     np.testing.assert_allclose(covariance, np.cov(rows.T), rtol=1e-9, atol=1e-9)
 
 
