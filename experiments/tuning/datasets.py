@@ -10,18 +10,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from experiments.tuning.exchange.reference import symmetric_error
-from experiments.tuning.histograms import read_histograms
-from experiments.tuning.moments import generate
-from experiments.tuning.multiplicity import as_shapes, integrals, normalised, shape_jacobian
+from experiments.tuning.events.histograms import read_histograms
+from experiments.tuning.events.moments import generate
+from experiments.tuning.events.multiplicity import as_shapes, integrals, normalised, shape_jacobian
 from lblhep.annotations import Floats
 from lblhep.surrogates import Box, Grid
+from lblhep.surrogates.exchange.reference import symmetric_error
 
 PLACE = ("experiment", "table", "observable", "x_low", "x_high")
 
 
 class Measured:
-    """Published distributions, a row a bin in ``bins``: ``PLACE``, ``value`` and ``error``.
+    """Measured holds published distributions: ``bins`` has a row a bin, with ``PLACE``, ``value``, ``error``.
 
     Asymmetric errors count as ``symmetric_error`` has it.  ``experiments`` and ``observables`` choose among
     the tables (default all).  With ``rates_once`` the spectra that integrate to the mean
@@ -59,7 +59,8 @@ class Measured:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The generator at one point: ``values`` (B,) of measured bins, their Monte Carlo ``covariance`` (B, B).
+    """A prediction is the generator at one point: ``values`` (B,) of measured bins, with ``covariance`` (B,
+    B).
 
     The covariance is the sample's own, without bias: a bin that no event filled has none.
     """
@@ -69,17 +70,17 @@ class Prediction:
 
     @property
     def errors(self) -> Floats:
-        """Monte Carlo errors (B,)."""
+        """Return Monte Carlo errors (B,)."""
         return np.sqrt(np.diag(self.covariance))
 
     def of(self, rows: NDArray[Any]) -> Prediction:
-        """The prediction of some of the bins: indices or a mask (B,)."""
+        """Return the prediction of some of the bins: indices or a mask (B,)."""
         chosen = np.arange(len(self.values))[rows]
         return Prediction(self.values[chosen], self.covariance[np.ix_(chosen, chosen)])
 
 
 class GeneratorGrid:
-    """The generator's bins at the points of a design, with their Monte Carlo errors and correlation.
+    """The grid holds the generator's bins at the points of a design, with Monte Carlo errors and correlation.
 
     ``events`` (N,) is the number of events at each point; ``of`` gives the grid of a table of measured bins.
     A bin that no event filled at a point of the grid has the error of one event with a fill of 1 there.
@@ -102,7 +103,7 @@ class GeneratorGrid:
         self.correlation: Floats = np.stack(columns["correlation"]).astype(np.float64)
 
     def of(self, measured: Measured) -> Grid:
-        """The grid of the measured bins, in their order and normalised as they are.
+        """Return the grid of the measured bins, in their order and normalised as they are.
 
         Raises ValueError naming the first bin that was not generated.
         """
@@ -116,7 +117,14 @@ class GeneratorGrid:
         return Grid(self.box, self.points, values, errors=errors, correlation=correlation)
 
     def run(self, measured: Measured, point: Mapping[str, float], events: int, seed: int) -> Prediction:
-        """The measured bins from ``events`` new events at one point (parameters as in ``lund.settings``)."""
+        """Return the measured bins from ``events`` new events at one point.
+
+        Args:
+            measured: the measured bins.
+            point: values of the parameters, as in ``lund.settings``.
+            events: number of events.
+            seed: of Pythia.
+        """
         new = generate(point, read_histograms(self.histograms), events, seed)
         rows = self._rows(measured)
         scale = self.scale[rows]
@@ -128,7 +136,7 @@ class GeneratorGrid:
         return Prediction(values, covariance)
 
     def _rows(self, measured: Measured) -> NDArray[np.intp]:
-        """The grid's row of each measured bin."""
+        """Return the grid's row of each measured bin."""
         key = ["experiment", "table", "x_low", "x_high"]
         rows = pd.MultiIndex.from_frame(self.place[key]).get_indexer(
             pd.MultiIndex.from_frame(measured.bins[key])

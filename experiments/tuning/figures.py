@@ -16,7 +16,7 @@ from experiments.tuning.results import Key
 from lblhep.annotations import Floats
 from lblhep.report import COLOURS, new_figure
 
-AXES = {
+AXIS_LABELS = {
     "eec": r"cos $\chi$",
     "aeec": r"cos $\chi$",
     "y3_durham": r"$-\ln y_3$ (Durham)",
@@ -25,14 +25,15 @@ AXES = {
     "x_p": r"$x_p = p / p_{beam}$",
     "xi_p": r"$\xi_p = -\ln x_p$",
 }
-LEAST_CHI2 = 0.1  # per bin, in a figure
+MIN_CHI2_PER_BIN = 0.1  # per bin, in a figure
 IN_GEV = ("pt_in", "pt_out", "sigma", "pTmin")
 
 
 def cumulative(tunes: Mapping[Key, pd.DataFrame]) -> Figure:
-    """The share of observables whose chi2 per bin lies below a threshold (the figure of arXiv:2103.05751).
+    """Draw the share of observables whose chi2 per bin lies below a threshold (as arXiv:2103.05751 does).
 
-    chi2 without the Monte Carlo's noise can be negative: what lies below ``LEAST_CHI2`` a bin is drawn there.
+    chi2 without the Monte Carlo's noise can be negative: what lies below ``MIN_CHI2_PER_BIN`` a bin is drawn
+    there.
 
     A row of panels for each experiment that was tuned to, and a panel for its observables and for those held
     out.  ``tunes``: the tables of ``Results.observables``.
@@ -65,12 +66,12 @@ def cumulative(tunes: Mapping[Key, pd.DataFrame]) -> Figure:
 
 
 def _share_below(panel: Axes, values: pd.Series, **style: Any) -> None:
-    x = np.maximum(np.sort(values.to_numpy()), LEAST_CHI2)
+    x = np.maximum(np.sort(values.to_numpy()), MIN_CHI2_PER_BIN)
     panel.step(x, np.arange(1, len(x) + 1) / len(x), where="post", **style)
 
 
 def _styles(keys: Sequence[Key], *, by_experiment: bool) -> dict[Key, dict[str, Any]]:
-    """A colour for each variant; an experiment is a line style, or a colour if there is one variant."""
+    """Choose a colour for each variant and a line style for each experiment, or colours for one variant."""
     variants = list(dict.fromkeys(key.variant for key in keys))
     experiments = list(dict.fromkeys(key.experiment for key in keys))
     styles = {}
@@ -89,7 +90,7 @@ def parameters(
     box: Mapping[str, tuple[float, float]],
     monash: Mapping[str, float],
 ) -> Figure:
-    """Tuned points with their 68 % contours (other parameters refitted), Monash, in the box of the grid.
+    """Draw tuned points with their 68 % contours (others refitted), and Monash, in the box of the grid.
 
     ``tunes``: values (d,), parameters in the order of ``box``, and contours "first-second" (n, 2).
     """
@@ -118,7 +119,7 @@ def parameters(
 
 
 def hold_out(relative_rms: Floats) -> Figure:
-    """How well the surrogates predict points left out, in units of the Monte Carlo error: 1 is perfect."""
+    """Draw how well surrogates predict points left out, in units of the Monte Carlo error: 1 is perfect."""
     figure, axes = new_figure()
     edges = np.geomspace(0.5, max(20.0, 1.1 * relative_rms.max()), 50)
     axes.hist(relative_rms, edges, color=COLOURS[0])
@@ -130,7 +131,7 @@ def hold_out(relative_rms: Floats) -> Figure:
 
 
 def pulls(of_tunes: Mapping[Key, pd.Series]) -> Figure:
-    """Pulls of the surrogates at each tuned point, beside the unit Gaussian that they should be."""
+    """Draw pulls of the surrogates at each tuned point, beside the unit Gaussian that they should be."""
     figure, axes = new_figure()
     edges = np.linspace(-5, 5, 41)
     styles = _styles(list(of_tunes), by_experiment=True)
@@ -149,10 +150,10 @@ def pulls(of_tunes: Mapping[Key, pd.Series]) -> Figure:
 
 
 def axis_label(observable: str) -> str:
-    """What is on the x axis of an observable's distribution."""
-    return AXES.get(observable, with_unit(observable))
+    """Return what is on the x axis of an observable's distribution."""
+    return AXIS_LABELS.get(observable, with_unit(observable))
 
 
 def with_unit(name: str) -> str:
-    """The label of an observable or a parameter."""
+    """Return the label of an observable or a parameter."""
     return name.removesuffix("_gev") + (" [GeV]" if name.startswith(IN_GEV) else "")

@@ -11,13 +11,15 @@ from scipy.stats import chi2 as chi2_distribution
 from scipy.stats import kstest
 
 from experiments.tuning.datasets import Prediction
-from experiments.tuning.forms import FORMS
+from experiments.tuning.forms import CLOSURE_FORMS, FORMS
 from lblhep.annotations import Floats
-from lblhep.surrogates import ONE_SIGMA, Surrogate, Tune, grid_noise
+from lblhep.surrogates import ONE_SIGMA, Rationals, Surrogate, Tune, grid_noise
+
+POLE_SAMPLE = 2**14  # points at which denominators are looked at
 
 
 def chi2_terms(bins: pd.DataFrame, values: Floats, variance: Floats) -> Floats:
-    """((MC - data)^2 - MC variance) / data error^2 of each bin, (B,), which can be negative.
+    """Return ((MC - data)^2 - MC variance) / data error^2 of each bin, (B,), which can be negative.
 
     Its mean over Monte Carlo samples is that of infinitely many events, so that samples of different size,
     runs or surrogates, can be compared.
@@ -27,7 +29,7 @@ def chi2_terms(bins: pd.DataFrame, values: Floats, variance: Floats) -> Floats:
 
 
 def chi2_variance(bins: pd.DataFrame, prediction: Prediction) -> float:
-    """The variance of the sum of ``chi2_terms`` over Monte Carlo samples of the prediction's size.
+    """Return the variance of the sum of ``chi2_terms`` over Monte Carlo samples of the prediction's size.
 
     With the residuals r of MC less data and their Monte Carlo covariance V in units of the data's errors, and
     rho the mean of r, the variance of r^T r is 4 rho^T V rho + 2 tr V^2.  r^T V r is larger than rho^T V rho
@@ -41,7 +43,7 @@ def chi2_variance(bins: pd.DataFrame, prediction: Prediction) -> float:
 
 
 def difference(bins: pd.DataFrame, first: Prediction, second: Prediction) -> tuple[float, float]:
-    """chi2 of ``first`` less that of ``second``, and its error from the Monte Carlo of both samples.
+    """Return chi2 of ``first`` less that of ``second``, and its error from the Monte Carlo of both samples.
 
     The samples are independent.
     """
@@ -51,11 +53,19 @@ def difference(bins: pd.DataFrame, first: Prediction, second: Prediction) -> tup
 
 
 def grid_error(bins: pd.DataFrame, prediction: Prediction, surrogates: Surrogate, tuned: Tune) -> float:
-    """How much chi2 of ``prediction`` varies over grids that differ by their events alone.
+    """Return how much chi2 of ``prediction`` varies over grids that differ by their events alone.
+
+    Args:
+        bins: the measured bins (B rows), with ``value`` and ``error``.
+        prediction: Pythia's bins at the tuned point.
+        surrogates: the surrogates of these bins.
+        tuned: the tune, which may be to other bins.
+
+    Returns:
+        The standard deviation of chi2; NaN for a tune with the surrogates' covariance.
 
     Linear: chi2's slope there, by the surrogates of these bins, times the noise of the point, at fixed
     weights: weightings that look at the surrogates would choose others on another grid, which is left out.
-    NaN for a tune with the surrogates' covariance.
     """
     if not tuned.objective.sigma.constant:
         return float("nan")
@@ -65,8 +75,22 @@ def grid_error(bins: pd.DataFrame, prediction: Prediction, surrogates: Surrogate
     return float(np.sqrt(slope @ noise @ slope))
 
 
+def poles(fit: Surrogate) -> int:
+    """Count the bins whose denominator is not proven positive, or not positive at a sample or a corner.
+
+    The sample has nothing to do with the proof in the fit.  A polynomial has no poles.
+    """
+    if not isinstance(fit, Rationals):
+        return 0
+    box = fit.box
+    corners = box.unscale(2.0 * np.array(list(np.ndindex(*(2,) * len(box)))) - 1)
+    points = np.concatenate([box.sobol(POLE_SAMPLE, seed=0), corners])
+    positive = (fit.denominator.values(points) > 0).all(axis=0)
+    return int((~(positive & fit.pole_free())).sum())
+
+
 class Coverage:
-    """What the pseudo-experiments of one noise say, for each form of chi2 (``forms``).
+    """Combine the pseudo-experiments of one noise, for each form of chi2 (``forms``).
 
     ``chi2_ndf`` and its standard error; ``ks_p`` against the chi2 distribution; shares of truths within the
     68 % intervals by the Hessian, by ``Tune.errors`` and by profile, averaged over parameters, and for each
@@ -109,3 +133,23 @@ class Coverage:
                 f"profile_by_parameter_{form}": profile,
             }
         return result | {"chi2": chi2, "ndf": float(ndf)}
+
+
+class PullsOfSets:
+    """Combine all sets of pseudo-data: for each form, mean and width of the pulls of all parameters together.
+
+    ``at_bound`` is the share of parameters without an error, which have no pull.
+    """
+
+    def __call__(self, rows: pd.DataFrame, arrays: Any) -> Mapping[str, float | Floats]:
+        pulls = np.stack([arrays[trial, "closure"]["pulls"] for trial in rows["trial"]])  # (n, forms, d)
+        result: dict[str, float | Floats] = {"sets": float(len(pulls)), "pulls": pulls}
+        for i, form in enumerate(CLOSURE_FORMS):
+            result |= {
+                f"mean_{form}": float(np.nanmean(pulls[:, i])),
+                f"width_{form}": float(np.nanstd(pulls[:, i])),
+                f"at_bound_{form}": float(np.isnan(pulls[:, i]).mean()),
+                f"chi2_ndf_{form}": float(rows[f"chi2_ndf_{form}"].mean()),
+                f"chi2_ndf_error_{form}": float(rows[f"chi2_ndf_{form}"].std() / np.sqrt(len(rows))),
+            }
+        return result

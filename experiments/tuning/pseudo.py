@@ -1,93 +1,47 @@
-"""Pseudo-experiments: does chi2 follow its distribution, and do the intervals cover the truth?
+"""Data whose true parameters are known: drawn from the surrogates, or made by Pythia.
 
-Nature is the surrogate of the real grid, at a stated truth.  Every repetition redraws the data, with their
-published errors, and the whole grid, with Monte Carlo noise of ``noise`` times these errors and the bins'
-correlation; fits surrogates to that grid; and tunes, once with each form of chi2 (``forms``).
+In a pseudo-experiment (``Nature``) the surrogates of the real grid are the truth.  Each draws the data, with
+their published errors, and the whole grid, with Monte Carlo noise and the bins' correlation, and fits
+surrogates to that grid: chi2 should follow its distribution, and intervals should cover the truth
+(``compare``).
 
-Fits start where a tune to real data starts (``tasks.TuneTo``): all over the box, without a look at the truth.
+Pseudo-data that surrogates make cannot show what surrogates get wrong.  In a closure they are new events of
+Pythia at a point drawn at random (``PseudoData``), and the tune has to find it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from experiments.tuning.datasets import Prediction
 from experiments.tuning.forms import FORMS
-from lblhep.annotations import Floats
-from lblhep.surrogates import Chi2, Grid, Polynomials, fit_polynomials, score, tune
+from lblhep.annotations import Floats, Mask
+from lblhep.surrogates import Chi2, Grid, Polynomials, fit_polynomials, tune
 from lblhep.surrogates.descent import descend
-from lblhep.tasks import Bench, Failure, Row
-from lblhep.trials import Trial
-
-
-class PseudoExperiments:
-    """``repetitions`` pseudo-experiments at one ``noise``, cubic surrogates, nature at ``truth``.
-
-    Every tune has as many ``starts`` as ``TuneTo``'s default.  ``batch`` numbers trials of the same kind: it
-    does nothing but draw other events.
-    """
-
-    batches_over: tuple[str, ...] = ()
-    random_arguments = ("noise", "batch")
-
-    def __init__(
-        self,
-        *,
-        noise: float,
-        repetitions: int,
-        truth: Mapping[str, float],
-        order: int = 3,
-        starts: int = 20,
-        batch: int = 0,
-    ) -> None:
-        if not noise > 0:
-            raise ValueError(f"noise={noise} must be positive: it is the Monte Carlo error over the data's")
-        self.noise = noise
-        self.repetitions = repetitions
-        self.truth = dict(truth)
-        self.order = order
-        self.starts = starts
-
-    def run(self, trials: Sequence[Trial], bench: Bench) -> Sequence[Row | Failure]:
-        """One row a trial.  Saved as ``pseudo``: ``Judged``'s numbers, (n, forms, ...), score (n,), ndf."""
-        return [self._repeat(trial, bench) for trial in trials]
-
-    def _repeat(self, trial: Trial, bench: Bench) -> Row:
-        measured = bench.dataset(trial, "measured")
-        real = bench.dataset(trial, "grid").of(measured)
-        nature = Nature.of(fit_polynomials(real, self.order), measured.bins["error"], self.noise)
-        truth, rng = real.box.point(self.truth), bench.generator(trial, "task")
-        judged: list[list[Judged]] = []
-        statistics = []
-        for _ in range(self.repetitions):
-            objectives = nature.objectives(truth, rng)
-            judged.append([judge(objective, truth, self.starts) for objective in objectives.values()])
-            statistics.append(score(objectives["covariance"], truth).statistic)
-        arrays = {
-            name: np.array([[getattr(form, name) for form in one] for one in judged])
-            for name in ("chi2", "pulls", "hessian_pulls", "rises")
-        }
-        ndf = len(measured.bins) - len(truth)
-        bench.save(trial, "pseudo", arrays | {"score": np.array(statistics), "ndf": np.array(ndf)})
-        mean = arrays["chi2"].mean(axis=0) / ndf
-        return Row(trial.id, {f"chi2_ndf_{form}": float(m) for form, m in zip(FORMS, mean, strict=True)})
 
 
 @dataclass(frozen=True)
 class Nature:
-    """True bins as functions of the parameters, the data's ``errors`` (B,), and the fit to a noisy grid."""
+    """Nature has true bins as functions of the parameters, the data's ``errors`` (B,), and a fit to noise.
+
+    ``fitted`` is the fit to the true grid, with the noise as its Monte Carlo errors.  ``root`` (B, B) is a
+    square root of the correlation of a point's bins: ``root @ root.T``.
+    """
 
     surrogates: Polynomials
     errors: Floats
-    fitted: Polynomials  # to the true grid, with the noise as its Monte Carlo errors
-    root: Floats  # (B, B): root @ root.T is the correlation of a point's bins
+    fitted: Polynomials
+    root: Floats
 
     @classmethod
     def of(cls, surrogates: Polynomials, errors: pd.Series, noise: float) -> Nature:
-        """Nature as ``surrogates`` of the real grid show it."""
+        """Take ``surrogates`` of the real grid for the truth.
+
+        The Monte Carlo error of every bin of a grid point is ``noise`` times the data's error.
+        """
         real, sigma = surrogates.fitted_grid, errors.to_numpy()
         grid = Grid(
             real.box,
@@ -102,7 +56,7 @@ class Nature:
         return cls(surrogates, sigma, fit_polynomials(grid, surrogates.monomials.order), root)
 
     def objectives(self, truth: Floats, rng: np.random.Generator) -> dict[str, Chi2]:
-        """One pseudo-experiment: its chi2 in each form."""
+        """Draw one pseudo-experiment at ``truth`` (d,), and return its chi2 in each form."""
         data = self.surrogates.values(truth) + self.errors * rng.standard_normal(len(self.errors))
         grid = self.fitted.fitted_grid
         noisy = grid.values + grid.errors * (rng.standard_normal(grid.values.shape) @ self.root.T)
@@ -111,12 +65,12 @@ class Nature:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """One tune against the truth.
+class Comparison:
+    """A comparison holds a tune beside the truth.
 
-    ``chi2`` at its minimum (without ln det Sigma); ``pulls`` (d,), (value - truth) / error, and the same with
-    the Hessian's errors, NaN at a bound; ``rises`` (d,): the 68 % profile interval covers where it is below
-    1.
+    ``chi2`` is that of the minimum, without ln det Sigma.  ``pulls`` (d,) are (value - truth) / error, and
+    ``hessian_pulls`` (d,) the same with the Hessian's errors; both are NaN at a bound.  ``rises`` (d,): the
+    68 % profile interval of a parameter covers the truth where its rise is below 1.
     """
 
     chi2: float
@@ -125,8 +79,8 @@ class Judged:
     rises: Floats
 
 
-def judge(objective: Chi2, truth: Floats, starts: int) -> Judged:
-    """Tune from ``starts`` points all over the box, and compare the lowest minimum with the truth.
+def compare(objective: Chi2, truth: Floats, starts: int) -> Comparison:
+    """Tune from ``starts`` points all over the box, and compare the lowest minimum with the truth (d,).
 
     A rise is the objective, minimised with one parameter held at the truth, less its minimum, in units of the
     rise that bounds the interval (``lblhep.surrogates.intervals``).
@@ -141,4 +95,20 @@ def judge(objective: Chi2, truth: Floats, starts: int) -> Judged:
     )
     pulls, hessian_pulls = (best.values - truth) / errors, (best.values - truth) / by_hessian
     stretch = np.where(best.inside, (errors / by_hessian) ** 2, 1.0)
-    return Judged(best.chi2, pulls, hessian_pulls, (refitted - best.minimum) / stretch)
+    return Comparison(best.chi2, pulls, hessian_pulls, (refitted - best.minimum) / stretch)
+
+
+@dataclass(frozen=True)
+class PseudoData:
+    """Pseudo-data are the bins ``made`` that Pythia gave in ``events`` events at ``truth`` (d,)."""
+
+    truth: Floats
+    events: int
+    made: Prediction
+
+
+def last_of_table(bins: pd.DataFrame) -> Mask:
+    """Return the last bin of each table of several bins, (B,): their sum is fixed, so it says nothing new."""
+    table = bins["experiment"] + bins["table"]
+    several = table.map(table.value_counts()) > 1
+    return np.asarray(several & ~table.duplicated(keep="last"))

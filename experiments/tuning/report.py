@@ -1,18 +1,21 @@
-"""The study's page: what was tuned, how well it describes what it saw and what it did not."""
+"""The study's pages: the tunes, judged on data that they saw and did not see; and a search of weights."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from experiments.tuning import figures, tables
 from experiments.tuning.commands import write_commands
 from experiments.tuning.results import Results
 from experiments.tuning.sheets import observable_sheets
-from lblhep.report import Launched, Page
+from experiments.tuning.weighting.search import best_weights, ranked_points
+from lblhep.report import COLOURS, Launched, Page, new_figure
 
 Headline = Mapping[str, str | float]
 NO_INTERVAL = (
@@ -24,7 +27,7 @@ NO_INTERVAL = (
 
 
 class TuneReport:
-    """Parameters, chi2 of Pythia run again on the fitted and on the held-out experiment, every observable."""
+    """The page of the tunes shows parameters, chi2 of Pythia run again, and every observable."""
 
     def render(self, launch: Launched, out: Path) -> Headline:
         """Write the page; the headline is each tune's gain over Monash on the experiment it did not see."""
@@ -97,7 +100,7 @@ class TuneReport:
             "cumulative",
             figures.cumulative(observables),
             "The share of observables that are described to chi2 per bin or better, by Pythia run again; "
-            f"less than {figures.LEAST_CHI2} is drawn there.",
+            f"less than {figures.MIN_CHI2_PER_BIN} is drawn there.",
         )
         some = results.predictions(next(iter(results.rows.values()))["trial"])
         page.figure(
@@ -137,5 +140,63 @@ class TuneReport:
 
 
 def _surrogate_pull(bins: pd.DataFrame) -> pd.Series:
-    """(surrogate - run) / error of both, of each bin."""
+    """Return (surrogate - run) / error of both, of each bin."""
     return (bins["surrogate"] - bins["run"]) / np.hypot(bins["surrogate_error"], bins["run_error"])
+
+
+class WeightsReport:
+    """The page of a search of weights shows the best ones, ready for a recipe, and what it gained."""
+
+    def render(self, launch: Launched, out: Path) -> Headline:
+        """Write the page; the headline is the best value of the objective, and its median.
+
+        Raises ValueError as ``ranked_points``.
+        """
+        ranked, weights = ranked_points(launch), best_weights(launch)
+        metric = launch.recipe.trials.objective.metric  # type: ignore[union-attr]
+        values = launch.groups[metric].to_numpy(float)
+        page = Page(launch.recipe.title or "Weights", f"{len(values)} tunes, objective {metric}")
+        page.heading("The best weights")
+        page.text(
+            "The largest is set to 1. Put them into a recipe's `weighting`, component "
+            "`experiments.tuning.weights:Stated`:"
+        )
+        page.code(as_yaml(weights))
+        page.heading("The search")
+        page.figure("objective", _search_history(metric, values), "Every point, and the best so far.")
+        page.table(
+            _weight_quartiles(launch, ranked),
+            "Each weight in the best tenth of the points: a wide range means no matter.",
+        )
+        page.provenance(launch)
+        page.write(out)
+        return {
+            f"best {metric}": float(ranked[metric].iloc[0]),
+            f"median {metric}": float(ranked[metric].median()),
+        }
+
+
+def as_yaml(weights: Mapping[str, float]) -> str:
+    """Return the weights as they stand in a recipe, on lines that fit there."""
+    entries = ", ".join(f"{table}: {weight:.2g}" for table, weight in weights.items())
+    return textwrap.fill(f"weights: {{{entries}}}", 110, subsequent_indent="  ", break_on_hyphens=False)
+
+
+def _weight_quartiles(launch: Launched, ranked: pd.DataFrame) -> pd.DataFrame:
+    """Return quartiles of each weight over the best tenth, relative to the point's largest weight."""
+    names = list(launch.recipe.trials.space)  # type: ignore[union-attr]
+    best = ranked[names].head(max(len(ranked) // 10, 1)).astype(float)
+    quartiles = best.div(best.max(axis=1), axis=0).quantile([0.25, 0.5, 0.75]).T
+    quartiles.columns = ["lower quartile", "median", "upper quartile"]
+    return quartiles.rename_axis("observable").reset_index()
+
+
+def _search_history(metric: str, values: np.ndarray) -> Figure:
+    figure, axes = new_figure()
+    number = np.arange(1, len(values) + 1)
+    axes.plot(number, values, "o", ms=3, color=COLOURS[0], label="point")
+    axes.step(number, np.fmin.accumulate(values), where="post", color=COLOURS[1], label="best so far")
+    scale = "log" if np.nanmin(values) > 0 else "linear"
+    axes.set(xlabel="Point", ylabel=metric.replace("_", " "), yscale=scale)
+    axes.legend()
+    return figure

@@ -17,19 +17,19 @@ EXPERIMENT_AXIS = "experiment"
 
 
 class Key(NamedTuple):
-    """What tells a tune from the others: the experiment that it was fitted to, and its other axes' values."""
+    """A key tells a tune from the others: the experiment that was fitted, and the other axes' values."""
 
     experiment: str
     variant: str
 
     @property
     def label(self) -> str:
-        """Both, as a legend shows them."""
+        """Return experiment and variant as a legend shows them."""
         return ", ".join(filter(None, [self.experiment.split("_")[0], self.variant]))
 
 
 class Results:
-    """The measured bins and every finished trial's tune and predictions."""
+    """Results read a launch: the measured bins and every finished trial's tune and predictions."""
 
     def __init__(self, launch: Launched) -> None:
         self.launch = launch
@@ -47,11 +47,11 @@ class Results:
         return Key(self.bins["experiment"][fitted].iloc[0], ", ".join(str(row[axis]) for axis in others))
 
     def predictions(self, trial: str) -> pd.DataFrame:
-        """The bins with the trial's predictions, their errors and chi2 beside the data (``tasks.Judge``)."""
+        """Return the bins with the trial's predictions, their errors and chi2 (saved by ``tasks.Judge``)."""
         return self.bins.assign(**self.launch.arrays(trial, "bins"))
 
     def fit(self, row: pd.Series) -> Mapping[str, Any]:
-        """The arguments of the trial's ``TuneTo``, those that the recipe leaves out too."""
+        """Return the arguments of the trial's ``TuneTo``, also those that the recipe leaves out."""
         recipe = self.launch.recipe
         point = {axis: row[axis] for axis in recipe.trials.axes_of_trial}
         stages = recipe.at(point).task.arguments["stages"]
@@ -59,19 +59,19 @@ class Results:
         return {n: p.default for n, p in defaults.items()} | dict(stages["tuned"].arguments)
 
     def tune(self, trial: str) -> Mapping[str, np.ndarray]:
-        """The tuned values and their uncertainty, as ``tasks.Judge`` saved them."""
+        """Return the tuned values and their uncertainty, as ``tasks.Judge`` saved them."""
         return self.launch.arrays(trial, "tune")
 
     def contours(self, trial: str) -> Mapping[str, np.ndarray]:
-        """The 68 % contour (n, 2) of each pair of parameters, "first-second"."""
+        """Return the 68 % contour (n, 2) of each pair of parameters, "first-second"."""
         return self.launch.arrays(trial, "contours")
 
     def first_of_each_experiment(self) -> list[Key]:
-        """Of many tunes to an experiment that differ little a reader wants to see one."""
+        """Return one tune to each experiment: of many that differ little a reader wants to see one."""
         return list({key.experiment: key for key in reversed(self.rows)}.values())[::-1]
 
     def observables(self, trial: str) -> pd.DataFrame:
-        """A row a table: chi2 of Pythia at the tuned point and at Monash, bins, worst hold-out."""
+        """Return a row for each table: chi2 of Pythia at the tune and at Monash, bins, worst hold-out."""
         tables = self.predictions(trial).groupby(["experiment", "table", "observable"], sort=False)
         return tables.agg(
             bins=("value", "size"),

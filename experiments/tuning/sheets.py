@@ -15,25 +15,25 @@ from lblhep.report import COLOURS, new_figure
 
 Tunes = Mapping[str, pd.DataFrame]  # label -> the bins with ``run``, as Results.predictions
 
-A_SHEET = 6  # observables
-LARGEST_PULL = 5
+OBSERVABLES_A_SHEET = 6  # observables
+MAX_PULL = 5
 MONASH_COLOUR = "#717581"
 MARGINS = {"left": 0.06, "right": 0.985, "bottom": 0.08, "top": 0.97, "wspace": 0.22, "hspace": 0.28}
-SECOND_ROW = 0.03  # lower by so much, for the axis labels of the row above
+LOWER_ROW_SHIFT = 0.03  # lower by so much, for the axis labels of the row above
 
 
 def observable_sheets(tunes: Tunes) -> Iterator[Figure]:
-    """Every observable: data, Monash and each tune; below, ratios to the data and pulls; six to a sheet."""
+    """Draw every observable, six to a sheet: data, Monash and tunes; below, ratios to the data and pulls."""
     first = next(iter(tunes.values()))
     tables = [part.index for _, part in first.groupby(["experiment", "table"], sort=False)]
-    for start in range(0, len(tables), A_SHEET):
-        chosen = tables[start : start + A_SHEET]
+    for start in range(0, len(tables), OBSERVABLES_A_SHEET):
+        chosen = tables[start : start + OBSERVABLES_A_SHEET]
         figure, axes = new_figure(
             6, 3, width=13, height=13, height_ratios=[3, 1, 1] * 2, squeeze=False, gridspec_kw=MARGINS
         )
         figure.set_layout_engine("none")  # to compute the margins would draw all 18 panels once more
         _make_room(axes[3:])
-        for place in range(A_SHEET):
+        for place in range(OBSERVABLES_A_SHEET):
             row, column = 3 * (place // 3), place % 3
             panels = axes[row : row + 3, column]
             if place < len(chosen):
@@ -47,7 +47,7 @@ def observable_sheets(tunes: Tunes) -> Iterator[Figure]:
 def _make_room(lower: Iterable[Sequence[Axes]]) -> None:
     for panel in (panel for row in lower for panel in row):
         x, y, width, height = panel.get_position().bounds
-        panel.set_position((x, y - SECOND_ROW, width, height))
+        panel.set_position((x, y - LOWER_ROW_SHIFT, width, height))
 
 
 def _observable(panels: Sequence[Axes], tunes: Tunes) -> None:
@@ -67,14 +67,14 @@ def _observable(panels: Sequence[Axes], tunes: Tunes) -> None:
         main.stairs(value, edges, color=colour, lw=1.2, label=label)
         ratio.stairs(value / data, edges, color=colour, lw=1.2, baseline=None)
         z = (value - data) / error
-        pull.stairs(np.clip(z, -LARGEST_PULL, LARGEST_PULL), edges, color=colour, lw=1.2, baseline=None)
+        pull.stairs(np.clip(z, -MAX_PULL, MAX_PULL), edges, color=colour, lw=1.2, baseline=None)
     if (data > 0).all() and data.max() > 30 * data.min():
         main.set_yscale("log")
     name = bins["observable"].iloc[0]
     main.set_title(f"{bins['experiment'].iloc[0].split('_')[0]}: {name.removesuffix('_gev')}", fontsize=10)
     main.legend(fontsize=8)
     ratio.set(ylim=(0.8, 1.2), ylabel="MC / data")
-    pull.set(ylim=(-LARGEST_PULL, LARGEST_PULL), ylabel="Pull", xlabel=axis_label(name))
+    pull.set(ylim=(-MAX_PULL, MAX_PULL), ylabel="Pull", xlabel=axis_label(name))
     for panel in (ratio, pull):
         panel.axhline(1 if panel is ratio else 0, color="grey", lw=0.6)
     for panel in panels:

@@ -7,20 +7,20 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from experiments.tuning.lund import MONASH, b_of_mean_z, mean_z
+from experiments.tuning.events.lund import MONASH, b_of_mean_z, mean_z
 from experiments.tuning.results import Key, Results
-from experiments.tuning.uncertainty import LEVELS, TOO_NOISY
+from experiments.tuning.uncertainty import LEVELS, MAX_SLOPE_NOISE
 from experiments.tuning.validation import COVERS_UP_TO
 
 
 def monash_point() -> dict[str, float]:
-    """The expert's tune in the grid's parameters."""
+    """Return the expert's tune in the grid's parameters."""
     a, b, sigma = MONASH["aLund"], MONASH["bLund"], MONASH["sigma"]
     return {**MONASH, "avgZ": mean_z(a, b, sigma)}
 
 
 def warnings(results: Results) -> Iterator[str]:
-    """Parameters at a bound, and errors that noise makes too short, or that were seen not to cover."""
+    """Yield warnings: parameters at a bound, errors too short, and intervals that do not cover."""
     for key, row in results.rows.items():
         bounded = [name for name in results.box if row[f"{name}_at_bound"]]
         if bounded:
@@ -38,7 +38,9 @@ def warnings(results: Results) -> Iterator[str]:
             )
         noise = results.tune(row["trial"])["slope_noise"]
         noisy = [
-            f"{name} {share:.0%}" for name, share in zip(results.box, noise, strict=True) if share > TOO_NOISY
+            f"{name} {share:.0%}"
+            for name, share in zip(results.box, noise, strict=True)
+            if share > MAX_SLOPE_NOISE
         ]
         if noisy and form == "plain":
             yield (
@@ -49,7 +51,7 @@ def warnings(results: Results) -> Iterator[str]:
 
 
 def parameters(results: Results) -> pd.DataFrame:
-    """Each tune's parameters and their errors, how its fit went, and Monash's parameters."""
+    """Return each tune's parameters and their errors, how its fit went, and Monash's parameters."""
     lines = []
     for key, row in results.rows.items():
         line = {"tune": key.label}
@@ -73,7 +75,7 @@ def parameters(results: Results) -> pd.DataFrame:
 
 
 def intervals(results: Results) -> pd.DataFrame:
-    """Where chi2, the other parameters refitted, has risen to each level: a line a tune and parameter."""
+    """Return where chi2, the other parameters refitted, has risen to each level, for every parameter."""
     lines = []
     for key, row in results.rows.items():
         profile = results.tune(row["trial"])["profile"]
@@ -88,7 +90,7 @@ def intervals(results: Results) -> pd.DataFrame:
 
 
 def judgement(results: Results) -> pd.DataFrame:
-    """chi2 of Pythia run again on what each tune was fitted to and on what it was not, beside Monash's."""
+    """Return chi2 of Pythia run again on the fitted and on the held-out data, beside Monash's."""
     return pd.DataFrame(
         {
             "tuned to": key.label,
@@ -107,18 +109,18 @@ def judgement(results: Results) -> pd.DataFrame:
 
 
 def judged_on(results: Results, key: Key, part: str) -> str:
-    """Whose data a tune was judged on: the fitted experiment's ("tuned") or the others' ("held_out")."""
+    """Return on whose data a tune was judged: the fitted ("tuned") or the other ("held_out") experiment."""
     names = dict.fromkeys(results.bins["experiment"])
     return " and ".join(name.split("_")[0] for name in names if (name == key.experiment) == (part == "tuned"))
 
 
 def has(row: pd.Series, part: str) -> bool:
-    """Whether the tune was judged on bins that it was fitted to ("tuned") or not ("held_out")."""
+    """Return whether the tune was judged on bins that it was fitted to ("tuned") or not ("held_out")."""
     return bool(row.get(f"{part}_bins", 0) > 0)
 
 
 def gain(row: pd.Series, part: str) -> str:
-    """Monash's chi2 less the tune's, with its errors."""
+    """Return Monash's chi2 less the tune's, with its errors, as text."""
     text = f"{row[f'{part}_gain']:.0f} ± {row[f'{part}_gain_error']:.0f}"
     grid = row["held_out_gain_grid_error"] if part == "held_out" else np.nan
     return text if np.isnan(grid) else f"{text} ± {grid:.0f} (grid)"

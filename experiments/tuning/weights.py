@@ -14,25 +14,24 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
-from experiments.tuning.filters import longest_runs, within_envelope
-from experiments.tuning.weights_outer import TABLE
-from experiments.tuning.weights_robust import robust_weights
+from experiments.tuning.weighting.filters import longest_runs, within_envelope
+from experiments.tuning.weighting.outer import TABLE
+from experiments.tuning.weighting.robust import robust_weights
 from lblhep import components
 from lblhep.annotations import Floats
-from lblhep.recipe import Component, Search
-from lblhep.report import Launched
+from lblhep.recipe import Component
 from lblhep.surrogates import Surrogate
 
 Weighting = Callable[[pd.DataFrame, Surrogate], Floats]
 
 
 def table_names(bins: pd.DataFrame) -> pd.Series:
-    """``experiment/table`` of each bin."""
+    """Return ``experiment/table`` of each bin."""
     return bins["experiment"] + "/" + bins["table"]
 
 
 def build_weighting(given: Component | Weighting | None) -> Weighting:
-    """What a recipe's ``weighting`` stands for; None is ``Equal``."""
+    """Build the weighting that a recipe's ``weighting`` stands for; None is ``Equal``."""
     if given is None:
         return Equal()
     weighting: Weighting = components.build(given) if isinstance(given, Component) else given
@@ -47,7 +46,7 @@ class Equal:
 
 
 class Stated:
-    """The weight of each table as stated, such as the best point of recipes/tuning-weights.yaml.
+    """Each table has its stated weight, such as that of the best point of recipes/tuning-weights.yaml.
 
     Tables that are not among the bins may be stated as well: one mapping serves the tunes to either
     experiment, and to a part of the tables.
@@ -73,7 +72,7 @@ class Stated:
 
 
 class Robust:
-    """Weights by robust optimisation (``weights_robust``); ``budget``: the share of bins that must count."""
+    """Robust optimisation gives the weights (``weighting.robust``); ``budget`` is the share that counts."""
 
     def __init__(self, *, budget: float, interval: float = 1.0, starts: int = 20) -> None:
         self.budget, self.interval, self.starts = budget, interval, starts
@@ -86,7 +85,7 @@ class Robust:
 
 
 class Filtered:
-    """Bins that pass ``filters``, weighted by ``weighting`` (default: equal); the others have weight 0.
+    """Bins that do not pass the filters have weight 0; ``weighting`` (default: equal) weighs the others.
 
     ``envelope`` is the allowance in errors outside the grid's range, ``level`` that of the hypothesis test.
     """
@@ -114,7 +113,7 @@ class Filtered:
 
 
 class OneOf:
-    """The weighting ``name`` of ``among``, so that an axis can run over short names."""
+    """The weighting is ``name`` of ``among``, so that an axis can run over short names."""
 
     def __init__(self, *, name: str, among: Mapping[str, Component | Weighting]) -> None:
         if name not in among:
@@ -123,37 +122,3 @@ class OneOf:
 
     def __call__(self, bins: pd.DataFrame, surrogates: Surrogate) -> Floats:
         return self.weighting(bins, surrogates)
-
-
-def ranked_points(launch: Launched) -> pd.DataFrame:
-    """The points of a search of stated weights, the best first: the lowest objective; NaN is left out.
-
-    Raises ValueError if the launch was no such search, if it maximised, or has no point with an objective.
-    """
-    search, groups = launch.recipe.trials, launch.groups
-    if not isinstance(search, Search) or not all(_tables(launch).values()) or groups.empty:
-        raise ValueError("this launch searched no stated weights, or none of its points is complete")
-    metric, goal = search.objective.metric, search.objective.goal
-    if goal != "minimize":
-        raise ValueError(f"this launch would {goal} {metric}: outer objectives are minimised")
-    ranked = groups.dropna(subset=metric).sort_values(metric, kind="stable")
-    if ranked.empty:
-        raise ValueError(f"{metric} is NaN at every point of this launch: no point is the best")
-    return ranked
-
-
-def best_weights(launch: Launched) -> dict[str, float]:
-    """Table -> weight of a search's best point, the largest weight set to 1: what ``Stated`` takes.
-
-    Raises ValueError as ``ranked_points``.
-    """
-    best, tables = ranked_points(launch).iloc[0], _tables(launch)
-    largest = max(float(best[name]) for name in tables)
-    return {table: float(best[name]) / largest for name, table in tables.items()}
-
-
-def _tables(launch: Launched) -> dict[str, str]:
-    """Dimension of a search -> the table whose weight it is, "" if it is none."""
-    search = launch.recipe.trials
-    space = search.space if isinstance(search, Search) else {}
-    return {name: dimension.path.partition(".weights.")[2] for name, dimension in space.items()}

@@ -16,14 +16,14 @@ import numpy as np
 from lblhep.annotations import Floats, Mask
 from lblhep.surrogates.monomials import Monomials
 
-MOST_NUMBERS = (
+MAX_COEFFICIENTS = (
     20_000_000  # coefficients of undecided pieces held together (160 MB); the rest counts as not proven
 )
-MOST_HALVINGS = 40  # in each variable
+MAX_HALVINGS = 40  # in each variable
 
 
 def prove_above(coefficients: Floats, monomials: Monomials, level: float) -> tuple[Mask, Floats]:
-    """For each polynomial of ``coefficients`` (K, B): is it proven to be at least ``level`` on [-1, 1]^d?
+    """Prove for each polynomial of ``coefficients`` (K, B) that it is at least ``level`` on [-1, 1]^d.
 
     Returns the answers (B,) and, where it is not, a point (B, d) where it is below: the lowest corner found,
     or the middle of an undecided piece if the search was given up, which is rare and errs on the safe side.
@@ -34,7 +34,7 @@ def prove_above(coefficients: Floats, monomials: Monomials, level: float) -> tup
     owner, corner, width = np.arange(bins), np.full((bins, d), -1.0), np.full(d, 2.0)
     corners = np.array(list(np.ndindex(*(2,) * d)), dtype=np.float64)  # (2^d, d)
     halves = _de_casteljau(n)
-    for halving in range(MOST_HALVINGS * d):
+    for halving in range(MAX_HALVINGS * d):
         undecided = pieces.reshape(len(pieces), -1).min(axis=1) < level
         pieces, owner, corner = pieces[undecided], owner[undecided], corner[undecided]
         ends = pieces[(slice(None), *np.ix_(*[[0, n]] * d))].reshape(len(pieces), 2**d)
@@ -47,7 +47,7 @@ def prove_above(coefficients: Floats, monomials: Monomials, level: float) -> tup
         pieces, owner, corner = pieces[going_on], owner[going_on], corner[going_on]
         if not len(pieces):
             return proven, lowest
-        if pieces.size > MOST_NUMBERS:
+        if pieces.size > MAX_COEFFICIENTS:
             break
         axis = halving % d
         width[axis] /= 2
@@ -60,7 +60,7 @@ def prove_above(coefficients: Floats, monomials: Monomials, level: float) -> tup
 
 
 def _to_bernstein(monomials: Monomials) -> Floats:
-    """(K, (n + 1)^d): the Bernstein coefficients of each monomial on [-1, 1]^d."""
+    """Return the Bernstein coefficients of each monomial on [-1, 1]^d, (K, (n + 1)^d)."""
     n = monomials.order
     # x = 2 t - 1 and t^i = sum_j C(j, i) / C(n, i) B_j(t); one variable, (n + 1, n + 1).
     in_t = [[comb(e, i) * 2.0**i * (-1) ** (e - i) for i in range(n + 1)] for e in range(n + 1)]
@@ -73,7 +73,7 @@ def _to_bernstein(monomials: Monomials) -> Floats:
 
 
 def _de_casteljau(n: int) -> tuple[Floats, Floats]:
-    """Matrices that give the coefficients on the lower and on the upper half of an interval."""
+    """Return matrices that give the coefficients on the lower and on the upper half of an interval."""
     lower = np.array([[comb(j, i) / 2**j for i in range(n + 1)] for j in range(n + 1)])
     return lower, lower[::-1, ::-1]
 

@@ -10,13 +10,19 @@ from scipy.stats import qmc
 
 from lblhep.annotations import Floats
 
-EDGE = 1e-9  # of the half-width: a point on the edge may be off by round-off
+EDGE_TOLERANCE = 1e-9  # of the half-width: a point on the edge may be off by round-off
 
 
 class Box:
     """Parameters ``names`` between ``low`` and ``high``, each (d,), in the parameters' own units.
 
     Raises ValueError for repeated names, wrong lengths, and ends that are not finite and increasing.
+
+    >>> box = Box(["alphaS", "sigma"], [0.10, 0.2], [0.16, 0.5])
+    >>> box.scale([0.13, 0.5]).round(6).tolist()
+    [0.0, 1.0]
+    >>> box.sobol(8, seed=1).shape
+    (8, 2)
     """
 
     def __init__(self, names: Sequence[str], low: ArrayLike, high: ArrayLike) -> None:
@@ -38,27 +44,31 @@ class Box:
 
     @property
     def half_width(self) -> Floats:
+        """Return half of each parameter's range, (d,)."""
         return np.asarray((self.high - self.low) / 2)
 
     def index(self, name: str) -> int:
-        """Position of a parameter; KeyError with the names there are."""
+        """Return the position of a parameter; raise KeyError with the names there are."""
         if name not in self.names:
             raise KeyError(f"no parameter {name!r}; the box has {', '.join(self.names)}")
         return self.names.index(name)
 
     def point(self, values: Mapping[str, float]) -> Floats:
-        """A point (d,) from named values, all of them."""
+        """Return a point (d,) from named values, all of them."""
         if set(values) != set(self.names):
             raise KeyError(f"a point needs a value for each of {', '.join(self.names)}, not {sorted(values)}")
         return np.array([values[name] for name in self.names])
 
     def scale(self, points: ArrayLike) -> Floats:
-        """Points (..., d) in coordinates that run over [-1, 1]; ValueError if one is outside the box."""
+        """Return points (..., d) in coordinates that run over [-1, 1].
+
+        Raises ValueError if one is outside the box.
+        """
         p = np.asarray(points, dtype=np.float64)
         if p.ndim < 1 or p.shape[-1] != len(self):
             raise ValueError(f"points of shape {p.shape}: the last axis must be the {len(self)} parameters")
         x = (2 * p - self.low - self.high) / (self.high - self.low)
-        outside = ~(abs(x) <= 1 + EDGE)  # true for NaN as well
+        outside = ~(abs(x) <= 1 + EDGE_TOLERANCE)  # true for NaN as well
         if outside.any():
             *_, column = np.argwhere(outside)[0]
             name, value = self.names[column], p[outside][0]
@@ -69,11 +79,11 @@ class Box:
         return np.asarray(np.clip(x, -1, 1))
 
     def unscale(self, x: ArrayLike) -> Floats:
-        """Points (..., d) in the parameters' own units from coordinates in [-1, 1]."""
+        """Return points (..., d) in the parameters' own units from coordinates in [-1, 1]."""
         return np.asarray((self.low + self.high) / 2 + np.asarray(x, dtype=np.float64) * self.half_width)
 
     def sobol(self, count: int, seed: int | np.random.Generator) -> Floats:
-        """A scrambled Sobol design (count, d); ValueError unless ``count`` is 2^k."""
+        """Return a scrambled Sobol design (count, d); ValueError unless ``count`` is 2^k."""
         exponent = max(count, 1).bit_length() - 1
         below, above = 2**exponent, 2 ** (exponent + 1)
         if count != below:
@@ -86,7 +96,7 @@ class Box:
         )
 
     def latin_hypercube(self, count: int, seed: int | np.random.Generator) -> Floats:
-        """A Latin-hypercube design (count, d): each parameter visits each of ``count`` equal slices once."""
+        """Return a Latin-hypercube design (count, d): each parameter visits each of ``count`` slices once."""
         if count < 1:
             raise ValueError(f"a design needs at least one point, not {count}")
         return self.unscale(

@@ -10,23 +10,32 @@ from lblhep.annotations import Floats, Mask
 from lblhep.surrogates.objective import Chi2
 
 MAX_STEPS = 200
-FLAT = 1e-13  # decrease of chi2 that a step promises, below which it is not worth taking
-ROUND_OFF = 1e-12  # relative
+MIN_DECREASE = 1e-13  # decrease of chi2 that a step promises, below which it is not worth taking
+CHI2_TOLERANCE = 1e-12  # relative
 
 
 @dataclass(frozen=True, eq=False)
-class Bottoms:
-    """Where each start came to rest: ``points`` (S, d) and ``values`` (S,)."""
+class Minima:
+    """Minima are where each start came to rest: ``points`` (S, d) and ``values`` (S,)."""
 
     points: Floats
     values: Floats
 
 
-def descend(chi2: Chi2, starts: Floats, low: Floats, high: Floats, free: Mask) -> Bottoms:
-    """Minimise from ``starts`` (S, d) between ``low`` and ``high`` (d,), moving the ``free`` parameters, (S,
-    d) or (d,).
+def descend(chi2: Chi2, starts: Floats, low: Floats, high: Floats, free: Mask) -> Minima:
+    """Minimise from many starts at once, inside bounds.
 
     A parameter at a bound stays there as long as the gradient pushes it outwards.
+
+    Args:
+        chi2: the function, of parameters in their own units.
+        starts: where to begin, (S, d).
+        low: lower bounds, (d,).
+        high: upper bounds, (d,).
+        free: which parameters move, (S, d) or (d,).
+
+    Returns:
+        The place where each start came to rest.
     """
     points, free = starts.copy(), np.broadcast_to(free, starts.shape)
     values = np.full(len(points), np.nan)
@@ -39,7 +48,7 @@ def descend(chi2: Chi2, starts: Floats, low: Floats, high: Floats, free: Mask) -
         step = np.clip(p + _step(gradient, curvature, moving, damping), low, high) - p
         promised = -(gradient * step).sum(axis=1) - 0.5 * np.einsum("sj,sjk,sk->s", step, curvature, step)
         # Clipping can make a step that promises nothing: more damping turns it towards the gradient.
-        done = (abs(promised) <= FLAT) | (damping > 1e12)
+        done = (abs(promised) <= MIN_DECREASE) | (damping > 1e12)
         values[rows[done]] = value[done]
         if done.all():
             break
@@ -47,7 +56,7 @@ def descend(chi2: Chi2, starts: Floats, low: Floats, high: Floats, free: Mask) -
         rows, p, step, damping = rows[going], p[going], step[going], damping[going]
         value, gradient, curvature = value[going], gradient[going], curvature[going]
         there = chi2.expand(p + step)
-        better = there.value <= value + ROUND_OFF * abs(value)
+        better = there.value <= value + CHI2_TOLERANCE * abs(value)
         points[rows[better]] += step[better]
         value = np.where(better, there.value, value)
         gradient = np.where(better[:, None], there.gradient, gradient)
@@ -55,7 +64,7 @@ def descend(chi2: Chi2, starts: Floats, low: Floats, high: Floats, free: Mask) -
         damping = np.where(better, damping / 10, damping * 10)
     else:
         values[rows] = value
-    return Bottoms(points, values)
+    return Minima(points, values)
 
 
 def _step(gradient: Floats, curvature: Floats, moving: Mask, damping: Floats) -> Floats:

@@ -10,13 +10,25 @@ from lblhep.surrogates.box import Box
 
 
 class Grid:
-    """``values`` (N, B) of B bins at ``points`` (N, d), and their standard ``errors``, (N, B) or (N, 1).
+    """A grid has ``values`` (N, B) of B bins at ``points`` (N, d), and standard ``errors``, (N, B) or (N, 1).
 
-    Bins filled by the same events fluctuate together: ``correlation`` (B, B) is that of the bins at one
-    point, pooled over the points; None means independent bins.  Different points have different events.
+    Bins filled by the same events fluctuate together.  Different points have different events.
 
-    Raises ValueError for shapes that do not fit, values that are not finite, points outside the box, errors
-    that are not positive, and what cannot be a correlation.
+    Args:
+        box: the box of the parameters.
+        points: where the generator was run, (N, d).
+        values: contents of the bins, (N, B).
+        errors: their standard errors, (N, B) or (N, 1); None if they are not known.
+        correlation: of the bins at one point, pooled over points, (B, B); None means independent bins.
+
+    Raises:
+        ValueError: for shapes that do not fit, values that are not finite, points outside the box,
+            errors that are not positive, and what cannot be a correlation.
+
+    >>> box = Box(["a"], [0.0], [2.0])
+    >>> grid = Grid(box, [[0.0], [1.0], [2.0]], [[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]], errors=[[0.1]] * 3)
+    >>> len(grid), grid.bins
+    (3, 2)
     """
 
     def __init__(
@@ -45,13 +57,14 @@ class Grid:
 
     @property
     def bins(self) -> int:
+        """Return the number of bins."""
         return int(self.values.shape[1])
 
     def __len__(self) -> int:
         return len(self.points)
 
     def at(self, rows: ArrayLike) -> Grid:
-        """The grid at some of its points: indices or a mask (N,)."""
+        """Return the grid at some of its points: indices or a mask (N,)."""
         chosen = np.arange(len(self))[np.asarray(rows)]
         errors = None if self.errors is None else self.errors[chosen]
         return Grid(
@@ -59,14 +72,14 @@ class Grid:
         )
 
     def only(self, bins: ArrayLike) -> Grid:
-        """The grid of some of its bins: indices or a mask (B,)."""
+        """Return the grid of some of its bins: indices or a mask (B,)."""
         chosen = np.arange(self.bins)[np.asarray(bins)]
         correlation = None if self.correlation is None else self.correlation[np.ix_(chosen, chosen)]
         errors = None if self.errors is None else self.errors[:, chosen]
         return Grid(self.box, self.points, self.values[:, chosen], errors=errors, correlation=correlation)
 
     def weights(self) -> Floats:
-        """Least-squares weights 1 / error^2, (N, B), or (N, 1) where bins share them; 1 without errors."""
+        """Return least-squares weights 1 / error^2, (N, B), or (N, 1) where bins share them; else 1."""
         if self.errors is None:
             return np.ones((len(self), 1))
         weights = self.errors**-2
@@ -76,7 +89,7 @@ class Grid:
 
 
 def checked_correlation(correlation: ArrayLike, bins: int) -> Floats:
-    """A correlation matrix (B, B); ValueError if it cannot be one."""
+    """Return a correlation matrix (B, B); raise ValueError if it cannot be one."""
     matrix = np.asarray(correlation, dtype=np.float64)
     if matrix.shape != (bins, bins):
         raise ValueError(f"a correlation of shape {matrix.shape} for {bins} bins: expected {(bins, bins)}")

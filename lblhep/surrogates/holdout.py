@@ -12,8 +12,11 @@ from lblhep.surrogates.surrogate import Surrogate
 
 @dataclass(frozen=True, eq=False)
 class HoldOut:
-    """``residuals`` (N, B): prediction of a point left out, less its value; ``errors`` (N, B) of the values;
-    ``noise`` (N, B), the variance of the residuals that these errors make, both ways."""
+    """A hold-out has ``residuals`` (N, B): predictions of points left out, less their values.
+
+    ``errors`` (N, B) are those of the values; ``noise`` (N, B) is the variance of the residuals that they
+    make, in the prediction and in the value.
+    """
 
     residuals: Floats
     errors: Floats | None
@@ -21,13 +24,12 @@ class HoldOut:
 
     @property
     def rms(self) -> Floats:
-        """Of the residuals over the points, (B,), in the bins' own units."""
+        """Return the root mean square of the residuals over the points, (B,), in the bins' own units."""
         return np.asarray(np.sqrt((self.residuals**2).mean(axis=0)))
 
     @property
     def relative_rms(self) -> Floats:
-        """The same in units of the Monte Carlo errors, (B,): a little above 1 where nothing but noise is
-        left.
+        """Return the rms in units of the Monte Carlo errors, (B,): a little above 1 where only noise is left.
 
         (The prediction's own noise adds to the point's.)  Raises ValueError for a grid without errors.
         """
@@ -37,7 +39,7 @@ class HoldOut:
 
     @property
     def misfit(self) -> Floats:
-        """Variance (B,) of the residuals beyond what noise makes of them: the surrogates' shape is wrong.
+        """Return the variance (B,) of the residuals beyond noise, made by a wrong shape of the surrogates.
 
         To be added to the data's variance where the surrogates' covariance alone makes errors of a tune too
         short.  It is one number for the whole box, and mostly too large for a tune in its middle, because
@@ -60,7 +62,7 @@ class HoldOut:
         return np.asarray(np.maximum((self.residuals**2 - self.noise).mean(axis=0), 0.0))
 
     def worst(self, count: int = 10) -> list[tuple[int, float]]:
-        """The bins predicted worst, worst first, with their ``relative_rms``, or ``rms`` without errors."""
+        """Return the bins predicted worst, worst first, with ``relative_rms``, or ``rms`` without errors."""
         size = self.rms if self.errors is None else self.relative_rms
         return [(int(b), float(size[b])) for b in np.argsort(-size, kind="stable")[:count]]
 
@@ -70,6 +72,12 @@ def hold_out(surrogate: Surrogate, folds: int | None = None, *, seed: int = 0) -
 
     Polynomials need no refit (closed form); rationals are fitted again each time.  Raises ValueError if fewer
     than 2 folds or more than points are asked for, or if a part is too large to do without.
+
+    >>> from lblhep.surrogates import Box, Grid, fit_polynomials
+    >>> points = [[0.0], [0.5], [1.0], [2.0]]
+    >>> grid = Grid(Box(["a"], [0.0], [2.0]), points, points, errors=[[0.1]] * 4)
+    >>> hold_out(fit_polynomials(grid, 1)).rms.round(9).tolist()  # a straight line is predicted exactly
+    [0.0]
     """
     grid = surrogate.fitted_grid
     count = len(grid) if folds is None else folds
@@ -82,7 +90,7 @@ def hold_out(surrogate: Surrogate, folds: int | None = None, *, seed: int = 0) -
 
 
 def _noise(surrogate: Surrogate) -> Floats:
-    """Variance (N, B) of prediction less value at each point, left out alone; exact for linear fits.
+    """Return the variance (N, B) of prediction less value at points left out; exact for linear fits.
 
     Prediction less value is then 1 / (1 - h) of the residual of the fit with the point, where h is the
     response of the fit at the point to the point's own value.

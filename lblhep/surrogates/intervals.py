@@ -19,17 +19,17 @@ from scipy.stats import chi2 as chi2_distribution
 
 from lblhep.annotations import Floats, Indices, Mask
 from lblhep.surrogates.descent import descend
-from lblhep.surrogates.tune import Tune
+from lblhep.surrogates.tuning import Tune
 
 ONE_SIGMA = erf(1 / sqrt(2))  # 0.683
-TOLERANCE = 1e-7  # relative, of the root of the rise
+RISE_TOLERANCE = 1e-7  # relative, of the root of the rise
 MAX_STEPS = 60
-LOWER = 1e-4  # by which a refit may undercut the minimum before it counts as another one
+MINIMUM_TOLERANCE = 1e-4  # by which a refit may undercut the minimum before it counts as another one
 
 
 @dataclass(frozen=True)
 class Interval:
-    """Of one parameter, in its units; an end at a bound is not where chi2 has risen to the level."""
+    """An interval of one parameter has two ends in its units; at a bound, chi2 has not risen to the level."""
 
     low: float
     high: float
@@ -38,10 +38,18 @@ class Interval:
 
 
 def hessian_interval(tune: Tune, name: str, level: float = ONE_SIGMA) -> Interval:
-    """Value +- error times the normal quantile, cut at the bounds.
+    """Return value +- error times the normal quantile, cut at the bounds.
 
     Raises ValueError for a parameter that is fixed or at a bound, where there is no parabola, and if the
     Hessian is not positive definite.
+
+    >>> from lblhep.surrogates import Box, Chi2, Grid, fit_polynomials, tune
+    >>> box = Box(["a"], [0.0], [2.0])
+    >>> grid = Grid(box, [[0.0], [1.0], [2.0]], [[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]], errors=[[0.1]] * 3)
+    >>> found = tune(Chi2(fit_polynomials(grid, 1), data=[0.5, 1.0], errors=[0.1, 0.1]))
+    >>> interval = hessian_interval(found, "a", level=0.95)
+    >>> round(interval.low, 3), round(interval.high, 3)
+    (0.304, 0.696)
     """
     j = _free(tune, name)
     if not tune.inside[j]:
@@ -54,10 +62,18 @@ def hessian_interval(tune: Tune, name: str, level: float = ONE_SIGMA) -> Interva
 
 
 def profile_interval(tune: Tune, name: str, level: float = ONE_SIGMA) -> Interval:
-    """Where chi2, minimised over all other parameters, has risen by the quantile of one degree of freedom.
+    """Return where chi2, minimised over all other parameters, has risen by the quantile for one of them.
 
     Raises ValueError for a fixed parameter, if the Hessian is not positive definite, and if a refit finds a
     minimum below the tune's.
+
+    >>> from lblhep.surrogates import Box, Chi2, Grid, fit_polynomials, tune
+    >>> box = Box(["a"], [0.0], [2.0])
+    >>> grid = Grid(box, [[0.0], [1.0], [2.0]], [[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]], errors=[[0.1]] * 3)
+    >>> found = tune(Chi2(fit_polynomials(grid, 1), data=[0.5, 1.0], errors=[0.1, 0.1]))
+    >>> interval = profile_interval(found, "a")
+    >>> round(interval.low, 4), round(interval.high, 4)
+    (0.4, 0.6)
     """
     j = _free(tune, name)
     rays = np.zeros((2, len(tune.values)))
@@ -70,11 +86,27 @@ def profile_interval(tune: Tune, name: str, level: float = ONE_SIGMA) -> Interva
 def contour(
     tune: Tune, first: str, second: str, level: float = ONE_SIGMA, *, directions: int = 48
 ) -> tuple[Floats, Mask]:
-    """The region of two parameters at ``level`` (two degrees of freedom): points (n, 2), and which are at a
-    bound.
+    """Return the region of two parameters at ``level`` (two degrees of freedom), as points around it.
 
-    The directions are evenly spread on the ellipse of the Hessian.  Raises ValueError as
-    ``profile_interval``.
+    Args:
+        tune: the tune.
+        first: name of one parameter.
+        second: name of the other.
+        level: confidence level, between 0 and 1.
+        directions: the number n of points, evenly spread on the ellipse of the Hessian.
+
+    Returns:
+        The points (n, 2), and which of them are at a bound, (n,).
+
+    Raises:
+        ValueError: as ``profile_interval``.
+
+    >>> from lblhep.surrogates import Box, Chi2, Grid, fit_polynomials, tune
+    >>> box = Box(["a", "b"], [-1.0, -1.0], [1.0, 1.0])
+    >>> surrogate = fit_polynomials(Grid(box, box.sobol(8, 1), box.sobol(8, 1)), 1)  # two bins, a and b
+    >>> points, at_bound = contour(tune(Chi2(surrogate, [0.0, 0.0], errors=[0.1, 0.1])), "a", "b")
+    >>> bool(((points**2).sum(axis=1).round(5) == 0.02296).all())  # 2.296 times 0.1 squared
+    True
     """
     i, j = _free(tune, first), _free(tune, second)
     if i == j:
@@ -89,13 +121,20 @@ def contour(
 
 
 def eigentunes(tune: Tune, delta_chi2: float = 1.0) -> tuple[Floats, Mask]:
-    """Two points for each eigenvector of the covariance: (2 k, d), minus and plus in turn, largest variance
-    first.
+    """Return two points for each eigenvector of the covariance, minus and plus, the largest variance first.
 
     The eigenvectors are those in the box's coordinates, scaled to [-1, 1], so that no choice of units enters;
     parameters that are fixed or at a bound stay.  Each point is where chi2 has risen by ``delta_chi2``, or
     the bound before it, as the second array (2 k,) says.  Raises ValueError if the Hessian is not positive
     definite.
+
+    >>> from lblhep.surrogates import Box, Chi2, Grid, fit_polynomials, tune
+    >>> box = Box(["a"], [0.0], [2.0])
+    >>> grid = Grid(box, [[0.0], [1.0], [2.0]], [[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]], errors=[[0.1]] * 3)
+    >>> found = tune(Chi2(fit_polynomials(grid, 1), data=[0.5, 1.0], errors=[0.1, 0.1]))
+    >>> points, at_bound = eigentunes(found)
+    >>> points.round(4).tolist()
+    [[0.4], [0.6]]
     """
     if not delta_chi2 > 0:
         raise ValueError(f"delta_chi2 must be positive, not {delta_chi2}")
@@ -125,7 +164,7 @@ def _rise(level: float, dimensions: int) -> float:
 
 
 def _stretch(tune: Tune, rays: Floats, held: Mask) -> Floats:
-    """By the Hessian, how far chi2 rises along each ray (R, d) where ``Tune.covariance`` says one (R,)."""
+    """Return the Hessian's rise of chi2 along each ray (R, d) where ``Tune.covariance`` says one, (R,)."""
     chosen = np.flatnonzero(held & tune.inside)
     if len(chosen) < held.sum():  # a parameter at a bound: there is no covariance to go by
         return np.ones(len(rays))
@@ -139,7 +178,7 @@ def _stretch(tune: Tune, rays: Floats, held: Mask) -> Floats:
 
 
 def _covariance(tune: Tune) -> Floats:
-    """``tune.covariance``; ValueError where it is NaN."""
+    """Return ``tune.covariance``; raise ValueError where it is NaN."""
     if np.isnan(tune.covariance).any():
         raise ValueError(
             "the Hessian is not positive definite at the tune's minimum: fix the parameter that chi2 does not"
@@ -149,14 +188,15 @@ def _covariance(tune: Tune) -> Floats:
 
 
 def _scale(tune: Tune) -> Floats:
-    """The covariance (d, d), with a tenth of the range as error where it has none."""
+    """Return the covariance (d, d), with a tenth of the range as error where it has none."""
     stand_in = np.where(tune.inside, 0.0, ((tune.high - tune.low) / 10) ** 2)
     return np.asarray(_covariance(tune) + np.diag(stand_in))
 
 
 def _walk(tune: Tune, rays: Floats, held: Mask, rise: Floats) -> tuple[Floats, Mask]:
-    """Points (R, d) along ``rays`` (R, d), about one standard deviation long, where chi2 has risen by
-    ``rise`` (R,).
+    """Return points (R, d) along ``rays`` (R, d) where chi2 has risen by ``rise`` (R,).
+
+    A ray is about one standard deviation long.
 
     Parameters not ``held`` (d,) are refitted.  The root of the rise is nearly linear in the distance t, so
     false position in it (the Illinois rule) needs few steps.  Returns which rays ended at a bound as well.
@@ -172,7 +212,7 @@ def _walk(tune: Tune, rays: Floats, held: Mask, rise: Floats) -> tuple[Floats, M
         ends = descend(tune.objective, start, tune.low, tune.high, tune.free & ~held)
         points[rows] = ends.points
         risen = ends.values - tune.minimum
-        if (risen < -LOWER).any():
+        if (risen < -MINIMUM_TOLERANCE).any():
             raise ValueError(
                 f"a refit lies {-risen.min():.3g} below the tune's minimum: tune again with more starts"
             )
@@ -195,7 +235,7 @@ def _walk(tune: Tune, rays: Floats, held: Mask, rise: Floats) -> tuple[Floats, M
         at_near[rows] = np.where(above, at_near[rows] / 2, here)
         at_far[rows] = np.where(above, here, at_far[rows] / 2)
         near[rows], far[rows] = np.where(above, near[rows], t), np.where(above, t, far[rows])
-        rows = rows[abs(here) > TOLERANCE * np.sqrt(rise[rows])]
+        rows = rows[abs(here) > RISE_TOLERANCE * np.sqrt(rise[rows])]
         if not len(rows):
             break
     return points, at_bound

@@ -15,12 +15,12 @@ from lblhep.annotations import Floats
 
 
 def coefficient_count(order: int, dimension: int) -> int:
-    """How many monomials of total order at most ``order`` there are: (order + d)! / (order! d!)."""
+    """Return how many monomials of total order at most ``order`` there are: (order + d)! / (order! d!)."""
     return comb(order + dimension, dimension)
 
 
 class Monomials:
-    """The K monomials of ``dimension`` variables; called with x (..., d) it gives their values (..., K)."""
+    """The K monomials of ``dimension`` variables; called with x (..., d) they give their values (..., K)."""
 
     def __init__(self, order: int, dimension: int) -> None:
         if order < 0:
@@ -41,7 +41,7 @@ class Monomials:
 
     @cached_property
     def derivatives(self) -> Floats:
-        """(d, K, K): the derivative of a polynomial has coefficients derivatives[j] @ coefficients."""
+        """Return matrices (d, K, K) that turn coefficients into those of the derivatives."""
         position = {tuple(e): k for k, e in enumerate(self.exponents.tolist())}
         matrices = np.zeros((self.dimension, len(self), len(self)))
         for k, e in enumerate(self.exponents.tolist()):

@@ -22,16 +22,16 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from lblhep.annotations import Floats
 from lblhep.surrogates.box import Box
+from lblhep.surrogates.covariance import Sigma
 from lblhep.surrogates.grid import checked_correlation
-from lblhep.surrogates.sigma import Sigma
 from lblhep.surrogates.surrogate import Surrogate
 
-STEP = 1e-4  # of the box's width, for the derivative of the analytic gradient
+GRADIENT_STEP = 1e-4  # of the box's width, for the derivative of the analytic gradient
 
 
 @dataclass(frozen=True, eq=False)
 class Expansion:
-    """At S points: ``value`` (S,), ``gradient`` (S, d), Gauss-Newton part of the Hessian (S, d, d)."""
+    """An expansion at S points has ``value`` (S,), ``gradient`` (S, d) and the Gauss-Newton ``curvature``."""
 
     value: Floats
     gradient: Floats
@@ -39,16 +39,32 @@ class Expansion:
 
 
 class Chi2:
-    """The function above, of parameters in their own units.
+    """Chi2 is the function above, of parameters in their own units.
 
-    ``data`` (B,) has errors (B,) or a covariance (B, B).  ``variance`` v_b(p), (B,) or a surrogate of it, is
-    Monte Carlo variance; where it is below ``variance_floor`` (a number or (B,)) it counts as that: a bin
-    that no event filled has an estimate of 0, and a surrogate can fall below 0, so give the variance of about
-    one event. ``fit_covariance`` adds that of the surrogates' fit.  ``correlation`` C (B, B) defaults to the
-    grid's, and to independent bins.  The plain form is vectorised over points; the others factorise Sigma at
-    each.
+    The plain form is vectorised over points; the others factorise Sigma at each.
 
-    Raises ValueError for shapes that do not fit, numbers that are not finite, errors that are not positive.
+    Args:
+        surrogate: the surrogates of B bins.
+        data: the measured values, (B,).
+        errors: their standard errors, (B,); give either these or ``covariance``.
+        covariance: the data's covariance, (B, B).
+        weights: of the squared residuals, (B,); bins of weight 0 are left out.
+        variance: Monte Carlo variance v_b(p), (B,) or a surrogate of it.
+        variance_floor: what the variance is at least, a number or (B,).  A bin that no event filled has an
+            estimate of 0, and a surrogate can fall below 0, so give the variance of about one event.
+        correlation: C of the bins at one point, (B, B); the grid's, or independent bins, if None.
+        fit_covariance: whether the covariance of the surrogates' fit is added.
+        log_det: whether ln det Sigma is added.
+
+    Raises:
+        ValueError: for shapes that do not fit, numbers that are not finite, errors that are not positive.
+
+    >>> from lblhep.surrogates import Box, Grid, fit_polynomials
+    >>> box = Box(["a"], [0.0], [2.0])
+    >>> grid = Grid(box, [[0.0], [1.0], [2.0]], [[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]], errors=[[0.1]] * 3)
+    >>> chi2 = Chi2(fit_polynomials(grid, 1), data=[0.5, 1.0], errors=[0.1, 0.1])
+    >>> float(chi2([0.7]).round(6))
+    4.0
     """
 
     def __init__(
@@ -93,10 +109,11 @@ class Chi2:
 
     @property
     def box(self) -> Box:
+        """Return the box of the surrogates."""
         return self.surrogate.box
 
     def __call__(self, points: ArrayLike) -> Floats:
-        """Values (...) at points (..., d)."""
+        """Return the values (...) at points (..., d)."""
         p = np.asarray(points, dtype=np.float64)
         residuals = self._residuals(p)
         if self.sigma.constant:
@@ -105,36 +122,36 @@ class Chi2:
         return np.array([self._value(*at) for at in flat]).reshape(p.shape[:-1])
 
     def gradient(self, points: ArrayLike) -> Floats:
-        """Analytic gradients (..., d) at points (..., d)."""
+        """Return analytic gradients (..., d) at points (..., d)."""
         p = np.asarray(points, dtype=np.float64)
         return self.expand(p.reshape(-1, len(self.box))).gradient.reshape(p.shape)
 
     def hessian(self, point: ArrayLike) -> Floats:
-        """Second derivatives (d, d) at a point (d,), as differences of the gradient, inside the box."""
-        step = 2 * STEP * self.box.half_width
+        """Return second derivatives (d, d) at a point (d,), from differences of the gradient in the box."""
+        step = 2 * GRADIENT_STEP * self.box.half_width
         centre = np.clip(point, self.box.low + step, self.box.high - step)
         up, down = self.gradient(centre + np.diag(step)), self.gradient(centre - np.diag(step))
         hessian = (up - down) / (2 * step[:, None])
         return np.asarray((hessian + hessian.T) / 2)
 
     def quadratic(self, point: ArrayLike) -> float:
-        """r^T Sigma^-1 r at a point (d,): the chi2 without ln det Sigma."""
+        """Return r^T Sigma^-1 r at a point (d,): the chi2 without ln det Sigma."""
         p = np.asarray(point, dtype=np.float64)
         return float(self(p)) - (_log_det(_factor(self.sigma(p))) if self.log_det else 0.0)
 
     def residuals(self, points: Floats) -> tuple[Floats, Floats]:
-        """r (..., B) at points (..., d) and its derivatives (..., B, d)."""
+        """Return r (..., B) at points (..., d) and its derivatives (..., B, d)."""
         return self._residuals(points), self.root_weights[:, None] * self.surrogate.gradients(points)
 
     def solver(self, point: Floats) -> Callable[[Floats], Floats]:
-        """What multiplies columns (B, c) by Sigma(p)^-1 at a point (d,), which is factorised once."""
+        """Return what multiplies columns (B, c) by Sigma(p)^-1 at a point (d,), which is factorised once."""
         if self.sigma.constant:
             return self._precisely
         factor = _factor(self.sigma(point))
         return lambda columns: np.asarray(cho_solve(factor, columns))
 
     def expand(self, points: Floats) -> Expansion:
-        """Value, gradient and Gauss-Newton curvature at points (S, d)."""
+        """Return value, gradient and Gauss-Newton curvature at points (S, d)."""
         residuals, slopes = self.residuals(points)
         if not self.sigma.constant:
             each = [self._expand(*at) for at in zip(points, residuals, slopes, strict=True)]
@@ -148,7 +165,7 @@ class Chi2:
         return np.asarray(self.root_weights * (self.surrogate.values(points) - self.data))
 
     def _precisely(self, columns: Floats) -> Floats:
-        """Sigma^-1 times columns (..., B, c) of the plain form."""
+        """Return Sigma^-1 times columns (..., B, c) of the plain form."""
         precision = self._precision
         return np.asarray(precision[:, None] * columns if precision.ndim == 1 else precision @ columns)
 
@@ -157,7 +174,10 @@ class Chi2:
         return float(residual @ cho_solve(factor, residual)) + (_log_det(factor) if self.log_det else 0.0)
 
     def _expand(self, point: Floats, residual: Floats, slopes: Floats) -> tuple[float, Floats, Floats]:
-        """With z = Sigma^-1 r: d chi2 = 2 z . dr - z^T dSigma z + tr(Sigma^-1 dSigma)."""
+        """Return the expansion at one point.
+
+        With z = Sigma^-1 r: d chi2 = 2 z . dr - z^T dSigma z + tr(Sigma^-1 dSigma).
+        """
         loads, load_slopes = self.sigma.factors(point)
         factor = _factor(self.sigma.of(loads))
         columns = cho_solve(factor, np.column_stack([residual, slopes]))
@@ -181,7 +201,7 @@ def _vector(given: ArrayLike, bins: int, what: str) -> Floats:
 def _data_covariance(
     errors: ArrayLike | None, covariance: ArrayLike | None, bins: int, used: NDArray[np.intp]
 ) -> Floats:
-    """(B, B), or its diagonal (B,), of the used bins."""
+    """Return the data's covariance (B, B), or its diagonal (B,), of the used bins."""
     if (errors is None) == (covariance is None):
         raise ValueError("the data need either errors=... or covariance=...")
     if covariance is None:

@@ -13,13 +13,13 @@ from lblhep.surrogates.grid import Grid
 from lblhep.surrogates.monomials import Monomials, coefficient_count
 from lblhep.surrogates.surrogate import Surrogate
 
-INDEPENDENT = (
+MIN_PIVOT_RATIO = (
     1e-11  # smallest ratio of a monomial's own part to the largest on the points: below, not determined
 )
 
 
 class Polynomials(Surrogate):
-    """B polynomials: ``coefficients`` (K, B) of ``Monomials(order, d)`` in parameters scaled to [-1, 1]."""
+    """Polynomials have ``coefficients`` (K, B) of ``Monomials(order, d)``, parameters scaled to [-1, 1]."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Polynomials(Surrogate):
         )
 
     def refit(self, values: ArrayLike) -> Polynomials:
-        """The same fit to other values (N, B) on the same points with the same weights: one product."""
+        """Fit to other values (N, B) on the same points with the same weights: it is one product."""
         old = self.fitted_grid
         grid = Grid(self.box, old.points, values, errors=old.errors, correlation=old.correlation)
         return _solved(grid, self.monomials.order, self.response)
@@ -79,7 +79,7 @@ class Polynomials(Surrogate):
         return basis[None], slope.T[None]
 
     def predict_left_out(self, rows: ArrayLike) -> Floats:
-        """In closed form: with the hat matrix H = V A, left-out residuals are (1 - H_FF)^-1 the fit's."""
+        """Predict in closed form: with H = V A, left-out residuals are (1 - H_FF)^-1 the fit's."""
         grid, left = self.fitted_grid, np.atleast_1d(rows)
         basis = self.monomials(grid.x[left])
         leverage = basis @ self.response[:, :, left]  # (B or 1, n, n)
@@ -94,26 +94,33 @@ class Polynomials(Surrogate):
 
     @cached_property
     def _slopes(self) -> Floats:
-        """Coefficients of all derivatives side by side, (K, B * d): a gradient is then one product."""
+        """Return coefficients of all derivatives side by side, (K, B * d): a gradient is then one product."""
         slopes = self.monomials.derivatives @ self.coefficients / self.box.half_width[:, None, None]
         return np.asarray(np.moveaxis(slopes, 0, -1).reshape(len(self.monomials), -1))
 
 
 def fit_polynomials(grid: Grid, order: int, *, weights: ArrayLike | None = None) -> Polynomials:
-    """Least-squares polynomials of total ``order`` for all bins of ``grid``.
+    """Fit least-squares polynomials of total ``order`` to all bins of ``grid``.
 
     ``weights`` (N, B) or (N, 1) default to 1 / error^2, or to 1 without errors.  Errors estimated from the
     bin's own few events favour downward fluctuations; weights from a smooth model of the variance do not.
     Where all bins share the weights, one factorisation serves them all.
 
     Raises ValueError if the points are too few for the order, or lie so that they do not determine it.
+
+    >>> from lblhep.surrogates import Box, Grid, fit_polynomials
+    >>> box = Box(["a"], [0.0], [2.0])
+    >>> grid = Grid(box, [[0.0], [1.0], [2.0]], [[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]], errors=[[0.1]] * 3)
+    >>> surrogate = fit_polynomials(grid, order=1)
+    >>> surrogate.values([1.5]).round(6).tolist()
+    [1.5, 1.0]
     """
     w = grid.weights() if weights is None else checked_weights(weights, grid)
     require_points(grid, coefficient_count(order, len(grid.box)), f"order {order}")
     root = np.sqrt(w.T)  # (B or 1, N)
     q, r = np.linalg.qr(root[..., None] * Monomials(order, len(grid.box))(grid.x))
     own = abs(np.diagonal(r, axis1=1, axis2=2))
-    if (own.min(axis=1) < INDEPENDENT * own.max(axis=1)).any():
+    if (own.min(axis=1) < MIN_PIVOT_RATIO * own.max(axis=1)).any():
         raise ValueError(
             f"the {len(grid)} points do not determine a polynomial of order {order}: too many coincide or"
             " lie on one surface; use a Sobol or Latin-hypercube design"
@@ -122,7 +129,7 @@ def fit_polynomials(grid: Grid, order: int, *, weights: ArrayLike | None = None)
 
 
 def checked_weights(weights: ArrayLike, grid: Grid) -> Floats:
-    """Weights (N, B) or (N, 1); ValueError if they are of another shape or not positive."""
+    """Return weights (N, B) or (N, 1); raise ValueError if they are of another shape or not positive."""
     w = np.asarray(weights, dtype=np.float64)
     if w.shape not in ((len(grid), grid.bins), (len(grid), 1)) or not (np.isfinite(w) & (w > 0)).all():
         raise ValueError(f"weights must be positive and of shape {grid.values.shape} or {(len(grid), 1)}")

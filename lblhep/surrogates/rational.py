@@ -23,21 +23,21 @@ from lblhep.surrogates.polynomial import Polynomials, checked_weights, require_p
 from lblhep.surrogates.rational_fit import (
     Bins,
     State,
-    descend_freely,
-    descend_inside,
     expand,
     linear_start,
+    minimise_freely,
+    minimise_inside,
     stiffness,
 )
 from lblhep.surrogates.surrogate import Surrogate
 
-SMALLEST = 0.05  # of Q in the box, where it is 1 in the middle
+MIN_DENOMINATOR = 0.05  # of Q in the box, where it is 1 in the middle
 MAX_CUTS = 30  # rounds in which a bin's Q is held up at one more point
-DEGENERATE = 1e-12  # relative curvature below which a direction of the coefficients does nothing
+MIN_CURVATURE_RATIO = 1e-12  # relative curvature below which a direction of the coefficients does nothing
 
 
 class Rationals(Surrogate):
-    """B quotients of two ``Polynomials`` in the same box.
+    """Rationals are B quotients of two ``Polynomials`` in the same box.
 
     ``weights`` and ``stiffness`` belong to the fit: its weights (N, B), and the curvature (B, k, k) that
     prior and limits add in the denominator's coefficients, which then fluctuate less.
@@ -60,6 +60,7 @@ class Rationals(Surrogate):
 
     @property
     def orders(self) -> tuple[int, int]:
+        """Return the orders (m, n) of numerator and denominator."""
         return self.numerator.monomials.order, self.denominator.monomials.order
 
     @property
@@ -85,7 +86,7 @@ class Rationals(Surrogate):
         )
 
     def pole_free(self, smallest: float = 1e-6) -> NDArray[np.bool_]:
-        """Is Q proven to stay above ``smallest`` of its value in the middle of the box, per bin (B,)?"""
+        """Say of each bin (B,) whether Q is proven to stay above ``smallest`` of its value in the middle."""
         q = self.denominator.coefficients
         with np.errstate(divide="ignore", invalid="ignore"):
             relative = np.where(q[0] == 0, -1.0, q / q[0])
@@ -93,24 +94,26 @@ class Rationals(Surrogate):
 
     @cached_property
     def response(self) -> Floats:
-        """Linearised at the fit; directions that change no value, as of a common factor, are left out."""
+        """Return the response, linearised at the fit, without directions that change no value."""
         grid, root = self.fitted_grid, np.sqrt(self._fit_weights).T
-        tops, bottoms = self.numerator.monomials(grid.x), self.denominator.monomials(grid.x)[:, 1:]
+        p_monomials, q_monomials = self.numerator.monomials(grid.x), self.denominator.monomials(grid.x)[:, 1:]
         scale = root / self.denominator.values(grid.points).T
         model = self.values(grid.points).T
-        columns = [scale[..., None] * tops, -(scale * model)[..., None] * bottoms]
+        columns = [scale[..., None] * p_monomials, -(scale * model)[..., None] * q_monomials]
         jacobian = np.concatenate(columns, axis=2)  # (B, N, K)
         normal = np.swapaxes(jacobian, 1, 2) @ jacobian
         if self.stiffness is not None:
-            normal[:, tops.shape[1] :, tops.shape[1] :] += self.stiffness
-        inverse = np.linalg.pinv(normal, rcond=DEGENERATE, hermitian=True)
+            normal[:, p_monomials.shape[1] :, p_monomials.shape[1] :] += self.stiffness
+        inverse = np.linalg.pinv(normal, rcond=MIN_CURVATURE_RATIO, hermitian=True)
         return np.asarray(inverse @ np.swapaxes(jacobian * root[..., None], 1, 2))
 
     def coefficient_gradients(self, point: ArrayLike) -> tuple[Floats, Floats]:
         x = self.box.scale(point)
-        tops, bottoms = self.numerator.monomials, self.denominator.monomials
-        top, bottom = tops(x), bottoms(x)[1:]
-        slope = np.concatenate([top @ tops.derivatives, bottoms(x) @ bottoms.derivatives[:, :, 1:]], axis=1)
+        p_monomials, q_monomials = self.numerator.monomials, self.denominator.monomials
+        top, bottom = p_monomials(x), q_monomials(x)[1:]
+        slope = np.concatenate(
+            [top @ p_monomials.derivatives, q_monomials(x) @ q_monomials.derivatives[:, :, 1:]], axis=1
+        )
         slope = (slope / self.box.half_width[:, None]).T  # (K, d)
         q, value = self.denominator.values(point)[:, None], self.values(point)[:, None]
         # d value / d (p, q) = (top, -value bottom) / Q; its slope follows by the rule of quotients.
@@ -124,7 +127,7 @@ class Rationals(Surrogate):
         return gradient, change / q[..., None]
 
     def predict_left_out(self, rows: ArrayLike) -> Floats:
-        """By a fit to the other points, started from this one."""
+        """Predict by a fit to the other points, started from this one."""
         grid, left = self.fitted_grid, np.atleast_1d(rows)
         others = np.delete(np.arange(len(grid)), left)
         weights = self._fit_weights[others]
@@ -143,13 +146,29 @@ def fit_rationals(
     orders: tuple[int, int],
     *,
     weights: ArrayLike | None = None,
-    smallest: float = SMALLEST,
+    smallest: float = MIN_DENOMINATOR,
     start: Rationals | None = None,
 ) -> Rationals:
-    """Least-squares rationals of orders (m, n) for all bins of ``grid``, pole-free on its box.
+    """Fit least-squares rationals of orders (m, n) to all bins of ``grid``, without poles in its box.
 
-    ``weights`` as in ``fit_polynomials``; ``smallest`` bounds Q from below, where Q = 1 in the middle of the
-    box; ``start`` are rationals to begin from.  Raises ValueError for too few points and impossible orders.
+    Args:
+        grid: the generator's bins, at N points.
+        orders: m of the numerator and n of the denominator.
+        weights: those of the squared residuals, (N, B) or (N, 1), as in ``fit_polynomials``.
+        smallest: bound of Q from below, where Q is 1 in the middle of the box.
+        start: rationals to begin from.
+
+    Returns:
+        The rationals of all bins, whose denominators are proven to be at least ``smallest`` in the box.
+
+    Raises:
+        ValueError: for too few points and impossible orders.
+
+    >>> from lblhep.surrogates import Box, Grid
+    >>> points = Box(["a"], [0.0], [1.0]).sobol(8, seed=1)
+    >>> rational = fit_rationals(Grid(Box(["a"], [0.0], [1.0]), points, 1 / (1 + points)), (1, 1))
+    >>> rational.values([0.25]).round(6).tolist(), rational.pole_free().tolist()
+    ([0.8], [True])
     """
     m, n = orders
     if n < 1:
@@ -158,26 +177,26 @@ def fit_rationals(
         raise ValueError(
             f"smallest must be between 0 and 0.5, not {smallest}: Q is 1 in the middle of the box"
         )
-    tops, bottoms = Monomials(m, len(grid.box)), Monomials(n, len(grid.box))
-    require_points(grid, len(tops) + len(bottoms) - 1, f"orders {orders}")
+    p_monomials, q_monomials = Monomials(m, len(grid.box)), Monomials(n, len(grid.box))
+    require_points(grid, len(p_monomials) + len(q_monomials) - 1, f"orders {orders}")
     w = np.broadcast_to(
         grid.weights() if weights is None else checked_weights(weights, grid), grid.values.shape
     )
-    basis, triangle = np.linalg.qr(tops(grid.x))
+    basis, triangle = np.linalg.qr(p_monomials(grid.x))
     bins = Bins(
         y=np.ascontiguousarray(grid.values.T),
         root=np.ascontiguousarray(np.sqrt(w.T)),
-        cuts=np.zeros((grid.bins, 0, len(bottoms) - 1)),
+        cuts=np.zeros((grid.bins, 0, len(q_monomials) - 1)),
         numerator=basis,
-        denominator=bottoms(grid.x)[:, 1:],
+        denominator=q_monomials(grid.x)[:, 1:],
         noise=np.zeros(grid.bins),
         level=2 * smallest,  # at the cuts; between them Q may fall to half of it
     )
     first = linear_start(bins) if start is None else start.denominator.coefficients[1:].T
-    usable, _ = prove_above(_denominators(first), bottoms, smallest)
-    bins, state = descend_freely(bins, np.where(usable[:, None], first, 0.0))
+    usable, _ = prove_above(_denominators(first), q_monomials, smallest)
+    bins, state = minimise_freely(bins, np.where(usable[:, None], first, 0.0))
     hold = stiffness(bins, state.q)
-    _exclude_poles(bins, state, hold, bottoms, smallest)
+    _exclude_poles(bins, state, hold, q_monomials, smallest)
     return Rationals(
         Polynomials(grid.box, m, np.linalg.solve(triangle, state.p.T)),
         Polynomials(grid.box, n, _denominators(state.q)),
@@ -187,41 +206,41 @@ def fit_rationals(
     )
 
 
-def _exclude_poles(bins: Bins, state: State, hold: Floats, bottoms: Monomials, smallest: float) -> None:
+def _exclude_poles(bins: Bins, state: State, hold: Floats, q_monomials: Monomials, smallest: float) -> None:
     """Refit, in place, the bins whose Q is not proven to be at least ``smallest``, with ever more cuts."""
     rows, cuts = np.arange(len(state.q)), bins.cuts
     for _ in range(MAX_CUTS):
-        proven, lowest = prove_above(_denominators(state.q[rows]), bottoms, smallest)
+        proven, lowest = prove_above(_denominators(state.q[rows]), q_monomials, smallest)
         rows, cuts, lowest = rows[~proven], cuts[~proven], lowest[~proven]
         if not len(rows):
             return
-        new = [_minimum(q, bottoms, point) for q, point in zip(state.q[rows], lowest, strict=True)]
-        cuts = np.concatenate([cuts, bottoms(np.array(new))[:, None, 1:]], axis=1)
-        held, refitted = descend_inside(replace(bins.rows(rows), cuts=cuts), state.q[rows])
+        new = [_minimum(q, q_monomials, point) for q, point in zip(state.q[rows], lowest, strict=True)]
+        cuts = np.concatenate([cuts, q_monomials(np.array(new))[:, None, 1:]], axis=1)
+        held, refitted = minimise_inside(replace(bins.rows(rows), cuts=cuts), state.q[rows])
         state.put(rows, refitted)
         hold[rows] = stiffness(held, refitted.q)
     # Never seen, but a promise is a promise: Q is drawn towards the constant 1 until the proof succeeds.
     while len(rows):
         drawn = bins.rows(rows)
         state.put(rows, expand(drawn, 0.9 * state.q[rows]))
-        rows = rows[~prove_above(_denominators(state.q[rows]), bottoms, smallest)[0]]
+        rows = rows[~prove_above(_denominators(state.q[rows]), q_monomials, smallest)[0]]
 
 
 def _denominators(q: Floats) -> Floats:
-    """Coefficients (K, B) of Q from those without its constant, (B, k)."""
+    """Return coefficients (K, B) of Q from those without its constant, (B, k)."""
     return np.concatenate([np.ones((1, len(q))), q.T])
 
 
-def _minimum(q: Floats, bottoms: Monomials, start: Floats) -> Floats:
-    """A local minimum (d,) of one Q in [-1, 1]^d; for n = 1 the start, its lowest corner, is that already."""
+def _minimum(q: Floats, q_monomials: Monomials, start: Floats) -> Floats:
+    """Find a local minimum (d,) of one Q in [-1, 1]^d; for n = 1 it is the start, its lowest corner."""
     coefficients = np.concatenate([[1.0], q])
-    slopes = (bottoms.derivatives @ coefficients).T
+    slopes = (q_monomials.derivatives @ coefficients).T
 
     def value(x: Floats) -> float:
-        return float(bottoms(x) @ coefficients)
+        return float(q_monomials(x) @ coefficients)
 
     def gradient(x: Floats) -> Floats:
-        return np.asarray(bottoms(x) @ slopes)
+        return np.asarray(q_monomials(x) @ slopes)
 
     found = minimize(value, start, jac=gradient, method="L-BFGS-B", bounds=[(-1.0, 1.0)] * len(start))
     return np.asarray(found.x)

@@ -37,21 +37,28 @@ from lblhep.surrogates.objective import Chi2
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """``value`` s (d,) at a point and its covariance ``variance`` V (d, d)."""
+    """A score has ``value`` s (d,) at a point and its covariance ``variance`` V (d, d)."""
 
     value: Floats
     variance: Floats
 
     @property
     def statistic(self) -> float:
-        """s^T V^-1 s: at the true point a chi2 variable with one degree of freedom a parameter."""
+        """Return s^T V^-1 s: at the true point a chi2 variable with one degree of freedom a parameter."""
         return float(self.value @ np.linalg.solve(self.variance, self.value))
 
 
 def score(objective: Chi2, point: ArrayLike) -> Score:
-    """The score of ``objective`` at a point (d,), of slopes freed from their correlation with the residuals.
+    """Return the score at a point (d,), of slopes freed from their correlation with the residuals.
 
     Raises ValueError for an objective with ln det Sigma, whose gradient this is not.
+
+    >>> from lblhep.surrogates import Box, Grid, fit_polynomials
+    >>> box = Box(["a"], [0.0], [2.0])
+    >>> grid = Grid(box, [[0.0], [1.0], [2.0]], [[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]], errors=[[0.1]] * 3)
+    >>> chi2 = Chi2(fit_polynomials(grid, 1), data=[0.5, 1.0], errors=[0.1, 0.1])
+    >>> round(score(chi2, [0.7]).statistic, 6)
+    4.0
     """
     if objective.log_det:
         raise ValueError("the score is that of chi2 without ln det Sigma: Chi2(..., log_det=False)")
@@ -68,11 +75,18 @@ def score(objective: Chi2, point: ArrayLike) -> Score:
 
 
 def slope_noise(objective: Chi2, point: ArrayLike) -> Floats:
-    """Which share (d,) of what seems to be known of each parameter at a point (d,) is noise of the slopes.
+    """Return the share (d,) of what seems to be known of each parameter that is noise of the slopes.
 
     tr(Sigma^-1 cov J_j) / (J^T Sigma^-1 J)_jj: 0 for exact surrogates, near 1 where the bins' dependence on a
     parameter is made up by fluctuations of the grid.  A fit that takes the surrogates for exact is pulled to
     the middle of the box by about this share.
+
+    >>> from lblhep.surrogates import Box, Grid, fit_polynomials
+    >>> box = Box(["a"], [0.0], [2.0])
+    >>> grid = Grid(box, [[0.0], [1.0], [2.0]], [[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]], errors=[[0.1]] * 3)
+    >>> chi2 = Chi2(fit_polynomials(grid, 1), data=[0.5, 1.0], errors=[0.1, 0.1])
+    >>> slope_noise(chi2, [0.7]).round(6).tolist()  # two bins, slopes of variance 0.1**2 / 2
+    [0.01]
     """
     p = np.asarray(point, dtype=np.float64)
     _, slopes = objective.residuals(p)
@@ -85,12 +99,20 @@ def slope_noise(objective: Chi2, point: ArrayLike) -> Floats:
 
 
 def grid_noise(objective: Chi2, point: ArrayLike, hessian_covariance: Floats) -> Floats:
-    """Covariance (d, d) of the minimum at ``point`` (d,) over grids that differ by their events alone.
+    """Return the covariance (d, d) of the minimum at ``point`` over grids that differ by their events alone.
 
     For a chi2 that takes the surrogates for exact.  A change of the grid moves values and slopes, the
     gradient J^T Sigma^-1 r by J^T Sigma^-1 df + dJ^T Sigma^-1 r, and the minimum by H^-1 of that;
     ``hessian_covariance`` (d, d) is H^-1 (``Tune.hessian_covariance``).  Linear in the noise.  Raises
     ValueError for a chi2 with the surrogates' covariance: ``Tune.covariance`` holds it with the data's.
+
+    >>> from lblhep.surrogates import Box, Grid, fit_polynomials
+    >>> box = Box(["a"], [0.0], [2.0])
+    >>> grid = Grid(box, [[0.0], [1.0], [2.0]], [[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]], errors=[[0.1]] * 3)
+    >>> chi2 = Chi2(fit_polynomials(grid, 1), data=[1.0, 1.0], errors=[0.1, 0.1])
+    >>> noise = grid_noise(chi2, [1.0], hessian_covariance=np.array([[0.01]]))
+    >>> (noise * 300).round(6).tolist()  # the mean of three points: 0.1**2 / 3
+    [[1.0]]
     """
     if not objective.sigma.constant:
         raise ValueError("this chi2 counts the grid's noise already: see Tune.covariance")

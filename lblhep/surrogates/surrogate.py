@@ -23,7 +23,7 @@ from lblhep.surrogates.grid import Grid
 
 
 class Surrogate(ABC):
-    """B functions of d parameters, one per bin, fitted to a grid (``grid`` is None if read from elsewhere).
+    """A surrogate is B functions of d parameters, fitted to a grid (None if read from elsewhere).
 
     Parameters are in their own units; outside the box every method raises ValueError.
     """
@@ -33,35 +33,40 @@ class Surrogate(ABC):
 
     @property
     @abstractmethod
-    def bins(self) -> int: ...
+    def bins(self) -> int:
+        """Return the number of bins."""
 
     @abstractmethod
     def values(self, points: ArrayLike) -> Floats:
-        """Contents (..., B) at points (..., d)."""
+        """Return contents (..., B) at points (..., d)."""
 
     @abstractmethod
     def gradients(self, points: ArrayLike) -> Floats:
-        """Derivatives (..., B, d) at points (..., d)."""
+        """Return derivatives (..., B, d) at points (..., d)."""
 
     @abstractmethod
     def only(self, bins: ArrayLike) -> Surrogate:
-        """The surrogates of some bins: indices or a mask (B,)."""
+        """Return the surrogates of some bins: indices or a mask (B,)."""
 
     @abstractmethod
     def predict_left_out(self, rows: ArrayLike) -> Floats:
-        """Values (n, B) at the grid's points ``rows`` (n,) of a fit to all its other points."""
+        """Return values (n, B) at the grid's points ``rows`` (n,) of a fit to all its other points."""
 
     @property
     @abstractmethod
     def response(self) -> Floats:
-        """d coefficients / d values of the grid, (B, K, N), or (1, K, N) where the bins share it."""
+        """Return d coefficients / d values of the grid, (B, K, N), or (1, K, N) where the bins share it."""
 
     @abstractmethod
     def coefficient_gradients(self, point: ArrayLike) -> tuple[Floats, Floats]:
-        """d value / d coefficients (B, K) at a point (d,), and its slope (B, K, d); axis 0 is 1 if shared."""
+        """Return d value / d coefficients (B, K) at a point (d,), and its slope (B, K, d).
+
+        Axis 0 is 1 if the bins share it.
+        """
 
     @property
     def fitted_grid(self) -> Grid:
+        """Return the grid of the fit; raise ValueError if there is none."""
         if self.grid is None:
             raise ValueError(
                 "these surrogates were read without their grid: fit the grid to validate or propagate"
@@ -69,7 +74,7 @@ class Surrogate(ABC):
         return self.grid
 
     def loadings(self, point: ArrayLike) -> tuple[Floats, Floats]:
-        """U (B, N) of the module's text at a point (d,), and its derivatives (B, N, d)."""
+        """Return U (B, N) of the module's text at a point (d,), and its derivatives (B, N, d)."""
         errors = self.fitted_grid.errors
         if errors is None:
             raise ValueError("a covariance needs the grid's Monte Carlo errors: Grid(..., errors=...)")
@@ -79,17 +84,17 @@ class Surrogate(ABC):
         return value, derivative
 
     def covariance(self, point: ArrayLike) -> Floats:
-        """Covariance (B, B) of the values at a point (d,), from the noise of the grid."""
+        """Return the covariance (B, B) of the values at a point (d,), from the noise of the grid."""
         loadings, _ = self.loadings(point)
         return np.asarray(self.correlation * (loadings @ loadings.T))
 
     def variance(self, point: ArrayLike) -> Floats:
-        """Variance (B,) of the values at a point (d,): the diagonal of ``covariance``."""
+        """Return the variance (B,) of the values at a point (d,): the diagonal of ``covariance``."""
         loadings, _ = self.loadings(point)
         return np.asarray((loadings**2).sum(axis=1))
 
     @property
     def correlation(self) -> Floats:
-        """Of the bins at one point of the grid, (B, B)."""
+        """Return the correlation of the bins at one point of the grid, (B, B)."""
         given = self.fitted_grid.correlation
         return np.eye(self.bins) if given is None else given

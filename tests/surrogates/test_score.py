@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import binom, kstest
 from scipy.stats import chi2 as chi2_distribution
-from scipy.stats import kstest
 
 from lblhep.surrogates import (
+    ONE_SIGMA,
     Box,
     Chi2,
     Grid,
@@ -20,7 +21,7 @@ from lblhep.surrogates import (
     tune,
 )
 
-TOYS = 300
+TOYS = 150
 BINS = 40
 NOISE = 2.0  # Monte Carlo error of a grid point over the data's error
 TRUTH = np.array([0.4, -0.2])
@@ -97,7 +98,7 @@ def test_the_statistic_is_a_chi2_variable_whatever_the_noise(toys):
 
 
 def test_only_the_fit_without_ln_det_is_unbiased(toys):
-    """In standard errors of the mean over 300 toys: beyond 4 is bias, within 3 (1 run in 200) none."""
+    """In standard errors of the mean over 150 toys: beyond 4 is bias, within 3 (1 run in 200) none."""
     tunes, _ = toys
     shift = {}
     for form, found in tunes.items():
@@ -109,9 +110,9 @@ def test_only_the_fit_without_ln_det_is_unbiased(toys):
 
 
 def test_its_errors_hold_the_noise_of_the_slopes(toys):
-    """Shares of truths within one error; the band holds 99 % of 300 pseudo-experiments."""
+    """Shares of truths within one error; the band holds 99 % of 150 pseudo-experiments."""
     tunes, _ = toys
-    low, high = np.array([0.613, 0.750])
+    low, high = binom.interval(0.99, TOYS, ONE_SIGMA) / np.float64(TOYS)
     for form, found in tunes.items():
         covered = np.array([abs(t.values - TRUTH) < t.errors for t in found]).mean(axis=0)
         if form == "covariance":
@@ -133,7 +134,7 @@ def test_a_scale_of_all_weights_changes_no_share_of_slope_noise(grid, exact, tru
 
 
 def test_the_noise_of_the_minimum_is_that_of_grids_drawn_anew(grid, exact, truth):
-    """400 grids fix a width to 3.5 %; the rest of 15 % is for what is not linear.
+    """150 grids fix a width to 6 %; the rest of 20 % is for what is not linear.
 
     The data lie off the surrogates, so that slopes count as well as values.
     """
@@ -150,12 +151,12 @@ def test_the_noise_of_the_minimum_is_that_of_grids_drawn_anew(grid, exact, truth
     root = np.linalg.cholesky(correlation)
     centre = fit_polynomials(grid, 2).values(grid.points)
     draws = [
-        fitted(centre + grid.errors * (rng.normal(size=centre.shape) @ root.T)).values for _ in range(400)
+        fitted(centre + grid.errors * (rng.normal(size=centre.shape) @ root.T)).values for _ in range(150)
     ]
     at = fitted(centre)
     assert at.inside.all()
     expected = np.sqrt(np.diag(grid_noise(at.objective, at.values, at.hessian_covariance)))
-    np.testing.assert_allclose(np.std(draws, axis=0), expected, rtol=0.15)
+    np.testing.assert_allclose(np.std(draws, axis=0), expected, rtol=0.2)
 
 
 def test_a_chi2_that_counts_the_noise_has_no_second_one(grid, exact, truth):

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.tuning.generator import charged_particles
-from experiments.tuning.histograms import read_histograms
-from experiments.tuning.moments import equal_multiplicity
+from experiments.tuning.events.histograms import read_histograms
+from experiments.tuning.events.moments import equal_multiplicity
+from experiments.tuning.events.pythia import charged_particles
 from lblhep.cards import read_card
 
 REPOSITORY = Path(__file__).parents[3]

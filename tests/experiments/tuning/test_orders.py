@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from experiments.tuning.orders import CompareOrders, poles
+from experiments.tuning.metrics import poles
+from experiments.tuning.tasks import CompareOrders
 from lblhep.surrogates import Box, Grid, Polynomials, Rationals, fit_polynomials
 
 BOX = Box(["a", "b"], [0, -2], [1, 2])

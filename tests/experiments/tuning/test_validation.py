@@ -6,7 +6,13 @@ import pandas as pd
 import pytest
 
 from experiments.tuning.forms import FORMS
-from experiments.tuning.validation import COVERS_UP_TO, _coverage, _table, covers, covers_up_to
+from experiments.tuning.validation import (
+    COVERS_UP_TO,
+    _coverage_figure,
+    _coverage_table,
+    covers,
+    covers_up_to,
+)
 from lblhep.physics.binomial import expected_counts
 from lblhep.surrogates import ONE_SIGMA
 
@@ -26,7 +32,7 @@ def test_the_table_says_where_intervals_fail():
     kinds = ("chi2_ndf", "chi2_ndf_error", "ks_p", "bias", "hessian", "errors", "profile", "at_bound")
     groups = pd.DataFrame([{"noise": 0.1} | {f"{kind}_{form}": 0.5 for kind in kinds for form in FORMS}])
     groups = groups.assign(worst_plain=0.62, worst_log_det=0.59, worst_covariance=0.77)
-    assert _table(groups)["worst"].tolist() == ["0.620", "0.590, fails", "0.770, fails"]
+    assert _coverage_table(groups)["worst"].tolist() == ["0.620", "0.590, fails", "0.770, fails"]
 
 
 def test_every_form_has_a_noise_up_to_which_it_covers():
@@ -38,7 +44,7 @@ def test_each_noise_has_the_bar_of_its_own_number_of_pseudo_experiments():
     groups = pd.DataFrame(
         {"noise": [0.1, 1.0], "pseudo_experiments": [4000.0, 1040.0], "joint": 0.68} | shares
     )
-    (axes,) = _coverage(groups).axes
+    (axes,) = _coverage_figure(groups).axes
     bars = [bar.get_segments()[0] for bar in axes.collections]
     assert [bar[0, 0] for bar in bars] == [0.1, 1.0]
     for bar, n in zip(bars, (4000, 1040), strict=True):
