@@ -5,6 +5,7 @@ ARGS ?=
 INPUTS ?= 1000
 WORKERS ?= 2
 BIN := .venv/bin
+unexport PYTHONDONTWRITEBYTECODE  # the many processes of the tests would compile everything again
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test lint types imports pytest bench fuzz clean

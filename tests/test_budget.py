@@ -85,7 +85,9 @@ def test_a_run_over_budget_ends_with_an_error(
     (tmp_path / "test_it.py").write_text("def test_it(): pass\n")
     monkeypatch.setattr("tests.budget.HARNESS", 0.0)
     plugins = [Budget(fails=True)]
-    status = pytest.main(["-q", "-p", "no:cacheprovider", "-c", str(tmp_path), str(tmp_path)], plugins)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    words = ["-q", "-p", "no:cacheprovider", "-c", str(tmp_path / "pytest.ini"), str(tmp_path)]
+    status = pytest.main(words, plugins)
     assert status == pytest.ExitCode.TESTS_FAILED
     assert "over its limit" in capsys.readouterr().out
     assert TerminalReporter.section  # the names that the plugin calls

@@ -315,6 +315,7 @@ def is_quick(verb: str, altered: dict[str, bytes]) -> bool:
     return verb != "data make" or not re.search(rb"[0-9_]{6}|[0-9]e[0-9]", digits)
 
 
+@pytest.mark.slow("40 inputs of each verb; the first one also imports everything and makes the workspace")
 @pytest.mark.timeout(60 + 10 * FED)
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("verb", LINES)
