@@ -34,7 +34,7 @@ imports: .venv/installed  ## who may import whom (pyproject.toml, importlinter)
 pytest: .venv/installed  ## the tests alone, in two processes (WORKERS=0: in one; ARGS="-k recipe" picks some)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations 20 $(ARGS)
 
-bench: .venv/installed  ## the benchmarks, which `make test` leaves out: ratios of speed, printed and judged
+bench: .venv/installed  ## the benchmarks alone, which are no part of test: ratios of speed, printed and judged
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m benchmark -s tests/benchmarks $(ARGS)
 
 fuzz: .venv/installed  ## 1,000 wild inputs for each verb and each kind of mutated recipe (INPUTS=100: fewer)
