@@ -3,10 +3,12 @@ PYTHON ?= python3
 RECIPE ?= recipes/cwola.yaml
 ARGS ?=
 INPUTS ?= 1000
+WORKERS ?= 2
 BIN := .venv/bin
+unexport PYTHONDONTWRITEBYTECODE  # the many processes of the tests would compile everything again
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint types imports pytest fuzz clean
+.PHONY: help install run test lint types imports pytest bench fuzz clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,11 +30,15 @@ types: .venv/installed  ## mypy --strict on lblhep/
 imports: .venv/installed  ## who may import whom (pyproject.toml, importlinter)
 	$(BIN)/lint-imports
 
-pytest: .venv/installed  ## the tests alone (ARGS="-k recipe" picks some)
-	$(BIN)/python -m pytest $(ARGS)
+# Each process computes in one thread; the tests of one file, and all that use Ray, run in one process.
+pytest: .venv/installed  ## the tests alone, in two processes (WORKERS=0: in one; ARGS="-k recipe" picks some)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations 20 $(ARGS)
+
+bench: .venv/installed  ## the benchmarks alone, which are no part of test: ratios of speed, printed and judged
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m benchmark -s tests/benchmarks $(ARGS)
 
 fuzz: .venv/installed  ## 1,000 wild inputs for each verb and each kind of mutated recipe (INPUTS=100: fewer)
-	LBLHEP_WILD_INPUTS=$(INPUTS) $(BIN)/python -m pytest -s tests/cli/test_wild_inputs.py tests/recipe/test_mutations.py $(ARGS)
+	OMP_NUM_THREADS=1 LBLHEP_WILD_INPUTS=$(INPUTS) $(BIN)/python -m pytest -s tests/cli/test_wild_inputs.py tests/recipe/test_mutations.py $(ARGS)
 
 clean:  ## remove the environment and the caches, never mlruns/ or data_cards/
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

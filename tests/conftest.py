@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lblhep.launch.workers.tune import ENVIRONMENT
 from lblhep.local_ray import ray_running
 from lblhep.recipe import Recipe
+from tests.budget import Budget
 
 NOISE = (
     # Deprecations inside the packages, which users do not see and we cannot mend.
@@ -27,6 +32,24 @@ TOY = Path(__file__).parent / "toy"
 def pytest_configure(config: pytest.Config) -> None:
     for line in NOISE:
         config.addinivalue_line("filterwarnings", line)
+    config.pluginmanager.register(Budget(fails=bool(os.environ.get("CI"))), "budget of seconds")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # two test processes on two cores
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background; children would ignore it too
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the benchmarks unless they are named; assign tests to the processes of pytest-xdist.
+
+    Tests that use Ray run in one process, one after the other, and so do the tests of one file.
+    """
+    if not any("benchmarks" in word for word in config.args):
+        left_out = [item for item in items if item.get_closest_marker("benchmark")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+    for item in items:
+        uses_ray = item.get_closest_marker("ray") or "ray_session" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("ray" if uses_ray else item.nodeid.split("::")[0]))
 
 
 @pytest.fixture(scope="session")
@@ -54,8 +77,31 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return whole
 
 
+def forget_modules(folder: Path) -> None:
+    """Forget every imported module whose files lie below ``folder``, as a new process would."""
+    within = f"{folder}{os.sep}"
+    for name, module in list(sys.modules.items()):
+        spec: Any = getattr(module, "__dict__", {}).get("__spec__")
+        if spec is None or (spec.origin and not spec.origin.startswith(within)):
+            continue
+        places = [spec.origin] if spec.origin else [*(spec.submodule_search_locations or ())]
+        if places and all(place.startswith(within) for place in places):
+            del sys.modules[name]
+
+
 @pytest.fixture
-def toy(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Recipe]:
+def own_modules(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a test imports from temporary folders is forgotten afterwards, and the path is as it was."""
+    forget_modules(tmp_path_factory.getbasetemp())
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    yield
+    forget_modules(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture
+def toy(
+    tmp_path: Path, empty_store: Path, own_modules: None, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Recipe]:
     """A workspace with the study ``toy``; call it for a recipe: ``toy("scan", "task.seconds=1")``."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     workspace = tmp_path / "workspace"
@@ -69,10 +115,27 @@ def toy(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> C
     def read(name: str, *overrides: str) -> Recipe:
         return Recipe.read(workspace / "recipes" / f"{name}.yaml", overrides)
 
-    for name in [name for name in sys.modules if name.startswith("experiments.toy")]:
-        del sys.modules[name]  # of another test's workspace
     monkeypatch.syspath_prepend(str(workspace))
     return read
+
+
+@pytest.fixture
+def lock_holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds ``tmp_path/lock``."""
+    hold = """
+import sys, time
+from pathlib import Path
+from lblhep import atomic
+with atomic.lock(Path(sys.argv[1]), wait=False):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+    command = [sys.executable, "-c", hold, str(tmp_path / "lock")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
 
 
 @pytest.fixture

@@ -11,33 +11,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lblhep import atomic
-
-HOLD = """
-import sys, time
-from pathlib import Path
-from lblhep import atomic
-with atomic.lock(Path(sys.argv[1]), wait=False):
-    print("held", flush=True)
-    time.sleep(60)
-"""
-
-
-@pytest.fixture
-def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another process that holds ``tmp_path/lock``."""
-    command = [sys.executable, "-c", HOLD, str(tmp_path / "lock")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
-        yield process
-        process.kill()
 
 
 def write_folder(path: Path) -> None:
@@ -183,34 +162,34 @@ def test_a_file_system_that_cannot_sync_folders(
         atomic.to_disk(tmp_path)
 
 
-def test_a_lock_has_one_holder_who_is_named(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+def test_a_lock_has_one_holder_who_is_named(tmp_path: Path, lock_holder: subprocess.Popen[str]) -> None:
     assert atomic.is_locked(tmp_path / "lock")
     with (
-        pytest.raises(atomic.LockedError, match=rf"^process {holder.pid} on {os.uname().nodename}$"),
+        pytest.raises(atomic.LockedError, match=rf"^process {lock_holder.pid} on {os.uname().nodename}$"),
         atomic.lock(tmp_path / "lock", wait=False),
     ):
         pass
 
 
-def test_a_killed_holder_holds_nothing(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
-    os.kill(holder.pid, signal.SIGKILL)
-    holder.wait()
+def test_a_killed_holder_holds_nothing(tmp_path: Path, lock_holder: subprocess.Popen[str]) -> None:
+    os.kill(lock_holder.pid, signal.SIGKILL)
+    lock_holder.wait()
     assert not atomic.is_locked(tmp_path / "lock")
     for _ in range(2):  # and it can be taken again
         with atomic.lock(tmp_path / "lock", wait=False):
             assert (tmp_path / "lock").read_text().startswith(f"process {os.getpid()} on ")
 
 
-def test_waiting_for_a_lock(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+def test_waiting_for_a_lock(tmp_path: Path, lock_holder: subprocess.Popen[str]) -> None:
     start = time.monotonic()
-    threading.Timer(0.3, holder.kill).start()
+    threading.Timer(0.3, lock_holder.kill).start()
     with atomic.lock(tmp_path / "lock", wait=True):
         assert time.monotonic() - start >= 0.3
 
 
 def test_waiting_for_a_lock_is_said(
     tmp_path: Path,
-    holder: subprocess.Popen[str],
+    lock_holder: subprocess.Popen[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("lblhep.waiting.FIRST_LINE_SECONDS", 0.1)
@@ -220,11 +199,11 @@ def test_waiting_for_a_lock_is_said(
         end = time.monotonic() + 10
         while not said.getvalue().endswith("\n") and time.monotonic() < end:
             time.sleep(0.02)
-        holder.kill()
+        lock_holder.kill()
 
     threading.Thread(target=kill_once_it_is_said).start()
     with atomic.lock(tmp_path / "lock", wait=True):
-        assert said.getvalue().startswith(f"waiting for process {holder.pid} on ")
+        assert said.getvalue().startswith(f"waiting for process {lock_holder.pid} on ")
     assert f"which holds {tmp_path / 'lock'}: " in said.getvalue()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +47,7 @@ unhashable = Unhashable(2.0)
 
 
 @pytest.fixture(autouse=True)
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def workspace(tmp_path: Path, own_modules: None) -> Path:
     """A workspace with ``experiments.parts_of_test``, on the path for one test."""
     study = tmp_path / "experiments" / "parts_of_test"
     study.mkdir(parents=True)
@@ -57,13 +56,8 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     (study / "ends.py").write_text("import sys\n\nsys.exit(3)")
     (study / "typo.py").write_text("x = = 1")
     (study / "needs.py").write_text("import a_package_that_is_absent")
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    before = set(sys.modules)
     on_path(tmp_path)
-    yield tmp_path
-    for name in set(sys.modules) - before:
-        if name.startswith("experiments.parts_of_test"):
-            del sys.modules[name]
+    return tmp_path
 
 
 def component(use: str, /, **arguments: Any) -> Component:

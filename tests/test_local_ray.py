@@ -84,6 +84,7 @@ def join(address: str, wait: float, environment: dict[str, str]) -> subprocess.P
     )
 
 
+@pytest.mark.slow("Ray waits for the cluster for 6 s and needs more to give up")
 def test_a_cluster_that_does_not_answer(environment: dict[str, str]):
     """A line, and an end when it was told to end."""
     with socket.create_server(("127.0.0.1", 0), backlog=50) as black_hole:
@@ -97,6 +98,7 @@ def test_a_cluster_that_does_not_answer(environment: dict[str, str]):
     assert re.search(rf"^waiting for the Ray cluster at {address}: \d+ s so far, at most 6 s$", said, re.M)
 
 
+@pytest.mark.slow("starts a cluster and a process that joins it")
 def test_a_cluster_without_a_free_place_is_waited_for(
     full_cluster: str, release: Path, environment: dict[str, str]
 ):

@@ -39,6 +39,7 @@ def test_a_feature_that_a_study_does_not_know_is_found() -> None:
 
 
 @pytest.mark.ray
+@pytest.mark.slow("a launch of up to 20 trials through Ray, with its data, its report and its figures")
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
 def test_its_smoke_profile_runs(recipe: Path, workspace: Path, ray_session: Any) -> None:
     outcome = launch(Recipe.read(workspace / "recipes" / recipe.name, profile="smoke"))

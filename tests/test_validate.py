@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -70,17 +69,14 @@ report: {use: "experiments.validate_test.parts:Report"}
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def workspace(tmp_path: Path, own_modules: None) -> Path:
     """A workspace with a card and a study."""
     (tmp_path / "data_cards").mkdir()
     (tmp_path / "data_cards" / "events.yaml").write_text(CARD)
     study = tmp_path / "experiments" / "validate_test"
     study.mkdir(parents=True)
     (study / "parts.py").write_text(PARTS)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    yield tmp_path
-    for name in [name for name in sys.modules if name.startswith("experiments.validate_test")]:
-        del sys.modules[name]
+    return tmp_path
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 """Networks per second: a pack in ``train_ensemble`` against the same networks one by one in a bare loop.
 
-``pytest tests/benchmarks/test_ensemble_speed.py -s`` prints the numbers. One thread, warmed up, no
-validation. The loop is the fastest obvious one: ``nn.Sequential``, ``torch.optim.Adam``, minibatches cut and
-scaled beforehand. The pack does more in its time: it shuffles, gathers, scales and keeps best weights. The
-time is the thread's own, both are timed in turn, and the median of the ratios is taken, so that other
+``pytest -m benchmark tests/benchmarks/test_ensemble_speed.py -s`` prints the numbers. One thread, warmed up,
+no validation. The loop is the fastest obvious one: ``nn.Sequential``, ``torch.optim.Adam``, minibatches cut
+and scaled beforehand. The pack does more in its time: it shuffles, gathers, scales and keeps best weights.
+The time is the thread's own, both are timed in turn, and the median of the ratios is taken, so that other
 programs on the machine disturb little.
 
 The limit is the matrix products; the last number is the time of these alone as a share of the pack's.
@@ -25,7 +25,7 @@ from lblhep.nn import MLPEnsemble, TrainingSet, train_ensemble
 
 EPOCHS = 2  # of the pack; the loop does one at a time
 
-pytestmark = [pytest.mark.benchmark, pytest.mark.usefixtures("one_thread")]
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,14 @@ def seconds(call: Callable[[], object]) -> float:
     return time.thread_time() - start
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{'-'.join(map(str, case.sizes))} at {case.batch}")
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case((2, 32, 32, 1), batch=128, rows=640, networks=10, bar=1.5),  # in every run of the tests
+        *(pytest.param(case, marks=pytest.mark.benchmark) for case in CASES),
+    ],
+    ids=lambda case: f"{'-'.join(map(str, case.sizes))} at {case.batch}, {case.networks} networks",
+)
 def test_a_pack_trains_faster_than_a_bare_loop(case: Case) -> None:
     data, seeds = training_sets(case), range(case.networks)
     ensemble = MLPEnsemble.initialised(case.sizes, seeds)
@@ -131,6 +138,7 @@ def test_a_pack_trains_faster_than_a_bare_loop(case: Case) -> None:
     assert ratio >= case.bar
 
 
+@pytest.mark.benchmark
 @pytest.mark.parametrize("batch", [128, 512])
 @pytest.mark.parametrize("networks", [20, 40])
 def test_sustained_throughput(networks: int, batch: int) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -57,18 +56,15 @@ WriteCard = Callable[..., DataCard]
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def workspace(tmp_path: Path, own_modules: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty workspace with a producer, and a cache beside it."""
     folder = tmp_path / "workspace"
     (folder / "data_cards").mkdir(parents=True)
     (folder / "tiny_producer.py").write_text(PRODUCER)
     (folder / "tiny_shape.py").write_text(SHAPE)
     monkeypatch.setenv("LBLHEP_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.chdir(folder)
-    yield folder
-    for module in ("tiny_producer", "tiny_shape"):
-        sys.modules.pop(module, None)
+    return folder
 
 
 @pytest.fixture

@@ -68,8 +68,7 @@ make(read_card(Path(sys.argv[1]), "tiny"), serial=True)
 @pytest.fixture
 def card(workspace, write_card):
     (workspace / "tiny_histogram.py").write_text(PRODUCER)
-    yield write_card(SOURCES, head=HEAD)
-    sys.modules.pop("tiny_histogram", None)
+    return write_card(SOURCES, head=HEAD)
 
 
 def test_ranges_are_merged_in_their_order(card, tmp_path, monkeypatch):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 from typer.testing import CliRunner
 
@@ -35,15 +33,13 @@ def count(events):
 
 
 @pytest.fixture
-def workspace(tmp_path, monkeypatch):
+def workspace(tmp_path, own_modules, monkeypatch):
     (tmp_path / "data_cards").mkdir()
     (tmp_path / "counting_producer.py").write_text(PRODUCER)
     (tmp_path / "data_cards" / "counts.yaml").write_text(CARD + PRODUCE)
     monkeypatch.setenv("LBLHEP_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.chdir(tmp_path)
-    yield tmp_path
-    sys.modules.pop("counting_producer", None)
+    return tmp_path
 
 
 def data(*words: str) -> str:

@@ -77,6 +77,7 @@ def test_a_stray_init_is_refused(call: Any, folder: Path) -> None:
 
 
 @pytest.mark.ray
+@pytest.mark.slow("the numbers that the study's README states need its default profile: 48 networks")
 def test_it_runs_through_ray(call: Any, folder: Path, ray_session: Any) -> None:
     """Workers find the new study's components; the numbers say what the study's README says."""
     call("new", "wide")

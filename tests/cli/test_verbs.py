@@ -261,8 +261,7 @@ def test_launches_are_found_by_the_beginning_of_their_id(call: Any, stored: Path
     assert f"did you mean '{stored.name}'" in missing.stderr
 
 
-def test_report_is_rendered_again(call: Any, stored: Path) -> None:
-    call("data", "make", "sample-jets", "--serial")
+def test_report_is_rendered_again(call: Any, stored: Path, made: None) -> None:
     result = call("report", stored.name)
     assert result.exit_code == 0, result.output
     assert "best width: 4 hidden units" in result.stdout
@@ -288,8 +287,7 @@ def test_a_report_that_fails_is_named_with_its_line(
     assert "bug in lblhep" not in result.stderr
 
 
-def test_report_into_another_folder(call: Any, stored: Path, tmp_path: Path) -> None:
-    call("data", "make", "sample-jets", "--serial")
+def test_report_into_another_folder(call: Any, stored: Path, made: None, tmp_path: Path) -> None:
     assert call("report", stored.name, "--out", tmp_path / "elsewhere").exit_code == 0
     assert (tmp_path / "elsewhere/roc.pdf").is_file()
     assert not (stored / "report").exists()

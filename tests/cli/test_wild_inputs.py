@@ -6,6 +6,7 @@ run to run. Each test prints how many it has fed.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -24,11 +25,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from lblhep.cards import version
 from lblhep.cli import app, faults, ui
 from lblhep.cli.new import study_files
 from lblhep.recipe import Recipe
 from lblhep.recipe.text import parse
-from tests.conftest import TOY
+from tests.conftest import TOY, forget_modules
 from tests.mutations import altered_bytes, altered_characters, altered_lines, altered_values, yaml_or_nothing
 
 FED = int(os.environ.get("LBLHEP_WILD_INPUTS", "40"))
@@ -42,8 +44,6 @@ wild = settings(
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-
-EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
 LAUNCHES = {"scan": "toy-20200101-000000", "search": "toy-20200101-000001"}
 
@@ -192,25 +192,56 @@ def template(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Pat
             patch.setattr(time, "strftime", lambda *_, stamps=stamps: next(stamps))
             done = launch(Recipe.read(workspace / f"recipes/{kind}.yaml"), serial=True)
             assert done.id == name
-        forget_studies()
+    forget_modules(workspace)
     return workspace
 
 
-def forget_studies() -> None:
-    """Forget the studies of temporary workspaces: other tests hold the modules of the shipped ones."""
-    shipped = {f"experiments.{path.name}" for path in EXPERIMENTS.iterdir()}
-    for name in list(sys.modules):
-        if name.startswith("experiments.") and ".".join(name.split(".")[:2]) not in shipped:
-            del sys.modules[name]
+class Copy:
+    """A copy of a folder; ``restore`` writes again what was changed in it and removes what was added."""
+
+    def __init__(self, original: Path, place: Path) -> None:
+        self.original, self.place = original, place
+        shutil.copytree(original, place)
+        self._files = self._state()
+
+    def _state(self) -> dict[str, tuple[int, ...]]:
+        """Every file and folder below, by its path from here, with what tells one state from another."""
+        found: dict[str, tuple[int, ...]] = {}
+        waiting = [str(self.place)]
+        while waiting:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    stat = entry.stat(follow_symlinks=False)
+                    is_folder = entry.is_dir(follow_symlinks=False)
+                    waiting += [entry.path] if is_folder else []
+                    written = () if is_folder else (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+                    found[os.path.relpath(entry.path, self.place)] = (stat.st_mode, *written)
+        return found
+
+    def restore(self) -> None:
+        now = self._state()
+        changed = {path for path in self._files.keys() | now.keys() if self._files.get(path) != now.get(path)}
+        for path in sorted(changed & now.keys(), reverse=True):  # what lies in a folder goes before it
+            place = self.place / path
+            place.rmdir() if place.is_dir() and not place.is_symlink() else place.unlink()
+        for path in sorted(changed & self._files.keys()):
+            original = self.original / path
+            (self.place / path).mkdir() if original.is_dir() else shutil.copy2(original, self.place / path)
+        if changed:
+            self._files = self._state()
 
 
 @pytest.fixture
-def feed(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., int]]:
+def feed(
+    template: Path, tmp_path: Path, own_modules: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., int]]:
     """Feeds one input, words and altered files, to a fresh copy of the workspace; prints how many it fed."""
-    workspace = tmp_path / "deep" / "down" / "workspace"
+    (tmp_path / "deep" / "down").mkdir(parents=True)
+    copy = Copy(template, workspace := tmp_path / "deep" / "down" / "workspace")
     monkeypatch.setenv("LBLHEP_CACHE", str(workspace / "cache"))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setattr(sys, "path", [*sys.path])
+    # No input changes code, and reading what a producer imports takes longer than all else.
+    monkeypatch.setattr(version, "code_version", functools.cache(version.code_version))
     ended = SimpleNamespace(pid=2**30, wait=lambda: 0)  # the server of ``ui``
     monkeypatch.setattr(ui, "subprocess", SimpleNamespace(Popen=lambda *words, **options: ended))
     counts: Counter[int] = Counter()
@@ -226,8 +257,8 @@ def feed(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     monkeypatch.setattr(faults, "_message", message)
 
     def feed(words: list[str], altered: dict[str, bytes]) -> int:
-        shutil.rmtree(workspace, ignore_errors=True)
-        shutil.copytree(template, workspace)
+        workspace.mkdir(exist_ok=True)
+        copy.restore()
         monkeypatch.chdir(workspace)
         for path, content in altered.items():
             (workspace / path).write_bytes(content)
@@ -243,7 +274,6 @@ def feed(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         return result.exit_code
 
     yield feed
-    forget_studies()
     print(f"{counts.total()} inputs fed; exit codes {dict(counts)}")
     assert not found, "\n".join(f"{said}\n{trace}" for said, trace in found.items())
 
@@ -285,6 +315,7 @@ def is_quick(verb: str, altered: dict[str, bytes]) -> bool:
     return verb != "data make" or not re.search(rb"[0-9_]{6}|[0-9]e[0-9]", digits)
 
 
+@pytest.mark.slow("40 inputs of each verb; the first one also imports everything and makes the workspace")
 @pytest.mark.timeout(60 + 10 * FED)
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("verb", LINES)

@@ -200,6 +200,7 @@ def test_weights_are_kept_as_long_as_a_fit_may_go_on_from_them(wave: Read, tmp_p
     assert_same(launch(wave("wave", *often, breaks), serial=True, resume=True), undisturbed)
 
 
+@pytest.mark.slow("the driver that is killed is a process of its own, which imports everything")
 def test_a_killed_driver_goes_on(wave: Read, tmp_path: Path) -> None:
     """Serially it is the worker too.  Its curve was live; the run of its trial is completed, not doubled."""
     undisturbed = launch(wave("wave"), serial=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from lblhep.launch import LaunchView, launch
 from lblhep.recipe import Recipe
 from lblhep.tasks import pipeline as pipelines
+from tests.conftest import forget_modules
 
 STAGES = """
 from pathlib import Path
@@ -91,8 +91,7 @@ def test_a_changed_stage_is_made_again_with_what_follows(pipeline, tmp_path: Pat
 
 def launch_anew(recipe: Recipe) -> None:
     """As a new process does it, which imports the study as it is now."""
-    for name in [name for name in sys.modules if name.startswith("experiments.toy")]:
-        del sys.modules[name]
+    forget_modules(recipe.workspace)
     pipelines._code.cache_clear()
     assert launch(recipe, serial=True).state == "finished"
 
