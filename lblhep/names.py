@@ -11,18 +11,18 @@ from typing import Annotated
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
-LONGEST = 64
-GRAMMAR = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST - 1}}}")
+MAX_NAME_LENGTH = 64
+GRAMMAR = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME_LENGTH - 1}}}")
 
 
 def name_fault(name: str) -> str:
     """What is wrong with a name, as the end of a sentence; empty if nothing is."""
     if GRAMMAR.fullmatch(name) and ".." not in name:
         return ""
-    shown = repr(f"{name[:60]}..." if len(name) > LONGEST else name)
+    shown = repr(f"{name[:60]}..." if len(name) > MAX_NAME_LENGTH else name)
     return (
-        f"must be made of 1 to {LONGEST} letters A-Z and a-z, digits, `.`, `_` and `-`, begin with a letter "
-        f"or digit, and hold no `..`; it is {shown}"
+        f"must be made of 1 to {MAX_NAME_LENGTH} letters A-Z and a-z, digits, `.`, `_` and `-`, begin with "
+        f"a letter or digit, and hold no `..`; it is {shown}"
     )
 
 

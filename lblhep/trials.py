@@ -10,7 +10,7 @@ from itertools import pairwise, product
 from typing import Any
 
 from lblhep.recipe import Axis, Recipe, Search, cells
-from lblhep.recipe.points import addresses_of
+from lblhep.recipe.axis_values import addresses_of
 
 
 @dataclass(frozen=True)

@@ -20,14 +20,14 @@ from lblhep.recipe.hints import did_you_mean
 from lblhep.recipe.marks import Keys, dotted
 from lblhep.trials import is_batched
 
-MOST_VALUES = 50
+MAX_AXIS_VALUES = 50
 """Values of a listed axis that are tried; of a range, its ends."""
 
-HIDDEN = ("truth", "weight", "id")
+ROLES_NOT_FEATURES = ("truth", "weight", "id")
 """Roles of the columns that nothing may learn from."""
 
 
-CONCERNS_OTHERS = ("use", "card", "goal", "by", "features", "model", "dataset")
+ARGUMENTS_ABOUT_OTHERS = ("use", "card", "goal", "by", "features", "model", "dataset")
 """Keys of a component whose value must fit other sections of the recipe, or its own other keys."""
 
 
@@ -247,7 +247,7 @@ def _columns(recipe: Recipe, card: str | None) -> dict[str, Column]:
 def _hidden_columns(recipe: Recipe, card: str | None) -> dict[str, str]:
     """Column -> role, of those columns of a card that are no observables."""
     columns = _columns(recipe, card)
-    return {name: column.role for name, column in columns.items() if column.role in HIDDEN}
+    return {name: column.role for name, column in columns.items() if column.role in ROLES_NOT_FEATURES}
 
 
 def _axis_values(recipe: Recipe, imports: bool, known: set[str]) -> Iterator[Problem]:
@@ -257,7 +257,7 @@ def _axis_values(recipe: Recipe, imports: bool, known: set[str]) -> Iterator[Pro
     for section in ("axes", "space", "replicates"):
         for name, axis in getattr(trials, section, {}).items():
             holder, _, argument = axis.path.rpartition(".")
-            alone = holder in inside and argument not in CONCERNS_OTHERS
+            alone = holder in inside and argument not in ARGUMENTS_ABOUT_OTHERS
             for value in _tried(axis):
                 if alone and _is_plain(value):
                     found = _argument_faults(inside[holder], argument, value) if imports else []
@@ -307,7 +307,7 @@ def _tried(axis: Axis | Dimension) -> list[Any]:
     """The values of an axis that are tried: of a range or prior the ends, else each."""
     if isinstance(axis, Axis):
         points = axis.points
-        return [*points[:MOST_VALUES]] if axis.range is None else [points[0], points[-1]]
+        return [*points[:MAX_AXIS_VALUES]] if axis.range is None else [points[0], points[-1]]
     if axis.int_uniform is not None:
         return [axis.int_uniform[0], axis.int_uniform[1] - 1]
     bounds = axis.uniform or axis.log_uniform

@@ -25,7 +25,7 @@ from lblhep.physics.global_significance import GlobalP
 from lblhep.report import COLOURS, new_figure
 
 MASS = r"$m_{JJ}$ [GeV]"
-FEWEST = 10  # events in a cell of which a share is shown
+MIN_EVENTS_PER_CELL = 10  # a cell of fewer events shows no share
 LINE_COLOURS = tuple(COLOURS[i] for i in (0, 1, 2, 4, 6, 5, 9, 7))  # without greys, which are for guides
 
 
@@ -269,8 +269,8 @@ def mass_plane(
 ) -> Figure:
     """Share of high outputs over the two jet masses, side by side: {title: (m_j1, m_j2, is high)}.
 
-    Cells of fewer than ``FEWEST`` events stay white.  ``daughters``: the true masses of the resonance's
-    products (GeV), to be marked.
+    Cells of fewer than ``MIN_EVENTS_PER_CELL`` events stay white.  ``daughters`` are the true masses (GeV) of
+    the resonance's products, to be marked.
     """
     figure, all_axes = new_figure(
         1, len(planes), width=5.2 * len(planes), height=4.4, sharey=True, squeeze=False
@@ -279,7 +279,7 @@ def mass_plane(
     for axes, (title, (heavy, light, high)) in zip(all_axes[0], planes.items(), strict=True):
         total, _, _ = np.histogram2d(heavy, light, edges, weights=high)
         events, _, _ = np.histogram2d(heavy, light, edges)
-        mean = np.divide(total, events, out=np.full_like(total, np.nan), where=events >= FEWEST)
+        mean = np.divide(total, events, out=np.full_like(total, np.nan), where=events >= MIN_EVENTS_PER_CELL)
         mesh = axes.pcolormesh(*edges, mean.T, vmin=0, vmax=0.4, cmap="viridis")
         if daughters is not None:
             axes.plot(*daughters, "*", ms=15, mfc="white", mec="black", label="true masses")

@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from experiments.cwola.folds import event_hash
-from experiments.cwola.spectrum import BINNING, fit_background
+from experiments.cwola.spectrum import BINNING, Window, counts, fit_background
 from lblhep.annotations import Floats
 from lblhep.physics.excess import p_value, significance
 from lblhep.physics.goodness import goodness_of_fit
-from lblhep.physics.spectrum import Window, counts
 
 
 class ValidationAuc:
@@ -93,7 +92,7 @@ class CombineFolds:
         for efficiency, n_parameters in self.cuts:
             passed = [(fold, fold.passing(efficiency)) for fold in folds]
             mjj = np.concatenate([fold.mjj[cut] for fold, cut in passed])
-            spectra.append(counts(mjj, BINNING.fit_edges))
+            spectra.append(counts(mjj))
             numbers = self._excess(spectra[-1], window, n_parameters) | _truth(passed, window)
             result |= {f"{name}_{efficiency:g}": value for name, value in numbers.items()}
         return result | {"spectra": np.array(spectra), **_ranks(folds, window)}

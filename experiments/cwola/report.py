@@ -235,8 +235,8 @@ def _mass_plane(page: Page, results: Results, window: int) -> None:
             figures.mass_plane(planes, results.resonance and results.resonance[1:]),
             f"Events of window {window}: the share of each cell that lies among the fold's highest tenth of "
             "outputs, of networks that never saw the events. The white line in the scale is what chance "
-            f"gives; cells of fewer than {figures.FEWEST} events are left out; stars: the masses of the "
-            "resonance's daughters, besides which a jet of R = 1.0 picks up some.",
+            f"gives; cells of fewer than {figures.MIN_EVENTS_PER_CELL} events are left out; stars: the "
+            "masses of the resonance's daughters, besides which a jet of R = 1.0 picks up some.",
         )
 
 

@@ -21,7 +21,7 @@ from lblhep.report import Launched
 from lblhep.trials import plan
 
 KEYS = {"pseudo_experiment": 0, "window": 0, "method": "cwola", "n_signal": 0}
-MOST_NAMES = 12  # in one sentence
+MAX_SHOWN_NAMES = 12  # in one sentence
 
 
 def planned_groups(recipe: Recipe) -> pd.DataFrame:
@@ -210,8 +210,8 @@ def _with_keys(table: pd.DataFrame, dataset: Mapping[str, Any]) -> pd.DataFrame:
 def listed(values: Iterable[object], before: str = "") -> str:
     """``before`` and the values, the first dozen and how many there are; nothing without any."""
     words = [str(value) for value in values]
-    more = f", ... ({len(words)} in all)" if len(words) > MOST_NAMES else ""
-    return before + ", ".join(words[:MOST_NAMES]) + more if words else ""
+    more = f", ... ({len(words)} in all)" if len(words) > MAX_SHOWN_NAMES else ""
+    return before + ", ".join(words[:MAX_SHOWN_NAMES]) + more if words else ""
 
 
 def mean_and_error(values: ArrayLike, form: str = "+.2f") -> str:

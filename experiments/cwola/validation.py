@@ -7,17 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from hist.intervals import clopper_pearson_interval
 from numpy.typing import NDArray
 from scipy.stats import norm
 
 from experiments.cwola import figures
 from experiments.cwola.metrics import combined_scores
 from experiments.cwola.results import Results, cuts_missing, mean_and_error, not_declared, pull_width
-from experiments.cwola.spectrum import BINNING
-from lblhep.physics.binomial import clopper_pearson, expected_counts
+from experiments.cwola.spectrum import BINNING, Window
+from lblhep.physics.binomial import expected_counts
 from lblhep.physics.dijet_fit import fit_dijet
 from lblhep.physics.goodness import goodness_of_fit
-from lblhep.physics.spectrum import Window
 from lblhep.recipe import Recipe
 from lblhep.report import Launched, Page
 
@@ -126,7 +126,7 @@ def calibration(null: pd.DataFrame, efficiency: float) -> dict[str, str | float]
     return line | {"pull mean": mean_and_error(z, "+.3f"), "pull width": pull_width(z)}
 
 
-STRONGEST = 2  # S/sqrt(B) before cuts up to which the README's bar speaks of a discovery
+MAX_S_OVER_SQRT_B = 2  # the README's bar speaks of a discovery up to this S/sqrt(B) before cuts
 MASSES = {
     "none": "All events keep their generated masses.",
     "background": "Background events keep their features and get masses from the smooth fit; signal is "
@@ -163,7 +163,7 @@ class Sensitivity:
         )
         page.table(_medians(found, results), "Medians over pseudo-experiments, with the central 68 %.")
         strength = found["truth_s_over_sqrt_b_1"].to_numpy(float)
-        page.text(f"With S/sqrt(B) <= {STRONGEST:g} before cuts: {_weak(strength, z)}.")
+        page.text(f"With S/sqrt(B) <= {MAX_S_OVER_SQRT_B:g} before cuts: {_weak(strength, z)}.")
         headline: dict[str, str | float] = {
             "pseudo-experiments": float(len(found)),
             "missing": results.missing_in_words,
@@ -171,7 +171,7 @@ class Sensitivity:
             f"median significance at {figures.percent(self.efficiency)}": float(np.median(z)),
             "mean significance": ", ".join(_mean(found, cut) for cut in results.efficiencies),
             "share above 5 sigma": float((z >= 5).mean()),
-            f"S/sqrt(B) <= {STRONGEST:g}": _weak(strength, z),
+            f"S/sqrt(B) <= {MAX_S_OVER_SQRT_B:g}": _weak(strength, z),
         }
         curves = {m: groups.map(results.sic) for m, groups in results.by_method(self.window).items()}
         if curves:
@@ -190,7 +190,7 @@ class Sensitivity:
 
 def _weak(strength: NDArray[np.float64], z: NDArray[np.float64]) -> str:
     """How many pseudo-experiments hold no more signal than the declared bar speaks of, and what they see."""
-    weak = z[strength <= STRONGEST]
+    weak = z[strength <= MAX_S_OVER_SQRT_B]
     seen = f", median significance {np.median(weak):.2f}" if len(weak) else ""
     return f"{len(weak)} of {len(z)} pseudo-experiments{seen}"
 
@@ -299,7 +299,7 @@ def _sculpted(p: NDArray[np.float64], groups: pd.DataFrame, efficiency: float) -
     z = groups[f"significance_{efficiency:g}"].to_numpy(float)
     of_subsamples = pd.Series(z).groupby(groups["pseudo_experiment"].to_numpy()).mean()
     k, n = int((p < 0.01).sum()), len(p)
-    low, high = clopper_pearson(k, n)
+    low, high = clopper_pearson_interval(np.array(k), np.array(n), coverage=0.95)
     return {
         "selected": figures.percent(efficiency),
         "p < 0.01": f"{k} of {n} (95 %: {low:.3f} to {high:.3f})",

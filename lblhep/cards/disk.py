@@ -18,15 +18,15 @@ from lblhep import atomic
 from lblhep.cache import cache_root, refusal
 from lblhep.errors import CardError
 
-KEY = 16  # hexadecimal digits of a hash that name a directory
+HASH_DIGITS = 16  # hexadecimal digits of a hash that name a directory
 
 
 def sample_directory(card: str, fingerprint: str) -> Path:
-    return cache_root() / "samples" / card / fingerprint[:KEY]
+    return cache_root() / "samples" / card / fingerprint[:HASH_DIGITS]
 
 
 def production_directory(card: str, fingerprint: str) -> Path:
-    return cache_root() / "productions" / card / fingerprint[:KEY]
+    return cache_root() / "productions" / card / fingerprint[:HASH_DIGITS]
 
 
 def card_directories(card: str) -> tuple[Path, Path]:
@@ -35,7 +35,7 @@ def card_directories(card: str) -> tuple[Path, Path]:
 
 
 def download_path(url: str, name: str) -> Path:
-    return cache_root() / "downloads" / hashlib.sha256(url.encode()).hexdigest()[:KEY] / name
+    return cache_root() / "downloads" / hashlib.sha256(url.encode()).hexdigest()[:HASH_DIGITS] / name
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from lblhep.cards.values import checked
 from lblhep.errors import CardError
 
 TIMEOUT_SECONDS = 60
-CHUNK = 1 << 20
+CHUNK_BYTES = 1 << 20
 Observe = Callable[[int, int | None], None]  # bytes so far, bytes in all if known
 
 
@@ -86,7 +86,7 @@ def _copy(url: str, response: Any, path: Path, observe: Observe) -> None:
     with path.open("wb") as file:
         while True:
             try:
-                chunk = response.read(CHUNK)
+                chunk = response.read(CHUNK_BYTES)
             except OSError as error:
                 raise _unreachable(url, error) from error
             if not chunk:

@@ -31,7 +31,7 @@ from lblhep.local_ray import POLL_SECONDS, check_alive, ray_running
 from lblhep.waiting import WAIT_LIMIT_SECONDS
 
 RANGES_IN_FLIGHT_PER_CPU = 2
-STATED = (b"lblhep.events", b"lblhep.content")  # keys in the Parquet file of a range
+METADATA_KEYS = (b"lblhep.events", b"lblhep.content")  # keys in the Parquet file of a range
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,9 @@ class RangeJob:
         """The range's table, as it was given to ``commit``."""
         table = explained(self.path, "parquet", partial(read_parquet, self.path))
         metadata = table.schema.metadata or {}
-        return table.replace_schema_metadata({k: v for k, v in metadata.items() if k not in STATED} or None)
+        return table.replace_schema_metadata(
+            {k: v for k, v in metadata.items() if k not in METADATA_KEYS} or None
+        )
 
     def _stated(self, table: pa.Table) -> dict[bytes, bytes]:
         """What a range's file says of itself, so that neither another's nor a damaged one is taken for it.
@@ -110,7 +112,7 @@ class RangeJob:
         """
         events = f"{self.use}, {self.events.start} to {self.events.stop - 1}, seed {self.events.seed}"
         content = "" if self.columns is None else content_digest(table)
-        return dict(zip(STATED, (events.encode(), content.encode()), strict=True))
+        return dict(zip(METADATA_KEYS, (events.encode(), content.encode()), strict=True))
 
     def __str__(self) -> str:
         return f"{self.use}, events {self.events.start} to {self.events.stop - 1}"

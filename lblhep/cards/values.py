@@ -25,11 +25,11 @@ from lblhep.cards.card import Column
 from lblhep.cards.content import is_list
 from lblhep.errors import CardError
 
-NUMERIC = ("observable", "weight")
+NUMERIC_ROLES = ("observable", "weight")
 """The roles of columns that are numbers."""
 
-NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$|^\s*$"
-LARGEST_INTEGER = {16: 2.0**11, 32: 2.0**24, 64: 2.0**53}
+NUMBER_PATTERN = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$|^\s*$"
+MAX_EXACT_INTEGER = {16: 2.0**11, 32: 2.0**24, 64: 2.0**53}
 """Bits of a float -> the integer from which on two neighbours may be the same float."""
 
 
@@ -53,7 +53,7 @@ def _checked(values: pa.ChunkedArray, column: Column, place: str) -> pa.ChunkedA
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     _require_type(values, column, place)
-    if pa.types.is_null(values.type) or (column.role in NUMERIC and values.null_count == len(values)):
+    if pa.types.is_null(values.type) or (column.role in NUMERIC_ROLES and values.null_count == len(values)):
         values = values.cast(pa.float64())  # also of text: no value says that it is text
     lacking = _lacking(values)
     if column.missing != "allowed":
@@ -76,11 +76,11 @@ def _require_type(values: pa.ChunkedArray, column: Column, place: str) -> None:
     is_text = pa.types.is_string(leaf) or pa.types.is_large_string(leaf)
     if not (is_number or is_text or pa.types.is_null(leaf)):
         raise CardError(f"{place}: is of type {values.type}: a column holds numbers, text, or lists of them")
-    if not is_text or column.role not in NUMERIC:
+    if not is_text or column.role not in NUMERIC_ROLES:
         return
     if is_list(values.type):
         raise CardError(f"{place}: holds lists of text, and its role, {column.role}, is for numbers")
-    bad = pc.fill_null(pc.invert(pc.match_substring_regex(values, NUMBER)), False)
+    bad = pc.fill_null(pc.invert(pc.match_substring_regex(values, NUMBER_PATTERN)), False)
     bad = bad if pc.any(bad).as_py() else pc.is_valid(values)
     first = str(values[pc.index(bad, True).as_py()])[:60]
     _refuse(
@@ -134,9 +134,9 @@ def _with_nulls(values: Any, missing: Any, lacking: Any, place: str) -> Any:
 def _require_distinct(values: Any, column: Column, place: str) -> None:
     leaf = values.type
     if pa.types.is_floating(leaf) and column.role == "id":
-        limit, kind = LARGEST_INTEGER[leaf.bit_width], f"{leaf} ids"
+        limit, kind = MAX_EXACT_INTEGER[leaf.bit_width], f"{leaf} ids"
     elif pa.types.is_integer(leaf) and values.null_count:
-        limit, kind = LARGEST_INTEGER[64], "integers beside missing values"
+        limit, kind = MAX_EXACT_INTEGER[64], "integers beside missing values"
     else:
         return
     size = pc.abs(values.cast(pa.float64()) if leaf.bit_width < 64 else values)

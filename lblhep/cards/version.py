@@ -24,7 +24,7 @@ from lblhep.cards.card import OPTIONS, Column, DataCard
 from lblhep.errors import CardError, ComponentError
 
 # Packages that carry arrays about: their version does not change what a producer makes.
-PLUMBING = frozenset({"awkward", "h5py", "hdf5plugin", "numpy", "pandas", "pyarrow", "scipy", "uproot"})
+ARRAY_PACKAGES = frozenset({"awkward", "h5py", "hdf5plugin", "numpy", "pandas", "pyarrow", "scipy", "uproot"})
 _SITE = {"site-packages", "dist-packages"}
 
 
@@ -82,7 +82,7 @@ def code_version(use: str) -> dict[str, str]:
         if module in version:
             continue
         top = module.partition(".")[0]
-        if top in sys.stdlib_module_names or top in PLUMBING:
+        if top in sys.stdlib_module_names or top in ARRAY_PACKAGES:
             continue
         if _foreign(top, own):
             version[top] = _installed_version(top)

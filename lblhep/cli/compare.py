@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lblhep.cli.console import console, new_table, say
-from lblhep.cli.list import NEWEST_FEW, launch_states, launch_table
-from lblhep.cli.workspace import NEWEST, find_launch, workspace_here
+from lblhep.cli.list import RECENT_LAUNCHES, launch_states, launch_table
+from lblhep.cli.workspace import NEWEST_LAUNCH, find_launch, workspace_here
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NAMED = 6  # of the columns that do not fit
+MAX_HIDDEN_NAMES = 6  # of the columns that do not fit
 
 
 def compare(
@@ -77,8 +77,8 @@ def _offer(as_json: bool) -> None:
         keys = ("launch", "state", "started")
         say(dumps([dict(zip(keys, each, strict=True)) for each in launch_states(workspace)], indent=2))
         return
-    find_launch(NEWEST)  # or say that there is none yet
-    console().print(launch_table(workspace, NEWEST_FEW))
+    find_launch(NEWEST_LAUNCH)  # or say that there is none yet
+    console().print(launch_table(workspace, RECENT_LAUNCHES))
     say("one:      lblhep compare newest")
     say("several:  lblhep compare LAUNCH LAUNCH   (add --by AXIS, or --by launch for one row each)")
 
@@ -102,7 +102,7 @@ def _print(shown: pd.DataFrame, rows: int) -> None:
     terminal.print(table)
     hidden = [name for name in cells if name not in fitting]
     if hidden:
-        some = ", ".join([*hidden[:NAMED], *(["..."] if len(hidden) > NAMED else [])])
+        some = ", ".join([*hidden[:MAX_HIDDEN_NAMES], *(["..."] if len(hidden) > MAX_HIDDEN_NAMES else [])])
         say(f"{len(hidden)} more columns ({some}): --metric NAME, or --json")
     if len(shown) > rows:
         say(f"{len(shown) - rows} more rows: --rows {len(shown)} or --json")

@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-WIDEST = 100  # columns; also the width of what is written into a file or a pipe
+MAX_WIDTH = 100  # columns; also the width of what is written into a file or a pipe
 
 
 def console() -> Console:
-    """The standard output: the terminal, up to ``WIDEST`` columns of it, or a file.
+    """The standard output: the terminal, up to ``MAX_WIDTH`` columns of it, or a file.
 
     What it prints is as it was written: brackets and colons in a title are no markup.
     """
     from rich.console import Console
 
     terminal = Console()
-    width = min(terminal.width, WIDEST) if terminal.is_terminal else WIDEST
+    width = min(terminal.width, MAX_WIDTH) if terminal.is_terminal else MAX_WIDTH
     return Console(highlight=False, markup=False, emoji=False, width=width)
 
 

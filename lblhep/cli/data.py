@@ -17,7 +17,7 @@ from lblhep.waiting import WAIT_LIMIT_SECONDS
 if TYPE_CHECKING:
     from lblhep.cards import DataCard, Progress
 
-LINES = 20  # a long production writes about this many plain lines where there is no terminal
+PRODUCTION_LINES = 20  # a long production writes about this many plain lines where there is no terminal
 
 app = typer.Typer(help="Data sets: list, show, make, fetch, verify, remove.", no_args_is_help=True)
 
@@ -162,7 +162,7 @@ def _card(name: str) -> DataCard:
 
 @contextmanager
 def _production_shown(card: DataCard) -> Iterator[Callable[[Progress], None]]:
-    """A bar on a terminal, about ``LINES`` plain lines elsewhere."""
+    """A bar on a terminal, about ``PRODUCTION_LINES`` plain lines elsewhere."""
     terminal = console()
     if not terminal.is_terminal:
         yield _Lines(card.name)
@@ -184,7 +184,7 @@ class _Lines:
 
     def __call__(self, progress: Progress) -> None:
         if progress.done >= self._next or progress.done == progress.total:
-            self._next = progress.done + max(1, progress.total // LINES)
+            self._next = progress.done + max(1, progress.total // PRODUCTION_LINES)
             say(f"{self._name}: {progress.done} of {progress.total} ranges{_tail(progress)}")
 
 

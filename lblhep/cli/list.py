@@ -16,18 +16,18 @@ from lblhep.errors import LblhepError, RecipeError
 if TYPE_CHECKING:
     from rich.table import Table
 
-NEWEST_FEW = 20
-KILLED = "killed: its driver ended without a word; the same command with --resume LAUNCH goes on.\n"
+RECENT_LAUNCHES = 20
+KILLED_NOTE = "killed: its driver ended without a word; the same command with --resume LAUNCH goes on.\n"
 
 
 def list_(
     everything: Annotated[
-        bool, typer.Option("--all", help=f"All launches, not the newest {NEWEST_FEW}.")
+        bool, typer.Option("--all", help=f"All launches, not the newest {RECENT_LAUNCHES}.")
     ] = False,
 ) -> None:
     """List the workspace's recipes, data cards and launches."""
     workspace = workspace_here()
-    newest = None if everything else NEWEST_FEW
+    newest = None if everything else RECENT_LAUNCHES
     for table in (_recipes(workspace), _cards(workspace), launch_table(workspace, newest)):
         console().print(table if table.row_count else f"{table.title}: none\n")
 
@@ -76,7 +76,7 @@ def launch_table(workspace: Path, newest: int | None) -> Table:
     for name, now, started in found[:newest]:
         table.add_row(name, now, started)
         if now == "killed":
-            table.caption = KILLED
+            table.caption = KILLED_NOTE
             table.caption_justify = "left"
     return table
 

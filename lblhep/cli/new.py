@@ -12,7 +12,7 @@ import typer
 
 from lblhep.cli.console import say
 from lblhep.errors import LblhepError
-from lblhep.names import LONGEST, name_fault
+from lblhep.names import MAX_NAME_LENGTH, name_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ def new(name: Annotated[str, typer.Argument(metavar="NAME", help="The study's na
     if name_fault(name) or not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
         raise LblhepError(
             f"{name!r} cannot name a study: it becomes a Python package, "
-            f"so take a-z, 0-9 and _, such as my_study, at most {LONGEST} of them"
+            f"so take a-z, 0-9 and _, such as my_study, at most {MAX_NAME_LENGTH} of them"
         )
     here = Path.cwd()
     content = {here / path: text for path, text in study_files(name).items()}

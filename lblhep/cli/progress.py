@@ -12,8 +12,8 @@ from lblhep.cli.console import console, duration, say
 if TYPE_CHECKING:
     from lblhep.launch import Progress
 
-PAUSE = 10.0  # seconds between two plain lines
-REFRESH = 4  # times a second, on a terminal
+LINE_INTERVAL_SECONDS = 10.0  # seconds between two plain lines
+REFRESHES_PER_SECOND = 4  # times a second, on a terminal
 
 Observe = Callable[["Progress"], None]
 
@@ -33,7 +33,7 @@ def progress_shown(recipe: str) -> Iterator[Observe]:
     from rich.live import Live
 
     table = LiveTable(recipe=recipe)
-    with Live(table, console=terminal, refresh_per_second=REFRESH):
+    with Live(table, console=terminal, refresh_per_second=REFRESHES_PER_SECOND):
         yield table
 
 
@@ -52,7 +52,7 @@ def stage(what: str) -> Iterator[None]:
 
 
 class PlainLines:
-    """A line at the start, for every stage before the first result, at most every ``PAUSE`` s, at the end."""
+    """Prints a line at the start, for every stage before the first result, from time to time, at the end."""
 
     def __init__(
         self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic, recipe: str = ""
@@ -68,7 +68,7 @@ class PlainLines:
             self._write(f"launching {self._recipe}")
         self._latest = progress
         self._message = progress.message or self._message  # what is said between two lines stands on the next
-        if self._is_news(progress) or self._clock() - self._written_at >= PAUSE:
+        if self._is_news(progress) or self._clock() - self._written_at >= LINE_INTERVAL_SECONDS:
             self._show(progress)
 
     def finish(self) -> None:
@@ -93,7 +93,7 @@ class PlainLines:
 
 
 class LiveTable:
-    """The table that rich draws again ``REFRESH`` times a second; its clock runs on between snapshots."""
+    """Is the table that rich draws again several times a second; its clock runs on between snapshots."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, recipe: str = "") -> None:
         from rich.spinner import Spinner

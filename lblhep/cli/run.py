@@ -14,14 +14,14 @@ from lblhep import __version__
 from lblhep.cli.checked import checked_recipe
 from lblhep.cli.console import as_typed, console, duration, new_table, say
 from lblhep.cli.wait import Wait
-from lblhep.cli.workspace import NEWEST
+from lblhep.cli.workspace import NEWEST_LAUNCH
 from lblhep.waiting import WAIT_LIMIT_SECONDS
 
 if TYPE_CHECKING:
     from lblhep.launch import Launch
 
 LAUNCH_ID = re.compile(r"\d{8}-\d{6}(-\d+)?$")  # how every launch's id ends
-MOST_REASONS = 5  # different messages of failed trials that are printed
+MAX_REASONS = 5  # different messages of failed trials that are printed
 
 
 class RunCommand(TyperCommand):
@@ -75,7 +75,7 @@ def run(
     with progress_shown(words) as observe:
         outcome = launch(
             checked,
-            resume=True if resume == NEWEST else resume or False,
+            resume=True if resume == NEWEST_LAUNCH else resume or False,
             serial=serial,
             force=force,
             observe=observe,
@@ -105,9 +105,9 @@ def print_outcome(outcome: Launch) -> None:
     if progress.failed:
         where = as_typed(outcome.directory / "packs")
         say(f"{progress.failed} trials failed; their tracebacks: {where}/*/failures.json")
-        for reason, number in list(outcome.reasons.items())[:MOST_REASONS]:
+        for reason, number in list(outcome.reasons.items())[:MAX_REASONS]:
             say(f"  {number} x {reason}")
-        if (more := len(outcome.reasons) - MOST_REASONS) > 0:
+        if (more := len(outcome.reasons) - MAX_REASONS) > 0:
             say(f"  and {more} other reasons")
     for problem in outcome.problems:
         say(problem)
@@ -128,6 +128,6 @@ def _with_resume_value(args: Sequence[str]) -> list[str]:
             words.append(word)
             continue
         following = args[place + 1] if place + 1 < len(args) else ""
-        named = following == NEWEST or LAUNCH_ID.search(following.rstrip("/"))
-        words += ["--resume"] if named else ["--resume", NEWEST]
+        named = following == NEWEST_LAUNCH or LAUNCH_ID.search(following.rstrip("/"))
+        words += ["--resume"] if named else ["--resume", NEWEST_LAUNCH]
     return words

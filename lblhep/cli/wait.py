@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-DAY = 86_400  # seconds
+MAX_WAIT_SECONDS = 86_400  # seconds
 
 Wait = Annotated[
     float,
@@ -14,7 +14,7 @@ Wait = Annotated[
         "--wait",
         metavar="SECONDS",
         min=1,
-        max=DAY,
+        max=MAX_WAIT_SECONDS,
         help="How long a Ray cluster or an MLflow server may take to answer.",
     ),
 ]

@@ -12,8 +12,8 @@ from lblhep.errors import LaunchError, LblhepError
 if TYPE_CHECKING:
     from lblhep.launch import LaunchView
 
-NEWEST = "newest"
-DATED = re.compile(r".+-\d{8}(?=-\d{6})")  # the study and the day in a launch's id
+NEWEST_LAUNCH = "newest"
+ID_TO_THE_DAY = re.compile(r".+-\d{8}(?=-\d{6})")  # the study and the day in a launch's id
 
 
 def workspace_here() -> Path:
@@ -56,8 +56,8 @@ def find_removable(name: str) -> Path:
             raise LaunchError(f"no launch {name!r}: there is no {path / 'launch.json'}")
         return removable(workspace_here(), path)
     found = _named(name)
-    shortest = DATED.match(found.name)
-    if name not in (found.name, NEWEST) and (shortest is None or len(name) < len(shortest[0])):
+    shortest = ID_TO_THE_DAY.match(found.name)
+    if name not in (found.name, NEWEST_LAUNCH) and (shortest is None or len(name) < len(shortest[0])):
         least = found.name if shortest is None else shortest[0]
         raise LaunchError(
             f"{name!r} is too short to remove a launch by: give {least!r} or more of {found.name}"
@@ -76,7 +76,7 @@ def _named(name: str) -> Path:
         )
     if not known:
         raise LaunchError("this workspace has no launches yet; `lblhep run RECIPE` makes one")
-    if name == NEWEST:
+    if name == NEWEST_LAUNCH:
         return list(known.values())[-1]
     matches = [name] if name in known else [key for key in known if key.startswith(name)]
     if len(matches) > 1:

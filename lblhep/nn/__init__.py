@@ -4,8 +4,8 @@
 """
 
 from lblhep.nn.data import TrainingSet, minibatch_order
+from lblhep.nn.early_stopping import EpochLosses, TrainingResult
 from lblhep.nn.ensemble import MLPEnsemble, Standardise
-from lblhep.nn.stopping import EpochLosses, TrainingResult
 from lblhep.nn.training import train_ensemble
 
 __all__ = [

@@ -13,9 +13,9 @@ import torch
 
 from lblhep.nn.adam import Adam
 from lblhep.nn.data import TrainingSet, on_device
+from lblhep.nn.early_stopping import EarlyStopping, EpochLosses, TrainingResult
 from lblhep.nn.ensemble import MLPEnsemble
-from lblhep.nn.pack import Pack
-from lblhep.nn.stopping import EpochLosses, Stopping, TrainingResult
+from lblhep.nn.trainer import EnsembleTrainer
 
 
 @torch.no_grad()
@@ -53,19 +53,19 @@ def train_ensemble(
         np.broadcast_to(learning_rate, len(ensemble)), dtype=torch.float64, device=ensemble.device
     )
     adam = Adam.start(ensemble.parameters, rates, weight_decay, clip_norm)
-    pack = Pack(ensemble, data, seeds, batch_size, adam)
-    stopping = Stopping(ensemble, patience)
+    trainer = EnsembleTrainer(ensemble, data, seeds, batch_size, adam)
+    stopping = EarlyStopping(ensemble, patience)
     for epoch in range(max_epochs):
-        losses = pack.train_epoch(epoch)
+        losses = trainer.train_epoch(epoch)
         go_on = stopping.update(
-            losses, pack.parameters, np.array([len(one.validation) > 0 for one in pack.data])
+            losses, trainer.parameters, np.array([len(one.validation) > 0 for one in trainer.data])
         )
         if on_epoch is not None:
             on_epoch(losses)
         if not go_on.any():
             break
         if not go_on.all():
-            pack.keep(np.flatnonzero(go_on))
+            trainer.keep(np.flatnonzero(go_on))
     return stopping.result()
 
 

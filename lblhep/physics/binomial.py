@@ -1,30 +1,26 @@
-"""Exact intervals for a share of k in n."""
+"""Ranges of a binomial count: what a correct share of k in n is consistent with.
+
+The exact interval of a share that was measured is ``hist.intervals.clopper_pearson_interval``.
+"""
 
 from __future__ import annotations
 
-from scipy.stats import beta, binom
-
-
-def clopper_pearson(k: int, n: int, level: float = 0.95) -> tuple[float, float]:
-    """The exact central interval of a binomial probability (Biometrika 26 (1934) 404)."""
-    _check(k, n, level)
-    tail = (1 - level) / 2
-    low = 0.0 if k == 0 else float(beta.ppf(tail, k, n - k + 1))
-    high = 1.0 if k == n else float(beta.isf(tail, k + 1, n - k))
-    return low, high
+from scipy.stats import binom
 
 
 def expected_counts(probability: float, n: int, level: float = 0.95) -> tuple[int, int]:
-    """The central range of k, ends included, that holds a correct share with at least ``level``."""
+    """Return the central range of k, ends included, that holds a correct share with at least ``level``.
+
+    Raises ValueError if ``probability`` or ``level`` is none, or if ``n`` is not positive.
+
+    >>> expected_counts(0.05, 400)  # so many of 400 correct p-values are below 0.05
+    (12, 29)
+    """
     if not 0 <= probability <= 1:
         raise ValueError(f"{probability} is not a probability")
-    _check(0, n, level)
-    tail = (1 - level) / 2
-    return int(binom.ppf(tail, n, probability)), int(binom.isf(tail, n, probability))
-
-
-def _check(k: int, n: int, level: float) -> None:
-    if not (0 <= k <= n and n >= 1):
-        raise ValueError(f"{k} of {n} is no share")
+    if n < 1:
+        raise ValueError(f"a share of {n} is no share")
     if not 0 < level < 1:
         raise ValueError(f"{level} is no confidence level")
+    tail = (1 - level) / 2
+    return int(binom.ppf(tail, n, probability)), int(binom.isf(tail, n, probability))

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 COORDINATES = 3
-PARALLEL = 1e-9  # sine of an angle to the beam that is no angle
+MIN_ANGLE_SINE = 1e-9  # below it two directions count as parallel
 
 
 class Step(NamedTuple):
@@ -79,7 +79,7 @@ def axes(polar: Tensor, plane: Tensor) -> Tensor:
     spare = torch.where(last[:, :1].abs() < 0.9, x, y)
     across, other = (v - (v * last).sum(dim=1, keepdim=True) * last for v in (plane, spare))
     size = across.norm(dim=1, keepdim=True)
-    small = size <= PARALLEL * plane.norm(dim=1, keepdim=True)
+    small = size <= MIN_ANGLE_SINE * plane.norm(dim=1, keepdim=True)
     first = torch.where(small, other, across / torch.where(small, 1.0, size))
     first = first / first.norm(dim=1, keepdim=True)
     return torch.stack([first, torch.linalg.cross(last, first), last], dim=1)

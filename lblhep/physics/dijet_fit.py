@@ -22,9 +22,11 @@ from scipy.special import xlogy
 from lblhep.annotations import Floats, Mask
 from lblhep.physics.dijet_shape import EXPONENTS, SQRT_S, BinIntegrals, DijetShape
 
-SLACK = 1.0
-MAX_STEPS = 100  # 4 to 6 are usual
-TOLERANCE = 1e-9  # of ln L still to gain at convergence: 4e-5 standard deviations from the maximum
+SLACK = 1.0  # width of the constraint of each orthonormal coefficient
+MAX_STEPS = 100  # a fit usually takes 4 to 6
+LOG_LIKELIHOOD_TOLERANCE = (
+    1e-9  # of ln L still to gain at convergence: 4e-5 standard deviations from the maximum
+)
 
 
 @dataclass(frozen=True)
@@ -202,7 +204,7 @@ def _maximise(
     fraction = np.ones(spectra)
     for _ in range(MAX_STEPS):
         step = np.linalg.solve(information, gradient[..., None])[..., 0]
-        done = 0.5 * (step * gradient).sum(axis=1) < TOLERANCE
+        done = 0.5 * (step * gradient).sum(axis=1) < LOG_LIKELIHOOD_TOLERANCE
         theta[rows[done]], converged[rows[done]] = here[done], True
         covariance[rows[done]] = np.linalg.inv(information[done])
         if done.any():

@@ -21,7 +21,7 @@ from lblhep.annotations import Floats
 SQRT_S = 13_000.0  # GeV
 EXPONENTS = ("p2", "p1", "p3", "p4")  # the order of the terms: a 3-parameter function has the first two
 # A typical QCD spectrum, x^-5 (1 - x)^10, about what fits to LHC dijets find.
-TYPICAL = np.array([5.0, 10.0, 0.0, 0.0])
+TYPICAL_EXPONENTS = np.array([5.0, 10.0, 0.0, 0.0])
 # Gauss-Legendre points per bin: relative error of a bin's integral below 1e-8 for bins up to 20 % wide.
 POINTS, POINT_WEIGHTS = np.polynomial.legendre.leggauss(4)
 
@@ -49,7 +49,7 @@ class DijetShape:
         share = share / share.sum()
         mean = (share * plain).sum(axis=0)
         r = np.linalg.qr(np.sqrt(share) * (plain - mean), mode="r")
-        return cls(n_parameters, sqrt_s, mean, np.linalg.inv(r), r @ TYPICAL[: n_parameters - 1])
+        return cls(n_parameters, sqrt_s, mean, np.linalg.inv(r), r @ TYPICAL_EXPONENTS[: n_parameters - 1])
 
     def terms(self, log_m: Floats) -> Floats:
         """The orthonormal terms at ln(m / GeV), shape (*log_m.shape, k)."""

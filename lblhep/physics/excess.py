@@ -38,8 +38,9 @@ from lblhep.annotations import Floats
 
 Discreteness = Literal["conservative", "mid", "randomised"]
 
-SMALLEST = 1e-280  # p-values below lose their digits in double precision
-NEGLIGIBLE = 1e-12  # sigma^2 / b below which the background is known: a change of Z by 1e-12
+MIN_ACCURATE_P_VALUE = 1e-280  # below it a p-value loses digits in double precision
+# Up to this sigma^2 / b the background counts as known, which changes Z by 1e-12.
+MAX_KNOWN_RELATIVE_VARIANCE = 1e-12
 
 
 def p_value(
@@ -72,7 +73,7 @@ def significance(
     """
     above, below = _tails(observed, background, uncertainty, discreteness, rng)
     z = np.where(above < below, norm.isf(above), norm.ppf(below))
-    extreme = np.minimum(above, below) < SMALLEST
+    extreme = np.minimum(above, below) < MIN_ACCURATE_P_VALUE
     if extreme.any():
         z = np.where(extreme, asymptotic_significance(observed, background, uncertainty), z)
     return np.asarray(z)
@@ -136,7 +137,7 @@ def _upper_and_lower(n: Floats, others: Floats, b: Floats, tau: Floats) -> tuple
 def _off_measurement(b: Floats, sigma: Floats) -> tuple[Floats, Floats]:
     """(n_off, tau) of b +- sigma: both infinite without an uncertainty, n_off = 0 without a background."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        known = (b > 0) & (sigma**2 <= NEGLIGIBLE * b)
+        known = (b > 0) & (sigma**2 <= MAX_KNOWN_RELATIVE_VARIANCE * b)
         n_off = np.where(known, np.inf, (b / sigma) ** 2)
         tau = np.where(known, np.inf, np.where(b == 0, 1 / sigma, b / sigma**2))
     return n_off, tau

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from hist.intervals import clopper_pearson_interval
 from numpy.typing import ArrayLike
 from scipy.stats import norm
-
-from lblhep.physics.binomial import clopper_pearson
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,8 @@ def global_p_value(observed: float, pseudo: ArrayLike, level: float = 0.95) -> G
     if not len(largest) or np.isnan(largest).any() or np.isnan(observed):
         raise ValueError("a global p-value needs pseudo-experiments, each with a significance")
     k, n = int((largest >= observed).sum()), len(largest)
-    low, high = clopper_pearson(k, n, level)
-    return GlobalP((k + 1) / (n + 1), low, high, level, k, n)
+    low, high = clopper_pearson_interval(np.array(k), np.array(n), coverage=level)
+    return GlobalP((k + 1) / (n + 1), float(low), float(high), level, k, n)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from lblhep.physics.dijet_fit import DijetFit
 
 # Cells of the tabulated cumulative spectrum.  Within one (1e-4 in ln m for the usual range, 0.2 GeV) the
 # density is taken as constant: off by at most 0.05 % at a cell's ends, and exact over every cell.
-CELLS = 8192
+MASS_CELLS = 8192
 
 
 def draw_mjj(fit: DijetFit, size: int, rng: np.random.Generator, low: float, high: float) -> Floats:
@@ -25,7 +25,7 @@ def draw_mjj(fit: DijetFit, size: int, rng: np.random.Generator, low: float, hig
         raise ValueError("draw from one fitted spectrum at a time")
     if not bool(fit.converged) or fit.events == 0:
         raise ValueError("cannot draw from a fit that did not converge or that holds no event")
-    edges = np.geomspace(low, high, CELLS + 1)
+    edges = np.geomspace(low, high, MASS_CELLS + 1)
     content, _ = fit.shape_integrals(edges)
     cumulative = np.concatenate([[0.0], np.cumsum(content)])
     drawn = np.interp(rng.random(size) * cumulative[-1], cumulative, edges)

@@ -4,13 +4,13 @@
 with every problem at its line and column. Importing this package costs pydantic and ruamel.yaml, no more.
 """
 
+from lblhep.recipe.axis_values import cells
 from lblhep.recipe.component import Component, DatasetComponent, Groups, MetricComponent
 from lblhep.recipe.marks import Mark
-from lblhep.recipe.points import cells
-from lblhep.recipe.remnant import lies_in
 from lblhep.recipe.schema import Notify, Recipe, Resources, Tracking
 from lblhep.recipe.text import parse_value
 from lblhep.recipe.trials import Axis, Dimension, Objective, Scan, Search, Single
+from lblhep.recipe.valid_subset import lies_in
 
 __all__ = [
     "Axis",

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from lblhep.recipe.axis_values import sets_several
 from lblhep.recipe.hints import did_you_mean
 from lblhep.recipe.marks import Keys
-from lblhep.recipe.points import sets_several
-from lblhep.recipe.text import DEEPEST
+from lblhep.recipe.text import MAX_DEPTH
 from lblhep.recipe.trials import RESERVED
 
-VARIED = ("datasets", "models", "task", "metrics", "seed")
+VARIABLE_SECTIONS = ("datasets", "models", "task", "metrics", "seed")
 """The sections that an axis may vary: those that a trial is made of."""
 
 
@@ -65,13 +65,15 @@ def _addresses(trials: dict[str, Any]) -> Iterator[tuple[Keys, str]]:
 
 def _names_something(values: dict[str, Any], keys: Keys, path: str) -> Iterator[Fault]:
     """An axis varies what the recipe holds, so that the recipe reads as one of its trials."""
-    if path.count(".") >= DEEPEST:
+    if path.count(".") >= MAX_DEPTH:
         steps = path.count(".") + 1
-        yield Fault(keys, f"has {steps} steps: no recipe is nested more than {DEEPEST} deep")
+        yield Fault(keys, f"has {steps} steps: no recipe is nested more than {MAX_DEPTH} deep")
         return
     first, *rest = path.split(".")
-    if first not in VARIED:
-        yield Fault(keys, f"`{path}` is not part of a trial", f"an axis varies one of {', '.join(VARIED)}")
+    if first not in VARIABLE_SECTIONS:
+        yield Fault(
+            keys, f"`{path}` is not part of a trial", f"an axis varies one of {', '.join(VARIABLE_SECTIONS)}"
+        )
         return
     here: Any = values
     done: list[str] = []
@@ -95,7 +97,7 @@ def _overlaps(addresses: list[tuple[Keys, str]]) -> Iterator[Fault]:
     for keys, path in addresses:
         setters.setdefault(path, keys)
     for keys, path in addresses:
-        steps = path.split(".", DEEPEST)
+        steps = path.split(".", MAX_DEPTH)
         above = (".".join(steps[:length]) for length in range(1, len(steps) + 1))
         others = (setters[known] for known in above if known in setters)
         for other in others:

@@ -15,9 +15,9 @@ from lblhep.errors import Problem, RecipeError
 from lblhep.recipe.hints import did_you_mean
 from lblhep.recipe.marks import Keys, Mark, Marks
 from lblhep.recipe.problems import problem_at
-from lblhep.recipe.text import DEEPEST, Document, parse_value
+from lblhep.recipe.text import MAX_DEPTH, Document, parse_value
 
-NAMED: tuple[Keys, ...] = (
+NAMED_MAPS: tuple[Keys, ...] = (
     ("datasets",),
     ("models",),
     ("metrics",),
@@ -28,7 +28,7 @@ NAMED: tuple[Keys, ...] = (
 )
 """The maps of named things."""
 
-OWN: tuple[Keys, ...] = (
+SCHEMA_SECTIONS: tuple[Keys, ...] = (
     (),
     ("resources",),
     ("tracking",),
@@ -72,8 +72,8 @@ def _chain(document: Document, known: dict[str, Any], name: str) -> tuple[list[s
             return chain, [problem_at(document.marks, document.file, place, message, hint)]
         if extended in chain:
             return chain, [_circle(document, chain[chain.index(extended) :])]
-        if len(chain) == DEEPEST:
-            message = f"stands on more than {DEEPEST} profiles, one extending the other"
+        if len(chain) == MAX_DEPTH:
+            message = f"stands on more than {MAX_DEPTH} profiles, one extending the other"
             return chain, [problem_at(document.marks, document.file, place, message)]
         chain.append(extended)
         place = ("profiles", extended, EXTENDS)
@@ -135,14 +135,14 @@ def _swept(document: Document, address: str) -> list[Problem]:
 def _put(document: Document, address: str, value: Any, marks: Marks) -> list[Problem]:
     """Sets one address and its marks, or returns the problem that it names nothing."""
     source = marks.mark or Mark(document.file)
-    if address.count(".") >= DEEPEST:
-        message = f"has {address.count('.') + 1} steps: no recipe is nested more than {DEEPEST} deep"
+    if address.count(".") >= MAX_DEPTH:
+        message = f"has {address.count('.') + 1} steps: no recipe is nested more than {MAX_DEPTH} deep"
         return [Problem(source.file, source.line, source.column, f"{address[:60]}...", message)]
     *above, last = keys = tuple(address.split("."))
     values: Any = document.values
     for depth, key in enumerate(above):
         here = keys[:depth]
-        if key not in values and here in OWN and (*here, key) in OWN:
+        if key not in values and here in SCHEMA_SECTIONS and (*here, key) in SCHEMA_SECTIONS:
             values = {}
         elif key not in values or not isinstance(values[key], dict):
             return [_nothing(source, address, here, key, values)]
@@ -163,7 +163,7 @@ def _with(values: dict[str, Any], keys: tuple[str, ...], value: Any) -> dict[str
 
 def _takes_new(keys: Keys, values: dict[str, Any]) -> bool:
     """Whether the mapping at ``keys`` accepts a key that it does not hold yet."""
-    return keys in OWN or keys in NAMED or keys[:-1] in NAMED or "use" in values
+    return keys in SCHEMA_SECTIONS or keys in NAMED_MAPS or keys[:-1] in NAMED_MAPS or "use" in values
 
 
 def _nothing(source: Mark, address: str, above: Keys, key: str, values: dict[str, Any]) -> Problem:

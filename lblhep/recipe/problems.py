@@ -13,7 +13,7 @@ from lblhep.recipe.hints import did_you_mean
 from lblhep.recipe.marks import Keys, Mark, Marks, dotted
 from lblhep.recipe.text import Document
 
-WANTED = {
+EXPECTED_TYPES = {
     "bool_type": "true or false",
     "dict_type": "a mapping of keys to values",
     "float_type": "a number",
@@ -72,8 +72,8 @@ def wording(details: ErrorDetails) -> str:
             return f"takes {context['max_length']} entries, not {context['actual_length']}"
         case "greater_than_equal":
             return f"must be at least {context['ge']}, not {shown(given)}"
-        case _ if kind in WANTED:
-            return f"must be {WANTED[kind]}, not {shown(given)}"
+        case _ if kind in EXPECTED_TYPES:
+            return f"must be {EXPECTED_TYPES[kind]}, not {shown(given)}"
         case _:
             return details["msg"][:1].lower() + details["msg"][1:]
 

@@ -14,9 +14,9 @@ from pydantic import BaseModel, ValidationError
 
 from lblhep.errors import Problem, RecipeError
 from lblhep.recipe import checks, overrides
+from lblhep.recipe.axis_values import Addresses
 from lblhep.recipe.hints import did_you_mean
 from lblhep.recipe.marks import Mark, Marks
-from lblhep.recipe.points import Addresses
 from lblhep.recipe.problems import problem_at, translate
 from lblhep.recipe.text import Document, parse, read_text
 

@@ -12,16 +12,16 @@ from pydantic import Field, PrivateAttr, ValidationError
 
 from lblhep.errors import Problem, RecipeError
 from lblhep.names import DiskName
-from lblhep.recipe import points, reading, writing
+from lblhep.recipe import axis_values, reading, writing
 from lblhep.recipe.component import Component, DatasetComponent, Groups, MetricComponent
 from lblhep.recipe.marks import Keys
 from lblhep.recipe.problems import problem_at
-from lblhep.recipe.remnant import remnant
 from lblhep.recipe.trials import Name, Section, Trials
+from lblhep.recipe.valid_subset import valid_subset
 
 SCHEMA = "lblhep/recipe@1"
 
-ASIDE = ("title", "resources", "tracking", "notify", "report", "profiles")
+NOT_IN_DIGEST = ("title", "resources", "tracking", "notify", "report", "profiles")
 """Sections on which no row of the result depends: they stay out of the digest."""
 
 
@@ -118,7 +118,7 @@ class Recipe(Section):
             error = invalid
         problems = reading.all_problems(document, resolved.faults, error, cls)
         if problems:
-            left = remnant(values, cls)
+            left = valid_subset(values, cls)
             if left is None:
                 return None, problems, gone
             values, gone = left
@@ -128,7 +128,7 @@ class Recipe(Section):
 
     def at(self, point: Mapping[str, Any]) -> Self:
         """The recipe of one trial: axis name -> value filled in, validated again. Raises RecipeError."""
-        values, addresses = points.fill(self.values, self.trials.axes_of_trial, point)
+        values, addresses = axis_values.fill(self.values, self.trials.axes_of_trial, point)
         cls = type(self)
         try:
             recipe = cls.model_validate(values)
@@ -161,7 +161,7 @@ class Recipe(Section):
 
     def digest(self) -> str:
         """sha256 of all that the result depends on; defaults left out do not differ from defaults written."""
-        matter = self.model_dump(by_alias=True, exclude_defaults=True, exclude=set(ASIDE))
+        matter = self.model_dump(by_alias=True, exclude_defaults=True, exclude=set(NOT_IN_DIGEST))
         text = json.dumps(matter, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -21,10 +21,10 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from lblhep.errors import Problem, RecipeError
 from lblhep.recipe.marks import Keys, Mark, Marks, dotted
 
-LARGEST_FILE = 200_000
+MAX_FILE_BYTES = 200_000
 """Bytes. A recipe is written by a person; ruamel.yaml reads this much in a few seconds."""
-DEEPEST = 50
-MOST_VALUES = 100_000
+MAX_DEPTH = 50
+MAX_VALUES = 100_000
 """Counted as often as aliases repeat them."""
 
 
@@ -41,9 +41,9 @@ def read_text(path: Path) -> str:
     """The file's text. Raises RecipeError: absent, unreadable, too large, or not text."""
     name = str(path)
     try:
-        if path.is_file() and path.stat().st_size > LARGEST_FILE:
+        if path.is_file() and path.stat().st_size > MAX_FILE_BYTES:
             size = path.stat().st_size / 1000
-            raise _only(name, f"is {size:,.0f} kB: more than {LARGEST_FILE // 1000} kB is not a recipe")
+            raise _only(name, f"is {size:,.0f} kB: more than {MAX_FILE_BYTES // 1000} kB is not a recipe")
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise _only(name, "there is no such file") from None
@@ -89,9 +89,9 @@ class _BoundedComposer(Composer):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         self.depth += 1
-        if self.depth > DEEPEST:
+        if self.depth > MAX_DEPTH:
             mark = self.parser.peek_event().start_mark
-            raise MarkedYAMLError(problem=f"is nested more than {DEEPEST} deep", problem_mark=mark)
+            raise MarkedYAMLError(problem=f"is nested more than {MAX_DEPTH} deep", problem_mark=mark)
         node = super().compose_node(parent, index)
         self.depth -= 1
         return node
@@ -124,14 +124,14 @@ class _Reader:
 
     def value(self, node: Node, keys: Keys) -> Any:
         self.count += 1
-        if self.count > MOST_VALUES:
-            if self.count == MOST_VALUES + 1:
-                message = f"more than {MOST_VALUES} values, aliases (`*name`) counted as often as used"
+        if self.count > MAX_VALUES:
+            if self.count == MAX_VALUES + 1:
+                message = f"more than {MAX_VALUES} values, aliases (`*name`) counted as often as used"
                 self.fault(node, keys[:3], message)
             return None
-        if len(keys) > DEEPEST:
-            self.fault(node, keys[:3], f"is nested more than {DEEPEST} deep: does an alias contain itself?")
-            self.count = MOST_VALUES + 1  # enough is known
+        if len(keys) > MAX_DEPTH:
+            self.fault(node, keys[:3], f"is nested more than {MAX_DEPTH} deep: does an alias contain itself?")
+            self.count = MAX_VALUES + 1  # enough is known
             return None
         if isinstance(node, MappingNode):
             return dict(self.items(node, keys))

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from lblhep.report.protocols import Launched
 
-MOST_PANELS = 4  # metrics in one figure
-MOST_CURVES = 200  # lines in one panel; more is a blot
-MOST_CATEGORIES = 30  # names along one axis
+MAX_PANELS = 4  # metrics in one figure
+MAX_CURVES = 200  # lines in one panel; more is a blot
+MAX_CATEGORIES = 30  # names along one axis
 
 
 class DefaultReport:
@@ -58,7 +58,7 @@ def _render(launch: Launched, out: Path) -> dict[str, str | float]:
 def _metrics_of(table: pd.DataFrame, recipe: Any) -> list[str]:
     keys = ("launch", "trials", *axes(recipe))
     metrics = [n for n in map(str, table.columns) if n not in keys and not n.endswith(SPREAD)]
-    return metrics[:MOST_PANELS]
+    return metrics[:MAX_PANELS]
 
 
 def _caption(table: pd.DataFrame) -> str:
@@ -88,7 +88,7 @@ def _against(table: pd.DataFrame, axis: str, metrics: Sequence[str]) -> Figure:
     table = table.sort_values(axis, key=None if table[axis].dtype.kind in "iuf" else lambda c: c.astype(str))
     numeric = table[axis].dtype.kind in "iuf"
     if not numeric:
-        table = table.head(MOST_CATEGORIES)
+        table = table.head(MAX_CATEGORIES)
     figure, panels = _panels(shown)
     for panel, metric in zip(panels, shown, strict=True):
         x = table[axis] if numeric else range(len(table))
@@ -108,9 +108,9 @@ def _add_curves(page: Page, curves: pd.DataFrame) -> None:
     """One panel for each logged metric, one thin line for each trial."""
     if not len(curves):
         return
-    names = [n for n in map(str, curves.columns) if n not in ("trial", "step")][:MOST_PANELS]
+    names = [n for n in map(str, curves.columns) if n not in ("trial", "step")][:MAX_PANELS]
     figure, panels = _panels(names)
-    trials = list(curves["trial"].unique())[:MOST_CURVES]
+    trials = list(curves["trial"].unique())[:MAX_CURVES]
     shown = curves[curves["trial"].isin(trials)]
     for panel, name in zip(panels, names, strict=True):
         for _, one in shown.dropna(subset=[name]).groupby("trial"):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lblhep.report.protocols import Launched
 
 Format = str | Callable[[Any], str]
-LONGEST_TABLE = 1000  # rows; a browser is slow beyond, and nobody reads them
+MAX_TABLE_ROWS = 1000  # rows; a browser is slow beyond, and nobody reads them
 _FACTS = {
     "recipe_digest": "digest of the recipe",
     "code_digest": "digest of the code",
@@ -89,11 +89,11 @@ class Page:
         words = [not _is_number(frame[name].dtype) for name in frame.columns]
         head = "".join(_cell("th", str(name), word) for name, word in zip(frame.columns, words, strict=True))
         rows = []
-        for values in frame.head(LONGEST_TABLE).itertuples(index=False):
+        for values in frame.head(MAX_TABLE_ROWS).itertuples(index=False):
             cells = zip(frame.columns, values, words, strict=True)
             rows.append("".join(_cell("td", formatted(v, formats.get(n)), w) for n, v, w in cells))
-        if len(frame) > LONGEST_TABLE:
-            caption = f"{caption} (the first {LONGEST_TABLE} of {len(frame)} rows)".strip()
+        if len(frame) > MAX_TABLE_ROWS:
+            caption = f"{caption} (the first {MAX_TABLE_ROWS} of {len(frame)} rows)".strip()
         body = "".join(f"<tr>{row}</tr>\n" for row in rows)
         title = f"<caption>{escape(caption)}</caption>" if caption else ""
         table = f"<table>{title}<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table>"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lblhep.tasks.callbacks import Best
     from lblhep.trials import Trial
 
-KNOWN = (
+IGNORED_WARNINGS = (
     "does not have many workers",
     "number of training batches",
     "and is not empty",
@@ -99,7 +99,7 @@ class FitLightning:
         unfinished = bench.checkpoint / f"{trial.id}.ckpt"
         trainer, best = self._trainer(trial, bench, unfinished)
         with warnings.catch_warnings():
-            for known in KNOWN:
+            for known in IGNORED_WARNINGS:
                 warnings.filterwarnings("ignore", message=f".*{known}.*")
             with _interruptible():
                 begun = unfinished if _is_readable(unfinished, best) else None

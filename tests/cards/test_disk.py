@@ -14,7 +14,7 @@ from lblhep.errors import CardError
 
 def test_the_cache_is_where_the_environment_says(tmp_path, monkeypatch):
     monkeypatch.setenv("LBLHEP_CACHE", str(tmp_path))
-    assert disk.sample_directory("card", "f" * 64) == tmp_path / "samples" / "card" / ("f" * disk.KEY)
+    assert disk.sample_directory("card", "f" * 64) == tmp_path / "samples" / "card" / ("f" * disk.HASH_DIGITS)
     monkeypatch.delenv("LBLHEP_CACHE")
     assert cache_root().name == "lblhep"
 

@@ -7,7 +7,7 @@ from io import StringIO
 from rich.console import Console
 
 from lblhep.cli.console import duration
-from lblhep.cli.progress import PAUSE, LiveTable, PlainLines, logged, pace
+from lblhep.cli.progress import LINE_INTERVAL_SECONDS, LiveTable, PlainLines, logged, pace
 from lblhep.launch import Progress
 
 
@@ -85,7 +85,7 @@ def test_the_first_failure_is_said_at_once_and_later_ones_on_the_next_line() -> 
     lines(Progress(total=10, done=1))
     lines(Progress(total=10, done=2, failed=1, message="trial 1 failed: no data"))
     lines(Progress(total=10, done=3, failed=2, message="trial 2 failed: no data"))
-    clock.now = PAUSE
+    clock.now = LINE_INTERVAL_SECONDS
     lines(Progress(total=10, done=4, failed=2))
     assert [line.split(", ")[-1] for line in said[1:]] == [
         "trial 1 failed: no data",

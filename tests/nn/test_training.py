@@ -12,9 +12,8 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from lblhep.nn import EpochLosses, MLPEnsemble, TrainingResult, TrainingSet, train_ensemble
+from lblhep.nn import EpochLosses, MLPEnsemble, TrainingResult, TrainingSet, train_ensemble, trainer
 from lblhep.nn import data as data_module
-from lblhep.nn import pack as pack_module
 
 SIZES = (3, 16, 16, 1)
 Make = Callable[..., TrainingSet]
@@ -81,7 +80,7 @@ def test_tiles_and_blocks_do_not_show(
     unequal: list[TrainingSet], monkeypatch: pytest.MonkeyPatch, table: SimpleNamespace
 ) -> None:
     whole = train(unequal[:10], range(10), patience=2)
-    monkeypatch.setattr(pack_module, "_TILE_BYTES", 200_000)
+    monkeypatch.setattr(trainer, "_TILE_BYTES", 200_000)
     monkeypatch.setitem(data_module._BLOCK_BYTES, "cpu", 10_000)
     pieces = train(unequal[:10], range(10), patience=2)
     np.testing.assert_allclose(whole.train_loss, pieces.train_loss, rtol=1e-4)

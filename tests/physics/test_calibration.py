@@ -29,12 +29,13 @@ TOYS = 6_000
         (20_000.0, 0.0, (1.0, 1.0), 0.0, 0.0),
     ],
 )
-def test_pulls_and_false_alarms(truth, binning, window, n_parameters, b, mean, width, share_5, share_1):
+def test_pulls_and_false_alarms(truth, edges, region, window, n_parameters, b, mean, width, share_5, share_1):
     rng = np.random.default_rng([window, n_parameters, int(10 * b)])
-    used, w = binning.fit_mask(window), binning.window(window)
+    w = region(window)
+    used = w.used
     expected = truth.expected * (b / truth.expected[~used].sum())
     n = rng.poisson(expected, (TOYS, len(expected)))
-    fit = fit_dijet(n, binning.fit_edges, used=used, n_parameters=n_parameters)
+    fit = fit_dijet(n, edges, used=used, n_parameters=n_parameters)
     assert fit.converged.all()
     background, error = fit.count(w.low, w.high)
     observed = n[:, ~used].sum(axis=1)
@@ -54,13 +55,14 @@ def test_pulls_and_false_alarms(truth, binning, window, n_parameters, b, mean, w
         assert width[0] - 4 * 0.009 < middle.std() < width[1] + 4 * 0.009
 
 
-def test_an_injected_excess_is_found_at_its_size(truth, binning):
+def test_an_injected_excess_is_found_at_its_size(truth, edges, region):
     """b = 300 +- 13.5 and 120 events more: the expected Z of the Gaussian limit, (n - b) / sqrt(b + sigma^2),
     is 5.5, the likelihood's 5.1; 400 toys fix the mean to 0.05."""
     rng = np.random.default_rng(11)
-    used, w = binning.fit_mask(3), binning.window(3)
+    w = region(3)
+    used = w.used
     n = rng.poisson(truth.expected * (300 / truth.expected[~used].sum()), (400, 32))
-    background, error = fit_dijet(n, binning.fit_edges, used=used).count(w.low, w.high)
+    background, error = fit_dijet(n, edges, used=used).count(w.low, w.high)
     z = significance(n[:, ~used].sum(axis=1) + rng.poisson(120, 400), background, error)
     gaussian = 120 / np.sqrt(300 + np.mean(error**2))
     assert z.mean() == pytest.approx(gaussian, rel=0.1)
@@ -68,11 +70,11 @@ def test_an_injected_excess_is_found_at_its_size(truth, binning):
 
 
 @pytest.mark.parametrize("events", [40, 400, 200_000])
-def test_goodness_of_true_spectra_is_uniform(truth, binning, events):
+def test_goodness_of_true_spectra_is_uniform(truth, edges, region, events):
     """200 spectra of 60 toys: mean p = 0.5 +- 0.02, share below 0.1 = 0.1 +- 0.02; four of those."""
     rng = np.random.default_rng(events)
     n = rng.poisson(truth.expected * events / 200_000, (200, 32))
-    fit = fit_dijet(n, binning.fit_edges, used=binning.fit_mask(3))
+    fit = fit_dijet(n, edges, used=region(3).used)
     result = goodness_of_fit(fit, rng, toys=60)
     assert result.p.mean() == pytest.approx(0.5, abs=0.08)
     assert (result.p < 0.1).mean() == pytest.approx(0.1, abs=0.08)

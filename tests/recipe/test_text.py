@@ -8,7 +8,7 @@ import pytest
 
 from lblhep.errors import RecipeError
 from lblhep.recipe.marks import Mark
-from lblhep.recipe.text import LARGEST_FILE, parse, parse_value, read_text
+from lblhep.recipe.text import MAX_FILE_BYTES, parse, parse_value, read_text
 
 
 def values(text: str) -> object:
@@ -113,7 +113,7 @@ def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
         stream.truncate(100_000_000)  # sparse: takes no disk
     with pytest.raises(RecipeError, match="is 100,000 kB"):
         read_text(huge)
-    assert LARGEST_FILE < 1_000_000
+    assert MAX_FILE_BYTES < 1_000_000
 
 
 def test_a_byte_order_mark_is_no_content(tmp_path: Path) -> None:

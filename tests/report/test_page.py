@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from lblhep.report import Page, new_figure
-from lblhep.report.page import LONGEST_TABLE, formatted, put_headline
+from lblhep.report.page import MAX_TABLE_ROWS, formatted, put_headline
 
 
 class Balanced(HTMLParser):
@@ -103,10 +103,10 @@ def test_a_figures_name_is_used_once() -> None:
 
 def test_a_long_table_says_what_it_leaves_out(tmp_path: Path) -> None:
     page = Page("long")
-    page.table(pd.DataFrame({"n": range(LONGEST_TABLE + 5)}), "Counts.")
+    page.table(pd.DataFrame({"n": range(MAX_TABLE_ROWS + 5)}), "Counts.")
     text = page.write(tmp_path).read_text()
-    assert f"Counts. (the first {LONGEST_TABLE} of {LONGEST_TABLE + 5} rows)" in text
-    assert text.count("<tr>") == LONGEST_TABLE + 1
+    assert f"Counts. (the first {MAX_TABLE_ROWS} of {MAX_TABLE_ROWS + 5} rows)" in text
+    assert text.count("<tr>") == MAX_TABLE_ROWS + 1
 
 
 @pytest.mark.parametrize(

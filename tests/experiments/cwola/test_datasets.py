@@ -11,9 +11,8 @@ from scipy.stats import ks_2samp, spearmanr
 from experiments.cwola import datasets
 from experiments.cwola.datasets import DijetWindow, Labelled
 from experiments.cwola.features import compute
-from experiments.cwola.spectrum import BINNING, smooth_masses
+from experiments.cwola.spectrum import counts, smooth_masses
 from lblhep.cards import read_card
-from lblhep.physics.spectrum import counts
 from lblhep.streams import generator
 
 REPOSITORY = Path(__file__).parents[3]
@@ -177,7 +176,7 @@ def test_masses_drawn_anew_leave_the_events_of_the_observation(make_sample):
         for name in ("event", "features", "process", "fold", "hunted"):
             assert np.array_equal(getattr(drawn, name), getattr(observation, name))
         assert not (drawn.mjj[hunted] == observation.mjj[hunted]).any()
-    spectra = [counts(drawn.mjj[hunted], BINNING.fit_edges) for drawn in draws]
+    spectra = [counts(drawn.mjj[hunted]) for drawn in draws]
     assert len({tuple(spectrum) for spectrum in spectra}) == 4
     # All windows, folds and methods of a draw see the same masses.
     other = window(sample, masses=2, window=1, fold=3, method="supervised", **given).events

@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.cwola.spectrum import BINNING, fit_background
+from experiments.cwola.spectrum import BINNING, counts, fit_background
 from lblhep.cards import open_sample
 from lblhep.physics.dijet_fit import fit_dijet
 from lblhep.physics.excess import significance
 from lblhep.physics.goodness import goodness_of_fit
-from lblhep.physics.spectrum import counts
 
 
 def excess(spectrum: np.ndarray, window: int, n_parameters: int) -> float:
@@ -27,7 +26,7 @@ def excess(spectrum: np.ndarray, window: int, n_parameters: int) -> float:
 def spectrum() -> np.ndarray:
     """All background events of the shipped sample."""
     columns = open_sample(Path(__file__).parents[3], "dijets-pythia8").columns(["mjj", "process"])
-    return counts(columns["mjj"][columns["process"] == 0], BINNING.fit_edges)
+    return counts(columns["mjj"][columns["process"] == 0])
 
 
 def test_window_4_of_the_background_is_low_before_any_cut(spectrum):

@@ -18,13 +18,13 @@ from lblhep.annotations import Floats, Integers
 from lblhep.nn.adam import Adam
 from lblhep.nn.backprop import Buffers, Passes
 from lblhep.nn.data import Block, Feed, TrainingSet, minibatch_order
+from lblhep.nn.early_stopping import EpochLosses
 from lblhep.nn.ensemble import MLPEnsemble
-from lblhep.nn.stopping import EpochLosses
 
 _TILE_BYTES = 2**23  # measured: 1 MiB costs 15 to 45 % more, 16 MiB up to 15 %
 
 
-class Pack:
+class EnsembleTrainer:
     """Trains its networks in place; ``networks`` are their places in the ensemble that it was made from."""
 
     def __init__(
@@ -44,7 +44,7 @@ class Pack:
         self._feed = Feed(tile, int(self._steps(lengths).max()), self.batch, data[0].features)
 
     def keep(self, index: Integers) -> None:
-        """Closes the ranks: only the networks at ``index`` of the pack stay, in that order."""
+        """Closes the ranks: only the networks at ``index`` of the ensemble stay, in that order."""
         self.networks = self.networks[index]
         self.data, self.seeds = ([whole[i] for i in self.networks] for whole in self._all)
         rows = torch.from_numpy(index).to(self.parameters.device)

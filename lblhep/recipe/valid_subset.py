@@ -15,7 +15,7 @@ from lblhep.recipe import checks
 from lblhep.recipe.marks import Keys, dotted
 from lblhep.recipe.problems import address
 
-NEEDED: dict[Keys, Any] = {
+REQUIRED_PARTS: dict[Keys, Any] = {
     ("schema",): "lblhep/recipe@1",
     ("study",): "unnamed",
     ("task",): {"use": "absent:Task"},
@@ -26,15 +26,17 @@ NEEDED: dict[Keys, Any] = {
 }
 """What stands in for a part that must be there."""
 
-MOST_ROUNDS = 20
+MAX_ROUNDS = 20
 """Taking out one part may show another to be faulty, but not this often."""
 
 
-def remnant(values: dict[str, Any], model: type[BaseModel]) -> tuple[dict[str, Any], frozenset[str]] | None:
+def valid_subset(
+    values: dict[str, Any], model: type[BaseModel]
+) -> tuple[dict[str, Any], frozenset[str]] | None:
     """The values without their faulty parts, and the addresses of these; None where nothing is left."""
     gone: set[str] = set()
     values = deepcopy(values)
-    for _ in range(MOST_ROUNDS):
+    for _ in range(MAX_ROUNDS):
         faulty = [fault.keys for fault in checks.faults(values)]
         try:
             model.model_validate(values)
@@ -69,10 +71,10 @@ def _take_out(values: dict[str, Any], keys: Keys) -> Keys:
             continue
         if place[:2] == ("trials", "axes"):
             values["trials"].pop("pack", None)  # without this axis it may look too large
-        if place in NEEDED and holder.get(last) != NEEDED[place]:
-            holder[last] = deepcopy(NEEDED[place])
+        if place in REQUIRED_PARTS and holder.get(last) != REQUIRED_PARTS[place]:
+            holder[last] = deepcopy(REQUIRED_PARTS[place])
             return place
-        if place not in NEEDED and last in holder:
+        if place not in REQUIRED_PARTS and last in holder:
             del holder[last]
             return place
     return keys

@@ -35,7 +35,7 @@ class TrainingResult:
     validation_loss: Floats  # (epochs, P)
 
 
-class Stopping:
+class EarlyStopping:
     """Keeps each network's best weights and says which networks go on."""
 
     def __init__(self, ensemble: MLPEnsemble, patience: int | None) -> None:
