@@ -22,7 +22,7 @@ from lblhep.report import Launched, Page
 Headline = Mapping[str, str | float]
 
 
-class BumpHunt:
+class BumpHuntReport:
     """Scan of all windows, one window in detail, baselines, and the global p-value where it was made.
 
     ``window`` and ``efficiency`` stand in the recipe: the detailed figures and the headline speak of them,

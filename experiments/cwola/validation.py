@@ -24,7 +24,7 @@ from lblhep.report import Launched, Page
 Headline = Mapping[str, str | float]
 
 
-class NullCalibration:
+class NullCalibrationReport:
     """Exact-null pseudo-experiments at a declared window and cut: are the p-values what they say?"""
 
     def __init__(self, *, window: int, efficiency: float) -> None:
@@ -135,7 +135,7 @@ MASSES = {
 }
 
 
-class Sensitivity:
+class SensitivityReport:
     """Pseudo-experiments with injected signal: how often is it found, and by whom?"""
 
     def __init__(self, *, window: int, efficiency: float) -> None:
@@ -236,7 +236,7 @@ def _largest(best: Mapping[str, pd.Series]) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-class Sculpting:
+class SculptingReport:
     """Background-only subsamples with their generated masses: does a cut bend the spectrum?"""
 
     def __init__(self, *, efficiencies: tuple[float, ...] = (0.1, 0.01, 0.002), toys: int = 300) -> None:

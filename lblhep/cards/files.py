@@ -14,8 +14,9 @@ import pyarrow as pa
 from lblhep import __version__, components
 from lblhep.atomic import sha256_of
 from lblhep.cards import formats
-from lblhep.cards.card import SCHEMES, DataCard, FileSource
+from lblhep.cards.card import DataCard
 from lblhep.cards.disk import commit_file, download_path
+from lblhep.cards.sources import SCHEMES, FileSource
 from lblhep.cards.values import checked
 from lblhep.errors import CardError
 

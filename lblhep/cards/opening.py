@@ -12,7 +12,7 @@ import pyarrow as pa
 from lblhep.atomic import sha256_of
 from lblhep.cache import cache_root
 from lblhep.cards import files, production
-from lblhep.cards.card import DataCard, FileSource
+from lblhep.cards.card import DataCard
 from lblhep.cards.disk import (
     card_directories,
     production_directory,
@@ -22,6 +22,7 @@ from lblhep.cards.disk import (
 from lblhep.cards.lock import lock
 from lblhep.cards.read import read_card
 from lblhep.cards.sample import MANIFEST, Sample, check_content, store, stored
+from lblhep.cards.sources import FileSource
 from lblhep.cards.version import fingerprint
 from lblhep.errors import CardError
 from lblhep.waiting import WAIT_LIMIT_SECONDS

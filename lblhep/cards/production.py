@@ -19,12 +19,13 @@ from typing import Any
 import pyarrow as pa
 
 from lblhep import components
-from lblhep.cards.card import Column, DataCard, ProduceSource
+from lblhep.cards.card import Column, DataCard
 from lblhep.cards.content import content_digest
 from lblhep.cards.disk import commit_file, production_directory, remove
 from lblhep.cards.formats import explained, read_parquet, write_parquet
 from lblhep.cards.ranges import EventRange
 from lblhep.cards.sample import Sample, store, stored
+from lblhep.cards.sources import ProduceSource
 from lblhep.cards.values import checked
 from lblhep.errors import CardError
 from lblhep.local_ray import POLL_SECONDS, check_alive, ray_running

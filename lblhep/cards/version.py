@@ -20,7 +20,8 @@ from typing import Any, Literal
 
 from lblhep import components
 from lblhep.atomic import sha256_of
-from lblhep.cards.card import OPTIONS, Column, DataCard
+from lblhep.cards.card import Column, DataCard
+from lblhep.cards.sources import OPTIONS
 from lblhep.errors import CardError, ComponentError
 
 # Packages that carry arrays about: their version does not change what a producer makes.

@@ -24,9 +24,8 @@ from lblhep.physics.dijet_shape import EXPONENTS, SQRT_S, BinIntegrals, DijetSha
 
 SLACK = 1.0  # width of the constraint of each orthonormal coefficient
 MAX_STEPS = 100  # a fit usually takes 4 to 6
-LOG_LIKELIHOOD_TOLERANCE = (
-    1e-9  # of ln L still to gain at convergence: 4e-5 standard deviations from the maximum
-)
+# A fit has converged when one more step would raise ln L by less: 4e-5 standard deviations from the maximum.
+LOG_LIKELIHOOD_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from itertools import islice
 
-MAX_KNOWN_NAMES = 100
+MOST_NAMES = 100
 """Names among which a close one is looked for: a thousand faults among a thousand names take long."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint naming the closest of the (first) known words, or all if they are few and none is close."""
-    names = [str(name) for name in islice(known, MAX_KNOWN_NAMES)]
+    names = [str(name) for name in islice(known, MOST_NAMES)]
     close = get_close_matches(word, names, n=1, cutoff=0.6)
     if close:
         return f"did you mean `{close[0]}`?"

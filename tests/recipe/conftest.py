@@ -40,7 +40,7 @@ trials:
     fold: {path: datasets.dijets.fold, range: [0, 5]}
     init: {path: models.classifier.init, range: [0, 5]}
 groups: {by: [window], use: "experiments.cwola.metrics:CombineFolds", efficiencies: [1, 0.1]}
-report: {use: "experiments.cwola.report:BumpHunt"}
+report: {use: "experiments.cwola.report:BumpHuntReport"}
 resources: {cpu: 1, gpu: 0}
 tracking: {experiment: cwola}
 notify: {urls_env: LBLHEP_NOTIFY, on: [failed, finished]}

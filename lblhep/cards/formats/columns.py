@@ -12,7 +12,7 @@ import pyarrow as pa
 from lblhep.errors import CardError
 from lblhep.recipe.hints import alike_first, did_you_mean
 
-MAX_SHOWN_NAMES = 40
+MOST_NAMES = 40
 """How many of a file's names a message lists."""
 
 
@@ -26,7 +26,7 @@ def chosen(place: Path | str, wanted: Sequence[str] | None, there: Sequence[str]
     names = list(dict.fromkeys(there if wanted is None else wanted))
     missing = [name for name in names if name not in times]
     if missing:
-        many = len(there) > MAX_SHOWN_NAMES
+        many = len(there) > MOST_NAMES
         hint = did_you_mean(missing[0], alike_first(missing[0], times)) if many else ""
         raise CardError(
             f"{place}: has no column {', '.join(missing)}; it has {listed(there)}; "
@@ -43,8 +43,8 @@ def chosen(place: Path | str, wanted: Sequence[str] | None, there: Sequence[str]
 def listed(names: Iterable[str]) -> str:
     """Join the names, or the first of them if they are many."""
     names = list(dict.fromkeys(names))
-    more = f" and {len(names) - MAX_SHOWN_NAMES} more" if len(names) > MAX_SHOWN_NAMES else ""
-    return (", ".join(names[:MAX_SHOWN_NAMES]) or "none") + more
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MAX_SHOWN_NAMES else ""
+    return (", ".join(names[:MOST_NAMES]) or "none") + more
 
 
 def table_of(path: Path, arrays: Mapping[str, Any]) -> pa.Table:

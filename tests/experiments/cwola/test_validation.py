@@ -11,10 +11,16 @@ import pytest
 from scipy.stats import norm
 
 from experiments.cwola.metrics import FoldScores
-from experiments.cwola.report import BumpHunt, _extrapolated, _widths
+from experiments.cwola.report import BumpHuntReport, _extrapolated, _widths
 from experiments.cwola.results import Results
 from experiments.cwola.spectrum import BINNING
-from experiments.cwola.validation import NullCalibration, Sculpting, Sensitivity, _fold_widths, _largest
+from experiments.cwola.validation import (
+    NullCalibrationReport,
+    SculptingReport,
+    SensitivityReport,
+    _fold_widths,
+    _largest,
+)
 from lblhep.errors import LaunchError
 from lblhep.physics.dijet_fit import fit_dijet
 from lblhep.recipe import Recipe
@@ -69,11 +75,11 @@ def groups(keys: list[dict], z: np.ndarray) -> pd.DataFrame:
 
 def test_calibration_of_a_true_null_is_within_its_range(tmp_path, monkeypatch):
     # This section opens the networks' scores.
-    monkeypatch.setattr(NullCalibration, "_folds", lambda *_: None)
+    monkeypatch.setattr(NullCalibrationReport, "_folds", lambda *_: None)
     z = np.random.default_rng(0).standard_normal((400, 4))
     keys = [{"pseudo_experiment": i + 1} for i in range(400)]
     launch = ToyLaunch("calibration", tmp_path, groups(keys, z))
-    headline = NullCalibration(window=4, efficiency=0.01).render(launch, tmp_path)
+    headline = NullCalibrationReport(window=4, efficiency=0.01).render(launch, tmp_path)
     assert headline["n"] == 400
     assert headline["p < 0.05"] == pytest.approx((z[:, 2] > norm.isf(0.05)).mean())
     assert headline["95 % range of p < 0.05"] == "0.0300 to 0.0725"
@@ -83,10 +89,10 @@ def test_calibration_of_a_true_null_is_within_its_range(tmp_path, monkeypatch):
 
 
 def test_pseudo_experiments_that_failed_are_counted(tmp_path, monkeypatch):
-    monkeypatch.setattr(NullCalibration, "_folds", lambda *_: None)
+    monkeypatch.setattr(NullCalibrationReport, "_folds", lambda *_: None)
     keys = [{"pseudo_experiment": i + 1} for i in range(400) if i not in (2, 77)]
     launch = ToyLaunch("calibration", tmp_path, groups(keys, np.zeros((398, 4))))
-    headline = NullCalibration(window=4, efficiency=0.01).render(launch, tmp_path)
+    headline = NullCalibrationReport(window=4, efficiency=0.01).render(launch, tmp_path)
     assert headline["missing"] == "2 of 400: pseudo_experiment=3, pseudo_experiment=78"
     assert str(headline["missing"]) in (tmp_path / "index.html").read_text()
 
@@ -143,7 +149,7 @@ def test_sensitivity_quotes_the_median_and_ranks_the_methods(tmp_path):
             "trials.expect=720",
         ),
     )
-    headline = Sensitivity(window=4, efficiency=0.01).render(launch, tmp_path)
+    headline = SensitivityReport(window=4, efficiency=0.01).render(launch, tmp_path)
     assert headline["median significance at 1 %"] == 6.5
     assert headline["S/sqrt(B) <= 2"] == "5 of 12 pseudo-experiments, median significance 3.00"
     assert headline["pseudo-experiments"] == 12
@@ -152,7 +158,7 @@ def test_sensitivity_quotes_the_median_and_ranks_the_methods(tmp_path):
     assert headline["missing"] == "0 of 36"
 
     launch.groups = launch.groups.drop(index=[4])
-    headline = Sensitivity(window=4, efficiency=0.01).render(launch, tmp_path)
+    headline = SensitivityReport(window=4, efficiency=0.01).render(launch, tmp_path)
     assert headline["missing"] == "1 of 36: pseudo_experiment=2 method=idealised"
 
 
@@ -163,7 +169,7 @@ def test_sensitivity_quotes_the_median_and_ranks_the_methods(tmp_path):
 def test_sensitivity_says_where_the_masses_come_from(tmp_path, profile, says):
     keys = [{"pseudo_experiment": i, "method": "cwola"} for i in range(1, 4)]
     launch = ToyLaunch(profile, tmp_path, groups(keys, np.zeros((3, 4))))
-    Sensitivity(window=4, efficiency=0.01).render(launch, tmp_path)
+    SensitivityReport(window=4, efficiency=0.01).render(launch, tmp_path)
     text = (tmp_path / "index.html").read_text().split("<code>")[0]  # what follows is the recipe
     assert says in text
 
@@ -186,7 +192,7 @@ def test_sculpting_counts_spectra_that_are_bent_inside_their_signal_region(tmp_p
     keys = [{"pseudo_experiment": i // 8, "window": i % 8} for i in range(64)]
     launch = ToyLaunch("sculpting", tmp_path, groups(keys, np.zeros((64, 4))))
     launch.spectra[:10, 1, ~BINNING.fit_mask(4)] += 60
-    headline = Sculpting().render(launch, tmp_path)
+    headline = SculptingReport().render(launch, tmp_path)
     assert 10 <= int(headline["fit p < 0.01 at 10 %"].split()[0]) <= 14
     assert int(headline["fit p < 0.01 at 1 %"].split()[0]) <= 4
     assert headline["signal region at 1 %"] == "mean +0.00 +- 0.00, rms 0.00"
@@ -197,7 +203,7 @@ def test_windows_of_one_subsample_are_not_independent(tmp_path):
     common = np.random.default_rng(8).standard_normal(8)
     keys = [{"pseudo_experiment": i // 8, "window": i % 8} for i in range(64)]
     launch = ToyLaunch("sculpting", tmp_path, groups(keys, common.repeat(8)[:, None] * np.ones(4)))
-    headline = Sculpting(toys=10).render(launch, tmp_path)
+    headline = SculptingReport(toys=10).render(launch, tmp_path)
     error = common.std(ddof=1) / 8**0.5
     said = f"mean {common.mean():+.2f} +- {error:.2f}, rms {(common**2).mean() ** 0.5:.2f}"
     assert headline["signal region at 10 %"] == said
@@ -206,7 +212,7 @@ def test_windows_of_one_subsample_are_not_independent(tmp_path):
 def test_one_subsample_has_a_mean_without_an_error(tmp_path):
     keys = [{"window": i} for i in range(8)]
     launch = ToyLaunch("sculpting-whole", tmp_path, groups(keys, np.arange(8.0)[:, None] * np.ones(4)))
-    headline = Sculpting(toys=10).render(launch, tmp_path)
+    headline = SculptingReport(toys=10).render(launch, tmp_path)
     assert headline["signal region at 1 %"] == "mean +3.50, rms 4.18"
     assert headline["missing"] == "0 of 8"
 
@@ -226,14 +232,14 @@ def test_the_global_p_value_counts_null_scans(tmp_path, monkeypatch):
     # These two sections open the sample and the networks' scores.
     monkeypatch.setattr("experiments.cwola.report._mass_plane", lambda *_: None)
     monkeypatch.setattr("experiments.cwola.report._correlation", lambda *_: None)
-    headline = BumpHunt(window=4, efficiency=0.01).render(launch, tmp_path)
+    headline = BumpHuntReport(window=4, efficiency=0.01).render(launch, tmp_path)
     assert headline["global p-value"] == "0.0196 (0 of 50 null pseudo-experiments)"
     assert headline["largest local significance"] == "8.00 (window 4, 1 % of events)"
 
     whole = launch.groups
     for missing, which in (([9, 80], "1, 10"), ([7], "0"), (range(96, 104), "12")):
         launch.groups = whole.drop(index=missing)
-        headline = BumpHunt(window=4, efficiency=0.01).render(launch, tmp_path)
+        headline = BumpHuntReport(window=4, efficiency=0.01).render(launch, tmp_path)
         assert headline["global p-value"] == f"not quoted: scans {which} lack windows; run with --resume"
 
 
@@ -277,7 +283,11 @@ def test_what_a_report_declares_is_in_the_scan_or_nothing_is_launched(profile, o
 
 @pytest.mark.parametrize(
     ("profile", "report", "first"),
-    [("full", BumpHunt, 0), ("calibration", NullCalibration, 1), ("sensitivity", Sensitivity, 1)],
+    [
+        ("full", BumpHuntReport, 0),
+        ("calibration", NullCalibrationReport, 1),
+        ("sensitivity", SensitivityReport, 1),
+    ],
 )
 def test_a_declared_window_whose_networks_failed_is_named(tmp_path, profile, report, first):
     """The other windows and pseudo-experiments are there: no IndexError, but what is missing."""
