@@ -43,7 +43,7 @@ def chosen(place: Path | str, wanted: Sequence[str] | None, there: Sequence[str]
 def listed(names: Iterable[str]) -> str:
     """Join the names, or the first of them if they are many."""
     names = list(dict.fromkeys(names))
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MAX_SHOWN_NAMES else ""
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     return (", ".join(names[:MOST_NAMES]) or "none") + more
 
 
