@@ -34,7 +34,7 @@ class ArgumentFault:
 
 @lru_cache(maxsize=1024)
 def parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """What a callable takes by name; under ``**`` if it takes any name. Empty if it has no signature."""
+    """Return what a callable takes by name; under ``**`` if it takes any name. Empty if it has no signature."""
     try:
         signature = inspect.signature(target)
     except (TypeError, ValueError):  # some builtins have none: their call will tell
@@ -50,7 +50,7 @@ def parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 def argument_faults(
     target: Callable[..., Any], arguments: Mapping[str, Any], given: Set[str], *, complete: bool = True
 ) -> list[ArgumentFault]:
-    """Unknown, missing and mistyped arguments.
+    """Return the faults of unknown, missing and mistyped arguments.
 
     Args:
         given: the names that the harness offers besides.
@@ -78,7 +78,7 @@ def argument_faults(
 
 
 def _type_faults(target: Callable[..., Any], parameter: inspect.Parameter, value: Any) -> list[ArgumentFault]:
-    """The faults of one value against its annotation, or its default; what neither can judge passes."""
+    """Return the faults of one value against its annotation, or its default; what neither can judge passes."""
     default = parameter.default
     if _holds_component(value) or value is default or (type(value) is type(default) and value == default):
         return []
@@ -100,7 +100,7 @@ def _type_faults(target: Callable[..., Any], parameter: inspect.Parameter, value
 def _default_faults(
     parameter: inspect.Parameter, keys: Keys, default: Any, value: Any
 ) -> Iterator[ArgumentFault]:
-    """Text where the default is a number or a truth value, or a list of these.
+    """Return the fault of text where the default is a number or a truth value, or a list of these.
 
     An argument without any annotation may take a word beside its number (scikit-learn's ``max_features``):
     there only text that reads as a number or a truth value is refused.
@@ -117,7 +117,7 @@ def _default_faults(
 
 @lru_cache(maxsize=1024)
 def _adapter(target: Callable[..., Any], name: str) -> TypeAdapter[Any] | None:
-    """A validator of one annotation, or None where pydantic cannot make one (arrays, tensors, Any)."""
+    """Make a validator of one annotation, or None where pydantic cannot make one (arrays, tensors, Any)."""
     annotation = parameters(target)[name].annotation
     if isinstance(annotation, str):
         annotation = _evaluated(annotation, target)
@@ -132,7 +132,7 @@ def _adapter(target: Callable[..., Any], name: str) -> TypeAdapter[Any] | None:
 
 
 def _evaluated(annotation: str, target: Callable[..., Any]) -> Any:
-    """A postponed annotation's type; Any where its names exist for type checkers only."""
+    """Return a postponed annotation's type; Any where its names exist for type checkers only."""
     function = target.__init__ if isinstance(target, type) else target  # type: ignore[misc]
     module = sys.modules.get(getattr(target, "__module__", ""))
     names = getattr(inspect.unwrap(function), "__globals__", vars(module) if module else {})

@@ -20,7 +20,7 @@ _REMEDIES = {
 
 
 def cache_root() -> Path:
-    """``LBLHEP_CACHE``, else the user's cache folder."""
+    """Return the folder ``LBLHEP_CACHE``, else the user's cache folder."""
     named = os.environ.get("LBLHEP_CACHE")
     return Path(named).expanduser().absolute() if named else Path(platformdirs.user_cache_dir("lblhep"))
 

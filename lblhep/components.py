@@ -32,7 +32,7 @@ def on_path(workspace: Path) -> None:
 
 
 def load(use: str) -> Callable[..., Any]:
-    """The object at an import path. Raises ComponentError: what is not there, and a hint."""
+    """Import the object at an import path. Raises ComponentError that says what is not there, with a hint."""
     module_name, _, attribute = use.partition(":")
     try:
         found: Any = importlib.import_module(module_name)
@@ -50,7 +50,7 @@ def load(use: str) -> Callable[..., Any]:
 
 
 def build(component: Component, /, **given: Any) -> Any:
-    """The component's object: an instance of its class, or its function bound to the arguments.
+    """Build the component's object: an instance of its class, or its function bound to the arguments.
 
     ``given`` is what the harness offers; it is passed where the signature names it and the recipe does not.
     Components inside the arguments stay as they are, for the receiver to build. Raises ComponentError if
@@ -67,12 +67,12 @@ def build(component: Component, /, **given: Any) -> Any:
 
 
 def _public(found: Any) -> list[str]:
-    """The public names inside an object."""
+    """Return the public names inside an object."""
     return [name for name in dir(found) if not name.startswith("_")]
 
 
 def _import_fault(use: str, module_name: str, error: BaseException) -> str:
-    """Why a module does not import: absent (with the nearest name), or failing on its own."""
+    """Return why a module does not import: absent (with the nearest name), or failing on its own."""
     if not isinstance(error, ModuleNotFoundError) or error.name is None:
         raised = f"{type(error).__name__}: {error}{raised_at(error)}"
         return f"`{use}`: importing {module_name} failed: {raised}"
@@ -84,7 +84,8 @@ def _import_fault(use: str, module_name: str, error: BaseException) -> str:
 
 
 def raised_at(error: BaseException) -> str:
-    """The innermost line outside installed packages; nothing for a SyntaxError, which says itself where."""
+    """Return the innermost line outside installed packages; nothing for a SyntaxError, which says itself
+    where."""
     if isinstance(error, SyntaxError):
         return ""
     frames = traceback.extract_tb(error.__traceback__)
@@ -93,7 +94,7 @@ def raised_at(error: BaseException) -> str:
 
 
 def _modules(package: str) -> list[str]:
-    """The modules inside a package that is imported already (all top-level ones would be too many)."""
+    """Return the modules inside a package that is imported already (all top-level ones would be too many)."""
     folders = getattr(sys.modules.get(package), "__path__", ())
     entries = [entry for folder in folders if Path(folder).is_dir() for entry in Path(folder).iterdir()]
     return sorted({entry.stem for entry in entries if entry.suffix == ".py" or entry.is_dir()})

@@ -16,7 +16,7 @@ GRAMMAR = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME_LENGTH - 1}}}")
 
 
 def name_fault(name: str) -> str:
-    """What is wrong with a name, as the end of a sentence; empty if nothing is."""
+    """Return what is wrong with a name, as the end of a sentence; empty if nothing is."""
     if GRAMMAR.fullmatch(name) and ".." not in name:
         return ""
     shown = repr(f"{name[:60]}..." if len(name) > MAX_NAME_LENGTH else name)

@@ -11,7 +11,7 @@ import os
 
 
 def send(urls_env: str, title: str, body: str) -> str:
-    """Send to every address in the environment variable ``urls_env``.
+    """Return the send to every address in the environment variable ``urls_env``.
 
     Spaces, commas or newlines separate them; apprise tells such a comma from one inside an address.
 

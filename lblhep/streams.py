@@ -16,7 +16,7 @@ import numpy as np
 
 
 def generator(seed: int, address: str, declared: Mapping[str, Any]) -> np.random.Generator:
-    """The stream of the component at ``address`` (``datasets.dijets``) with these random arguments.
+    """Return the stream of the component at ``address`` (``datasets.dijets``) with these random arguments.
 
     The same arguments always give the same stream, on any machine; ``declared`` holds plain values.
     """

@@ -43,7 +43,8 @@ class Place:
 
 
 def problems(recipe: Recipe, imports: bool = True) -> list[Problem]:
-    """Everything that is wrong, at its line; without ``imports``, what can be told without the components."""
+    """Return everything that is wrong, at its line; without ``imports``, what can be told without the
+    components."""
     found = [*_workspace(recipe), *_cards(recipe), *_features(recipe), *_references(recipe)]
     if imports:
         components.on_path(recipe.workspace)
@@ -62,7 +63,7 @@ def _workspace(recipe: Recipe) -> Iterator[Problem]:
 
 
 def _places(recipe: Recipe) -> Iterator[Place]:
-    """Every component that the recipe itself names."""
+    """Yield every component that the recipe itself names."""
     yield Place(("task",), recipe.task)
     yield from (Place(("datasets", name), each, ("data", "rng")) for name, each in recipe.datasets.items())
     yield from (Place(("models", name), each, ("rng",), True) for name, each in recipe.models.items())
@@ -79,14 +80,14 @@ def _places(recipe: Recipe) -> Iterator[Place]:
 
 
 def _within(place: Place) -> Iterator[Place]:
-    """A component, and those inside its arguments."""
+    """Yield a component, and those inside its arguments."""
     yield place
     for name, value in place.component.arguments.items():
         yield from _nested((*place.keys, name), value)
 
 
 def _nested(keys: Keys, value: Any) -> Iterator[Place]:
-    """The components inside an argument, whose receivers build them, and those inside theirs."""
+    """Yield the components inside an argument, whose receivers build them, and those inside theirs."""
     if isinstance(value, Component):
         yield from _within(Place(keys, value, partial=True))
     elif isinstance(value, dict | list):
@@ -95,7 +96,7 @@ def _nested(keys: Keys, value: Any) -> Iterator[Place]:
 
 
 def _arguments(recipe: Recipe, place: Place) -> Iterator[Problem]:
-    """Whether the component and those inside it import and take their arguments."""
+    """Yield a problem unless the component and those inside it import and take their arguments."""
     for each in _within(place):
         yield from _own_arguments(recipe, each)
 
@@ -114,7 +115,7 @@ def _own_arguments(recipe: Recipe, place: Place) -> Iterator[Problem]:
 
 
 def _loaded(component: Component | None) -> Any:
-    """The component's object, or None where ``_arguments`` has reported that there is none."""
+    """Return the component's object, or None where ``_arguments`` has reported that there is none."""
     try:
         return None if component is None else components.load(component.use)
     except ComponentError:
@@ -122,7 +123,7 @@ def _loaded(component: Component | None) -> Any:
 
 
 def _roles(recipe: Recipe) -> Iterator[Problem]:
-    """Whether task, Combine and report have the method that the harness calls."""
+    """Yield a problem unless task, Combine and report have the method that the harness calls."""
     wanted = (("task", recipe.task, "run"), ("report", recipe.report, "render"))
     for section, component, method in wanted:
         target = _loaded(component)
@@ -135,7 +136,7 @@ def _roles(recipe: Recipe) -> Iterator[Problem]:
 
 
 def _refused(recipe: Recipe) -> Iterator[Problem]:
-    """What the report says of its own arguments in this recipe, where it has a method ``refuses``."""
+    """Yield what the report says of its own arguments in this recipe, where it has a method ``refuses``."""
     if recipe.report is None or not hasattr(_loaded(recipe.report), "refuses"):
         return
     try:
@@ -147,7 +148,8 @@ def _refused(recipe: Recipe) -> Iterator[Problem]:
 
 
 def _references(recipe: Recipe) -> Iterator[Problem]:
-    """Whether the ``model`` and ``dataset`` of the task, and of components inside it, are in the recipe."""
+    """Yield a problem unless the ``model`` and ``dataset`` of the task, and of components inside it, are in
+    the recipe."""
     for place in _within(Place(("task",), recipe.task)):
         for argument, known in (("model", recipe.models), ("dataset", recipe.datasets)):
             name = place.component.arguments.get(argument)
@@ -157,7 +159,7 @@ def _references(recipe: Recipe) -> Iterator[Problem]:
 
 
 def _batching(recipe: Recipe) -> Iterator[Problem]:
-    """Whether the task can hold in one pack what the recipe wants there."""
+    """Yield a problem unless the task can hold in one pack what the recipe wants there."""
     task = _loaded(recipe.task)
     if task is None:
         return
@@ -176,7 +178,7 @@ def _batching(recipe: Recipe) -> Iterator[Problem]:
 
 
 def _cards(recipe: Recipe) -> Iterator[Problem]:
-    """Whether each data set's card is there and can be read."""
+    """Yield a problem unless each data set's card is there and can be read."""
     for name, dataset in recipe.datasets.items():
         if dataset.card is None:
             continue
@@ -195,7 +197,7 @@ def _cards(recipe: Recipe) -> Iterator[Problem]:
 
 
 def _features(recipe: Recipe) -> Iterator[Problem]:
-    """Whether an argument ``features`` names a column that gives the answer away."""
+    """Yield a problem if an argument ``features`` names a column that gives the answer away."""
     hidden = {name: _hidden_columns(recipe, dataset.card) for name, dataset in recipe.datasets.items()}
     every = {column: role for columns in hidden.values() for column, role in columns.items()}
     places: list[tuple[Keys, Component, dict[str, str]]] = [(("task",), recipe.task, every)]
@@ -211,7 +213,7 @@ def _features(recipe: Recipe) -> Iterator[Problem]:
 
 
 def _unknown_features(recipe: Recipe) -> Iterator[Problem]:
-    """Whether the ``features`` of a data set are columns of its card, or computed from such.
+    """Yield a problem unless the ``features`` of a data set are columns of its card, or computed from such.
 
     A data set that computes features declares them in the class attribute ``derived_features``: a map of each
     to the columns that it needs.
@@ -237,7 +239,7 @@ def _unknown_features(recipe: Recipe) -> Iterator[Problem]:
 
 
 def _columns(recipe: Recipe, card: str | None) -> dict[str, Column]:
-    """The columns of a card, none if there is no card."""
+    """Return the columns of a card, none if there is no card."""
     try:
         return {} if card is None else read_card(recipe.workspace, card).columns
     except (CardError, RecipeError):  # ``_cards`` reports it
@@ -245,13 +247,14 @@ def _columns(recipe: Recipe, card: str | None) -> dict[str, Column]:
 
 
 def _hidden_columns(recipe: Recipe, card: str | None) -> dict[str, str]:
-    """Column -> role, of those columns of a card that are no observables."""
+    """Map those columns of a card that are no observables to their roles."""
     columns = _columns(recipe, card)
     return {name: column.role for name, column in columns.items() if column.role in ROLES_NOT_FEATURES}
 
 
 def _axis_values(recipe: Recipe, imports: bool, known: set[str]) -> Iterator[Problem]:
-    """Whether the recipe still holds at the values of each axis; faults known without them are left out."""
+    """Yield a problem unless the recipe still holds at the values of each axis; faults known without them are
+    left out."""
     trials = recipe.trials
     inside = {dotted(place.keys): place for each in _places(recipe) for place in _within(each)}
     for section in ("axes", "space", "replicates"):
@@ -270,14 +273,14 @@ def _axis_values(recipe: Recipe, imports: bool, known: set[str]) -> Iterator[Pro
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether an axis value is one argument's, and no component is in it."""
+    """Return whether an axis value is one argument's, and no component is in it."""
     if isinstance(value, list | tuple):
         return all(map(_is_plain, value))
     return not isinstance(value, dict)
 
 
 def _argument_faults(place: Place, argument: str, value: Any) -> list[tuple[str, str, str]]:
-    """The faults of a value that one component alone sees: (path, message, hint) of each."""
+    """Return the faults of a value that one component alone sees: (path, message, hint) of each."""
     try:
         target = components.load(place.component.use)
     except ComponentError:  # ``_arguments`` reports it
@@ -289,7 +292,7 @@ def _argument_faults(place: Place, argument: str, value: Any) -> list[tuple[str,
 
 
 def _faults_at(recipe: Recipe, axis: str, value: Any, imports: bool) -> list[tuple[str, str, str]]:
-    """The faults of the whole recipe at a value: (path, message, hint) of each."""
+    """Return the faults of the whole recipe at a value: (path, message, hint) of each."""
     try:
         trial = recipe.at({axis: value})
     except RecipeError as error:
@@ -304,7 +307,7 @@ def _faults_at(recipe: Recipe, axis: str, value: Any, imports: bool) -> list[tup
 
 
 def _tried(axis: Axis | Dimension) -> list[Any]:
-    """The values of an axis that are tried: of a range or prior the ends, else each."""
+    """Return the values of an axis that are tried: of a range or prior the ends, else each."""
     if isinstance(axis, Axis):
         points = axis.points
         return [*points[:MAX_AXIS_VALUES]] if axis.range is None else [points[0], points[-1]]

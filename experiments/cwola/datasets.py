@@ -96,7 +96,7 @@ def draw_pseudo_experiment(
 
 
 def selected_columns(data: Any, names: Iterable[str], max_delta_eta: float | None) -> dict[str, NDArray[Any]]:
-    """``mjj`` and the columns ``names`` of the events that the hunt may use: see ``DijetWindow``."""
+    """Return ``mjj`` and the columns ``names`` of the events that the hunt may use: see ``DijetWindow``."""
     cut_on = {"mjj"} if max_delta_eta is None else {"mjj", "delta_eta"}
     columns = data.columns(sorted(cut_on.union(names)))
     inside = (columns["mjj"] >= MASS_RANGE[0]) & (columns["mjj"] < MASS_RANGE[1])
@@ -108,7 +108,7 @@ def selected_columns(data: Any, names: Iterable[str], max_delta_eta: float | Non
 def _draw(
     background: Integers, n_background: int | None, number: int, disjoint: bool, rng: np.random.Generator
 ) -> Integers:
-    """The background rows of pseudo-experiment ``number``."""
+    """Draw the background rows of pseudo-experiment ``number``."""
     if n_background is None:
         return background
     if n_background > len(background):
@@ -200,7 +200,8 @@ class DijetWindow:
         self.validation = self._labelled(self.events.fold == held_out)
 
     def test_rows(self) -> Integers:
-        """Rows of the test fold, at all masses: the hunted events and the signal that was not injected."""
+        """Return the rows of the test fold, at all masses: the hunted events and the signal that was not
+        injected."""
         e = self.events
         return np.flatnonzero((e.fold == self.fold) & (e.hunted | (e.process != 0)))
 
@@ -233,7 +234,8 @@ class Labelled:
 
     @classmethod
     def of(cls, positive: Mask, negative: Sequence[Mask]) -> Labelled:
-        """``negative``'s parts (the two sidebands) weigh equally and together as much as ``positive``."""
+        """Select rows of two classes: the parts of ``negative`` (two sidebands) weigh equally, together as
+        ``positive``."""
         parts = [np.flatnonzero(positive), *map(np.flatnonzero, negative)]
         if min(map(len, parts)) == 0:
             raise ValueError(

@@ -38,7 +38,7 @@ LABELS = {
 
 
 def columns_needed(features: Sequence[str]) -> list[str]:
-    """The sample's columns that ``features`` are computed from; KeyError-free: unknown names say so."""
+    """Return the sample's columns that ``features`` are computed from; raise ValueError for an unknown name."""
     unknown = [name for name in features if name not in FEATURES]
     if unknown:
         raise ValueError(f"unknown feature {unknown[0]!r}; known: {', '.join(FEATURES)}")
@@ -46,5 +46,5 @@ def columns_needed(features: Sequence[str]) -> list[str]:
 
 
 def compute(features: Sequence[str], columns: Columns) -> NDArray[np.float32]:
-    """The feature table, shape (events, features), float32."""
+    """Compute the feature table, shape (events, features), float32."""
     return np.stack([FEATURES[name][1](columns) for name in features], axis=1).astype(np.float32)

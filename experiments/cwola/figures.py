@@ -30,14 +30,14 @@ LINE_COLOURS = tuple(COLOURS[i] for i in (0, 1, 2, 4, 6, 5, 9, 7))  # without gr
 
 
 def percent(efficiency: float) -> str:
-    """0.002 -> "0.2 %"."""
+    """Write an efficiency as a percentage: 0.002 as "0.2 %"."""
     return f"{100 * efficiency:g} %"
 
 
 def significance_scan(
     groups: pd.DataFrame, efficiencies: Sequence[float], title: str = "", resonance: float | None = None
 ) -> Figure:
-    """Signed local significance of every window (rows of ``groups``), one line for each cut.
+    """Draw the signed local significance of every window (rows of ``groups``), one line for each cut.
 
     ``resonance``: the mass in GeV at which signal was injected, to be marked.
     """
@@ -66,7 +66,7 @@ def significance_scan(
 
 
 def _p_value_axis(axes: Axes, highest: float) -> None:
-    """Local p-values on the right, at powers of ten."""
+    """Draw an axis of local p-values on the right, at powers of ten."""
     decades = range(1, min(300, int(-norm.logsf(highest) / np.log(10))) + 1)  # smaller ones are 0
     decades = decades[:: 1 + len(decades) // 8]
     labels = ["0.5", *(f"$10^{{-{d}}}$" for d in decades)]
@@ -80,7 +80,7 @@ def _p_value_axis(axes: Axes, highest: float) -> None:
 def spectra(
     index: int, counts: NDArray[np.int64], cuts: Sequence[tuple[float, int]], title: str = ""
 ) -> Figure:
-    """Post-cut spectra of window ``index`` with the masked fit and its error; pulls below.
+    """Draw the spectra after each cut of window ``index`` with the masked fit and its error; pulls below.
 
     ``counts`` (cuts, bins); ``cuts``: efficiency and number of fit parameters of each.
     """
@@ -114,13 +114,13 @@ def spectra(
 
 
 def _with_intervals(axes: Axes, x: Floats, n: NDArray[np.int64], **style: Any) -> None:
-    """Counts with their central 68 % Poisson intervals; an empty bin shows what it allows."""
+    """Draw counts with their central 68 % Poisson intervals; an empty bin shows what it allows."""
     low, high = poisson_interval(n.astype(float))
     axes.errorbar(x, n, (n - low, high - n), **style)
 
 
 def _pulls(axes: Axes, pulls: Floats, colour: str, label: str) -> None:
-    """One cut's pulls, all of them inside the frame."""
+    """Draw one cut's pulls, all of them inside the frame."""
     edges = BINNING.fit_edges
     axes.stairs(pulls, edges, fill=True, color=colour, alpha=0.8)
     axes.axhline(0, color="black", lw=0.6)
@@ -131,7 +131,7 @@ def _pulls(axes: Axes, pulls: Floats, colour: str, label: str) -> None:
 
 
 def _spectra_legend(axes: Axes) -> list[Any]:
-    """The cuts, and what line, band and shade mean for all of them."""
+    """Explain the cuts, and what line, band and shade mean for all of them."""
     points, _ = axes.get_legend_handles_labels()
     return [
         *points,
@@ -142,7 +142,8 @@ def _spectra_legend(axes: Axes) -> list[Any]:
 
 
 def sic(curves: Mapping[str, Sequence[SicCurve]]) -> Figure:
-    """SIC against signal efficiency: median over pseudo-experiments with its 68 % band for each method.
+    """Draw the SIC against signal efficiency: median over pseudo-experiments with its 68 % band for each
+    method.
 
     A band ends where the first of its pseudo-experiments does.  With one pseudo-experiment the band is the
     statistical error of the test sample.
@@ -173,7 +174,8 @@ def sic(curves: Mapping[str, Sequence[SicCurve]]) -> Figure:
 
 
 def sic_band(curves: Sequence[SicCurve], grid: Floats) -> tuple[Floats, Floats]:
-    """Points of ``grid`` that all curves reach, and there the 16 %, 50 % and 84 % quantiles (3, points).
+    """Return the points of ``grid`` that all curves reach, and there the 16 %, 50 % and 84 % quantiles (3,
+    points).
 
     Where some curves have ended, because too little background passes, the others are the worse ones: their
     quantiles would bend downwards.
@@ -184,7 +186,7 @@ def sic_band(curves: Sequence[SicCurve], grid: Floats) -> tuple[Floats, Floats]:
 
 
 def p_values(samples: Mapping[str, Floats], independent: int | None = None) -> Figure:
-    """Cumulative share of p-values below p against p itself, which a calibrated test follows.
+    """Draw the cumulative share of p-values below p against p itself, which a calibrated test follows.
 
     The band is that of ``independent`` uniform values: by default as many as a sample holds.
     """
@@ -215,7 +217,7 @@ def p_values(samples: Mapping[str, Floats], independent: int | None = None) -> F
 
 
 def distribution(values: Floats, label: str, *, reference: bool = True) -> Figure:
-    """Histogram of significances, with the unit Gaussian of a calibrated null, or with their median."""
+    """Draw a histogram of significances, with the unit Gaussian of a calibrated null, or with their median."""
     figure, axes = new_figure()
     width = 0.25 if reference else 0.5
     edges = width * np.arange(np.floor(values.min() / width), np.floor(values.max() / width) + 2)
@@ -234,13 +236,13 @@ def distribution(values: Floats, label: str, *, reference: bool = True) -> Figur
 
 
 def _count_ticks(axes: Axes) -> None:
-    """Whole numbers only: there is no half pseudo-experiment."""
+    """Allow whole numbers only as ticks: there is no half pseudo-experiment."""
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_minor_locator(NullLocator())
 
 
 def global_test(observed: float, largest: Floats, result: GlobalP) -> Figure:
-    """The largest local significance of each null pseudo-experiment, and the observed one.
+    """Draw the largest local significance of each null pseudo-experiment, and the observed one.
 
     A bin starts at the observed value, so that the dark bins hold those that reach it.
     """
@@ -267,7 +269,7 @@ def global_test(observed: float, largest: Floats, result: GlobalP) -> Figure:
 def mass_plane(
     planes: Mapping[str, tuple[Floats, Floats, Floats]], daughters: tuple[float, float] | None = None
 ) -> Figure:
-    """Share of high outputs over the two jet masses, side by side: {title: (m_j1, m_j2, is high)}.
+    """Draw the share of high outputs over the two jet masses, side by side: {title: (m_j1, m_j2, is high)}.
 
     Cells of fewer than ``MIN_EVENTS_PER_CELL`` events stay white.  ``daughters`` are the true masses (GeV) of
     the resonance's products, to be marked.
@@ -292,7 +294,7 @@ def mass_plane(
 
 
 def feature_profiles(features: Sequence[str], table: Floats, mjj: Floats) -> Figure:
-    """Median and central 68 % of each feature against m_jj: a feature that follows the mass sculpts."""
+    """Draw median and central 68 % of each feature against m_jj: a feature that follows the mass sculpts."""
     columns = 2
     rows = -(-len(features) // columns)
     figure, all_axes = new_figure(rows, columns, width=8, height=3 * rows, squeeze=False)

@@ -15,7 +15,7 @@ VALIDATION_FOLDS = 4  # the folds that remain when one is set aside for the test
 
 
 def fold_of(event: NDArray[np.integer]) -> NDArray[np.int8]:
-    """The fold 0 ... 4 of each parent event: its hash modulo 5.
+    """Return the fold 0 ... 4 of each parent event: its hash modulo 5.
 
     A hash rather than ``event % 5``: productions come in ranges, and a remainder would follow any pattern
     in how events are numbered.
@@ -24,7 +24,7 @@ def fold_of(event: NDArray[np.integer]) -> NDArray[np.int8]:
 
 
 def event_hash(event: NDArray[np.integer]) -> NDArray[np.uint64]:
-    """A number for each event that knows nothing of its place or process (splitmix64's finaliser)."""
+    """Return a number for each event that knows nothing of its place or process (splitmix64's finaliser)."""
     with np.errstate(over="ignore"):
         x = event.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
         x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -33,7 +33,7 @@ def event_hash(event: NDArray[np.integer]) -> NDArray[np.uint64]:
 
 
 def validation_fold(test_fold: int, subfold: int) -> int:
-    """The fold that ``subfold`` 0 ... 3 validates on when ``test_fold`` is set aside."""
+    """Return the fold that ``subfold`` 0 ... 3 validates on when ``test_fold`` is set aside."""
     if not (0 <= test_fold < TEST_FOLDS and 0 <= subfold < VALIDATION_FOLDS):
         raise ValueError(
             f"fold {test_fold} must be below {TEST_FOLDS} and subfold {subfold} below {VALIDATION_FOLDS}"

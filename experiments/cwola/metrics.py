@@ -41,7 +41,7 @@ class FoldScores:
     score: Floats
 
     def passing(self, efficiency: float) -> NDArray[np.bool_]:
-        """Hunted events among the ``efficiency`` highest scores of the fold, at all masses.
+        """Mark the hunted events among the ``efficiency`` highest scores of the fold, at all masses.
 
         Ranking over all masses, not over the signal region, leaves the observed count free.  Exactly
         ``round(efficiency * n)`` events pass: equal scores are cut in the order of a hash.
@@ -124,7 +124,7 @@ def combined_scores(rows: pd.DataFrame, arrays: Any) -> FoldScores:
 
 
 def _events(trials: Iterable[str], arrays: Any) -> dict[str, NDArray[Any]]:
-    """The fold's events, which one of its trials has saved for all."""
+    """Return the fold's events, which one of its trials has saved for all."""
     for trial in trials:
         try:
             return dict(arrays[trial, "events"])
@@ -134,7 +134,7 @@ def _events(trials: Iterable[str], arrays: Any) -> dict[str, NDArray[Any]]:
 
 
 def _truth(passed: Sequence[tuple[FoldScores, NDArray[np.bool_]]], window: Window) -> dict[str, float]:
-    """Signal and background in the signal region after a cut, by truth."""
+    """Count signal and background in the signal region after a cut, by truth."""
     inside = [(fold.process[cut & window.in_region(fold.mjj)] != 0) for fold, cut in passed]
     is_signal = np.concatenate(inside)
     signal, background = int(is_signal.sum()), int((~is_signal).sum())
@@ -146,7 +146,7 @@ def _truth(passed: Sequence[tuple[FoldScores, NDArray[np.bool_]]], window: Windo
 
 
 def _ranks(folds: Sequence[FoldScores], window: Window) -> dict[str, NDArray[np.float64]]:
-    """Each signal-region event's rank among its fold's background: a score that all folds share.
+    """Return each signal-region event's rank among its fold's background: a score that all folds share.
 
     A rank is the share of the fold's background, 0 to 1, that scores higher.  Signal that was not injected
     stands for the signal, and the hunted background for the background: no network was trained on the fold.

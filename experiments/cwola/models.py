@@ -22,5 +22,5 @@ class Classifier:
         self.seed = int(rng.integers(2**62))
 
     def sizes(self, n_features: int) -> tuple[int, ...]:
-        """Layer widths from the inputs to the logit."""
+        """Return the layer widths from the inputs to the logit."""
         return (n_features, *self.hidden, 1)

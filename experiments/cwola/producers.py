@@ -46,7 +46,7 @@ MAX_PARTON_DELTA_Y = 1.6
 
 
 def resonance_commands(mass: float, heavy: float, light: float) -> tuple[str, ...]:
-    """Pythia commands for A(mass) -> X(heavy) Y(light), each to a quark pair; masses in GeV.
+    """Return the Pythia commands for A(mass) -> X(heavy) Y(light), each to a quark pair; masses in GeV.
 
     The W' production process makes A, so A and X are charged and Y is neutral; A's width is forced to
     1 GeV: the observed line shape is the detector's and the shower's.
@@ -83,14 +83,15 @@ class CentralPartons(pythia8mc.UserHooks):  # type: ignore[misc]
 
 
 def qcd_dijets(events: EventRange) -> pa.Table:
-    """The QCD background: ``len(events)`` selected dijet rows with process = 0."""
+    """Produce the QCD background: ``len(events)`` selected dijet rows with process = 0."""
     return _dijets(events, QCD, process=0, hook=CentralPartons(MAX_PARTON_DELTA_Y))
 
 
 def resonance_dijets(
     events: EventRange, *, process: int, mass: float, heavy: float, light: float
 ) -> pa.Table:
-    """The signal A(mass) -> X(heavy) Y(light) -> 4 quarks, masses in GeV; rows have the label ``process``."""
+    """Produce the signal A(mass) -> X(heavy) Y(light) -> 4 quarks, masses in GeV; rows have the label
+    ``process``."""
     return _dijets(events, resonance_commands(mass, heavy, light), process=process)
 
 
@@ -116,7 +117,7 @@ def _dijets(events: EventRange, commands: tuple[str, ...], *, process: int, hook
 
 
 def _visible_particles(events: EventRange, commands: tuple[str, ...], hook: Any) -> Iterator[Any]:
-    """Batches of final visible particles, endlessly, from a Pythia seeded by the range.
+    """Yield batches of final visible particles, endlessly, from a Pythia seeded by the range.
 
     The instance is new for every range: a used one carries state (its maxima adapt), and the events would
     depend on what was made before.
@@ -170,7 +171,8 @@ def _select(particles: Any, rng: np.random.Generator) -> dict[str, NDArray[Any]]
 
 
 def _mass(p: Floats) -> Floats:
-    """Invariant mass of four-momenta (..., 4) = (px, py, pz, E); round-off below zero counts as zero."""
+    """Return the invariant mass of four-momenta (..., 4) = (px, py, pz, E); round-off below zero counts as
+    zero."""
     return np.sqrt(np.maximum(p[..., 3] ** 2 - (p[..., :3] ** 2).sum(axis=-1), 0.0))
 
 

@@ -23,7 +23,7 @@ def lhco_features(path: Path) -> pa.Table:
     frame = read_hdf5(path, [*(f"{name}j{jet}" for name in PER_JET for jet in (1, 2)), "label"])
 
     def both(name: str) -> Floats:
-        """The quantity ``name`` of the two jets, shape (events, 2)."""
+        """Return the quantity ``name`` of the two jets, shape (events, 2)."""
         return np.stack([frame[f"{name}j{jet}"].to_numpy().astype(np.float64) for jet in (1, 2)], axis=1)
 
     px, py, pz, mass = both("px"), both("py"), both("pz"), both("m")
@@ -53,12 +53,12 @@ def lhco_features(path: Path) -> pa.Table:
 
 
 def _pair_mass(px: Floats, py: Floats, pz: Floats, mass: Floats) -> Floats:
-    """Invariant mass of each event's two jets in GeV; arguments of shape (events, 2)."""
+    """Return the invariant mass of each event's two jets in GeV; arguments of shape (events, 2)."""
     energy = np.sqrt(px**2 + py**2 + pz**2 + mass**2).sum(axis=1)
     momentum2 = px.sum(axis=1) ** 2 + py.sum(axis=1) ** 2 + pz.sum(axis=1) ** 2
     return np.sqrt(np.maximum(energy**2 - momentum2, 0.0))
 
 
 def _ratio(numerator: Floats, denominator: Floats) -> Floats:
-    """The ratio, zero where the denominator is (jets of one or two particles)."""
+    """Return the ratio, zero where the denominator is (jets of one or two particles)."""
     return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)

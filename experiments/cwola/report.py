@@ -34,7 +34,7 @@ class BumpHuntReport:
         self.efficiency = efficiency
 
     def refuses(self, recipe: Recipe) -> Mapping[str, str]:
-        """What of the declared window and cut the recipe does not have."""
+        """Return what of the declared window and cut the recipe does not have."""
         return not_declared(recipe, self.window, self.efficiency, observed=True)
 
     def render(self, launch: Launched, out: Path) -> Headline:
@@ -135,7 +135,7 @@ class BumpHuntReport:
 
 
 def _parameters(spectrum: Any, window: int, efficiency: float, n_parameters: int) -> dict[str, str]:
-    """The fit's parameters with their errors."""
+    """Return the fit's parameters with their errors."""
     fit = fit_background(spectrum, window, n_parameters)
     errors = np.sqrt(np.diagonal(fit.parameter_covariance))
     values = {f"{n}": f"{v:.2f} +- {e:.2f}" for (n, v), e in zip(fit.parameters.items(), errors, strict=True)}
@@ -148,7 +148,8 @@ def _subtitle(results: Results) -> str:
 
 
 def _extrapolated(page: Page, results: Results, observed: float, where: str) -> dict[str, str | float]:
-    """Gross-Vitells beyond what the pseudo-experiments count, one scan for each cut, summed over cuts."""
+    """Extrapolate by Gross and Vitells beyond what the pseudo-experiments count, for each cut, and sum over
+    cuts."""
     total, variance, parts = 0.0, 0.0, []
     for efficiency in results.efficiencies:
         curves = results.null.pivot(
@@ -179,7 +180,7 @@ def _calibration(page: Page, results: Results, window: int) -> None:
 
 
 def _widths(results: Results) -> pd.DataFrame:
-    """The pull width of each window and cut over the null scans."""
+    """Return the pull width of each window and cut over the null scans."""
     lines = []
     for window, scans in results.null.groupby("window"):
         widths = {figures.percent(e): pull_width(scans[f"significance_{e:g}"]) for e in results.efficiencies}
@@ -215,7 +216,7 @@ def _baselines(page: Page, results: Results, window: int) -> None:
 
 
 def _mass_plane(page: Page, results: Results, window: int) -> None:
-    """The picture of the method: where in the plane of the jet masses the networks see a signal region."""
+    """Show the picture of the method: where in the plane of the jet masses the networks see a signal region."""
     sample = results.launch.sample("dijets")
     columns = sample.columns(["event", "m_j1", "m_j2"])
     order = np.argsort(columns["event"])

@@ -25,20 +25,21 @@ MAX_SHOWN_NAMES = 12  # in one sentence
 
 
 def planned_groups(recipe: Recipe) -> pd.DataFrame:
-    """One row for each group of the recipe, with ``KEYS`` and a ``name`` for people."""
+    """Return one row for each group of the recipe, with ``KEYS`` and a ``name`` for people."""
     table = pd.DataFrame([{"name": g.name, **cells(g.key)} for g in plan(recipe, ()).groups])
     return _with_keys(table, recipe.datasets["dijets"].arguments)
 
 
 def cuts_missing(recipe: Recipe, *efficiencies: float) -> str:
-    """What is wrong with ``efficiencies`` of a report: those that the recipe's groups do not cut at."""
+    """Return what is wrong with ``efficiencies`` of a report: those that the recipe's groups do not cut at."""
     known = [efficiency for efficiency, _ in build(recipe.groups).cuts]
     missing = [e for e in efficiencies if e not in known]
     return f"{', '.join(map(str, missing))} is not among groups.efficiencies {known}" if missing else ""
 
 
 def not_declared(recipe: Recipe, window: int, efficiency: float, *, observed: bool) -> dict[str, str]:
-    """What is wrong with the ``window`` and ``efficiency`` that a report declares, argument -> message.
+    """Return what is wrong with the ``window`` and ``efficiency`` that a report declares, argument ->
+    message.
 
     The window must be hunted in by CWoLa, in the observation or in a pseudo-experiment.
     """
@@ -66,12 +67,13 @@ class Results:
 
     @cached_property
     def groups(self) -> pd.DataFrame:
-        """One row for each combined window."""
+        """Return one row for each combined window."""
         return _with_keys(self.launch.groups, self.dataset)
 
     @cached_property
     def observed(self) -> pd.DataFrame:
-        """The hunt itself: CWoLa on the generated masses with the most signal, in the order of windows."""
+        """Return the hunt itself: CWoLa on the generated masses with the most signal, in the order of
+        windows."""
         g = self.groups
         hunt = g[(g["pseudo_experiment"] == 0) & (g["method"] == "cwola")]
         return hunt[hunt["n_signal"] == hunt["n_signal"].max()].sort_values("window")
@@ -91,51 +93,53 @@ class Results:
 
     @property
     def resonance(self) -> tuple[float, float, float] | None:
-        """Masses (GeV) of the injected resonance and its daughters; None without signal."""
+        """Return the masses (GeV) of the injected resonance and its daughters; None without signal."""
         if not (self.observed["n_signal"] > 0).any():
             return None
         return RESONANCES.get(self.dataset.get("signal", 1))
 
     @property
     def pseudo(self) -> pd.DataFrame:
-        """CWoLa pseudo-experiments, without the observation."""
+        """Return the CWoLa pseudo-experiments, without the observation."""
         return self.groups[(self.groups["pseudo_experiment"] > 0) & (self.groups["method"] == "cwola")]
 
     @property
     def null(self) -> pd.DataFrame:
-        """The exact-null pseudo-experiments, if this launch has any."""
+        """Return the exact-null pseudo-experiments, if this launch has any."""
         return self.pseudo if self.dataset.get("redraw") == "all" else self.pseudo.iloc[:0]
 
     @cached_property
     def planned(self) -> pd.DataFrame:
-        """One row for each group of the recipe, with ``name`` for people, combined or not."""
+        """Return one row for each group of the recipe, with ``name`` for people, combined or not."""
         return planned_groups(self.launch.recipe)
 
     @cached_property
     def missing(self) -> pd.DataFrame:
-        """The planned groups that were never combined: a network of theirs failed, or was not trained yet."""
+        """Return the planned groups that were never combined: a network of theirs failed, or was not trained
+        yet."""
         planned, combined = (pd.MultiIndex.from_frame(t[list(KEYS)]) for t in (self.planned, self.groups))
         return self.planned[~planned.isin(combined)]
 
     @property
     def missing_in_words(self) -> str:
-        """How many of the planned groups are missing, and which."""
+        """Return how many of the planned groups are missing, and which."""
         return f"{len(self.missing)} of {len(self.planned)}" + listed(self.missing["name"], ": ")
 
     @property
     def incomplete_scans(self) -> str:
-        """The numbers of the scans, 0 the observation, that lack a window; empty if none does."""
+        """Return the numbers of the scans, 0 the observation, that lack a window; empty if none does."""
         return listed(sorted(set(self.missing["pseudo_experiment"])))
 
     def largest(self, groups: pd.DataFrame) -> tuple[float, str]:
-        """The largest local significance of all windows and cuts, and where it is."""
+        """Return the largest local significance of all windows and cuts, and where it is."""
         z = groups.set_index("window")[[f"significance_{e:g}" for e in self.efficiencies]]
         window, column = z.stack().idxmax()
         at = percent(float(column.rsplit("_", 1)[1]))
         return float(z.to_numpy().max()), f"window {window}, {at} of events"
 
     def table(self, groups: pd.DataFrame) -> pd.DataFrame:
-        """Window, cut, observed, expected, significance, p-value, goodness and truth, one line each."""
+        """Return the window, cut, observed, expected, significance, p-value, goodness and truth, one line
+        each."""
         lines = []
         for _, g in groups.iterrows():
             for e in self.efficiencies:
@@ -157,7 +161,8 @@ class Results:
         return pd.DataFrame(lines)
 
     def by_method(self, window: int) -> dict[str, pd.Series]:
-        """Groups of one window, those with the most signal, by method and pseudo-experiment (the index).
+        """Return the groups of one window, those with the most signal, by method and pseudo-experiment (the
+        index).
 
         {} where only one method was run.
         """
@@ -168,17 +173,17 @@ class Results:
         return {m: found[m] for m in order} if len(order) > 1 else {}
 
     def training_sizes(self, group: str) -> dict[str, int]:
-        """Events of either class that a network of the group was trained on, on average."""
+        """Return the events of either class that a network of the group was trained on, on average."""
         mean = self.rows_of(group)[["region_events", "reference_events"]].mean()
         return {"signal region": round(mean["region_events"]), "reference": round(mean["reference_events"])}
 
     def sic(self, group: str) -> SicCurve:
-        """The SIC of a group's events of known truth."""
+        """Return the SIC of a group's events of known truth."""
         arrays = self.launch.group_arrays(group)
         return sic_curve(-arrays["signal_rank"], -arrays["background_rank"])
 
     def with_and_without_signal(self, window: int) -> dict[str, str]:
-        """Groups to compare: CWoLa in one window with the most and with no signal."""
+        """Return the groups to compare: CWoLa in one window with the most and with no signal."""
         g = self.groups[(self.groups["window"] == window) & (self.groups["method"] == "cwola")]
         g = g[g["pseudo_experiment"] == 0].sort_values("n_signal")
         titles = {"without signal": g.head(1), "with signal": g.tail(1)}
@@ -189,7 +194,7 @@ class Results:
         }
 
     def rows_of(self, group: str) -> pd.DataFrame:
-        """The rows of a group's trials."""
+        """Return the rows of a group's trials."""
         rows = _with_keys(self.launch.rows, self.dataset)
         key = self.groups[self.groups["group"] == group].iloc[0]
         for name in KEYS:
@@ -198,31 +203,31 @@ class Results:
 
     @property
     def saved(self) -> Any:
-        """The trials' arrays, indexed as a Combine indexes them."""
+        """Return the trials' arrays, indexed as a Combine indexes them."""
         return _Saved(self.launch)
 
 
 def _with_keys(table: pd.DataFrame, dataset: Mapping[str, Any]) -> pd.DataFrame:
-    """The table with the ``KEYS`` that it lacks, as the data set's arguments have them."""
+    """Return the table with the ``KEYS`` that it lacks, as the data set's arguments have them."""
     return table.assign(**{k: dataset.get(k, v) for k, v in KEYS.items() if k not in table})
 
 
 def listed(values: Iterable[object], before: str = "") -> str:
-    """``before`` and the values, the first dozen and how many there are; nothing without any."""
+    """Return ``before`` and the values, the first dozen and how many there are; nothing without any."""
     words = [str(value) for value in values]
     more = f", ... ({len(words)} in all)" if len(words) > MAX_SHOWN_NAMES else ""
     return before + ", ".join(words[:MAX_SHOWN_NAMES]) + more if words else ""
 
 
 def mean_and_error(values: ArrayLike, form: str = "+.2f") -> str:
-    """The mean with its standard error, which a single value does not have."""
+    """Return the mean with its standard error, which a single value does not have."""
     x = np.asarray(values, dtype=float)
     error = f" +- {x.std(ddof=1) / len(x) ** 0.5:{form.lstrip('+')}}" if len(x) > 1 else ""
     return f"{x.mean():{form}}{error}"
 
 
 def pull_width(z: ArrayLike) -> str:
-    """The standard deviation of signed significances with its error, 1 in a calibrated null."""
+    """Return the standard deviation of signed significances with its error, 1 in a calibrated null."""
     x = np.asarray(z, dtype=float)
     if len(x) < 2:
         return "-"
@@ -231,7 +236,7 @@ def pull_width(z: ArrayLike) -> str:
 
 
 def truth_in_words(group: pd.Series) -> str:
-    """What a group's signal region holds before cuts, for a figure's title."""
+    """Return what a group's signal region holds before cuts, for a figure's title."""
     signal, background = group["truth_signal_1"], group["truth_background_1"]
     strength = f", S/√B = {group['truth_s_over_sqrt_b_1']:.2f}" if signal else ""
     return f"S = {signal:,.0f}, B = {background:,.0f}{strength}"

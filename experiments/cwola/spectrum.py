@@ -38,7 +38,7 @@ class Window:
 
     @property
     def centre(self) -> float:
-        """The geometric middle of the signal region (GeV)."""
+        """Return the geometric middle of the signal region (GeV)."""
         return float(np.sqrt(self.low * self.high))
 
     def in_region(self, mjj: ArrayLike) -> Mask:
@@ -81,12 +81,12 @@ class Binning:
 
     @property
     def edges(self) -> Floats:
-        """Edges of the window bins (GeV), shape (bins + 1,)."""
+        """Return the edges of the window bins (GeV), shape (bins + 1,)."""
         return self.fit_edges[:: self.fit_bins_per_bin]
 
     @property
     def fit_edges(self) -> Floats:
-        """Edges of the fit's finer bins (GeV), shape (bins * fit_bins_per_bin + 1,)."""
+        """Return the edges of the fit's finer bins (GeV), shape (bins * fit_bins_per_bin + 1,)."""
         n = self.fit_bins_per_bin
         return np.asarray(self.low * np.exp(self.width / n * np.arange(self.bins * n + 1)))
 
@@ -100,7 +100,7 @@ class Binning:
         return Window(index, float(low), float(high), float(start), float(stop))
 
     def fit_mask(self, window: int) -> Mask:
-        """True for the fit bins outside the window's signal region: those that the background fit uses."""
+        """Mark the fit bins outside the window's signal region: those that the background fit uses."""
         self.window(window)
         first, n = window + self.sideband, self.fit_bins_per_bin
         mask = np.ones(self.bins * n, dtype=np.bool_)
@@ -121,7 +121,7 @@ def counts(masses: ArrayLike) -> Integers:
 
 
 def smooth_masses(observed: NDArray[np.float32], size: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """``size`` masses (GeV) drawn from the smooth curve fitted to ``observed``, nothing masked."""
+    """Draw ``size`` masses (GeV) from the smooth curve fitted to ``observed``, nothing masked."""
     fit = fit_dijet(counts(observed), BINNING.fit_edges, n_parameters=SMOOTH_PARAMETERS)
     return draw_mjj(fit, size, rng, *MASS_RANGE).astype(np.float32)
 
@@ -135,6 +135,6 @@ def fit_background(spectrum: NDArray[np.int64], window: int, n_parameters: int) 
 def fitted(
     spectrum: NDArray[np.int64], window: int, n_parameters: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The fit's expectation in every bin, masked ones too, and its standard error."""
+    """Return the fit's expectation in every bin, masked ones too, and its standard error."""
     mean, covariance = fit_background(spectrum, window, n_parameters).predict(BINNING.fit_edges)
     return mean, np.sqrt(np.diagonal(covariance))

@@ -53,7 +53,8 @@ def _rapidity_phi(p: Any) -> tuple[Any, Any]:
 
 
 def subjettiness(jets: Any, max_n: int = 3) -> Floats:
-    """tau_1 ... tau_max_n of each jet, shape (jets, max_n); ``jets``: awkward array (jets x constituents).
+    """Return tau_1 ... tau_max_n of each jet, shape (jets, max_n); ``jets``: awkward array (jets x
+    constituents).
 
     tau_N = sum_i pT_i min_k dR(i, axis_k) / (R sum_i pT_i).  Jets need at least ``max_n`` constituents.
     """
@@ -76,5 +77,5 @@ def subjettiness(jets: Any, max_n: int = 3) -> Floats:
 
 
 def multiplicity(jets: Any) -> NDArray[np.int16]:
-    """Number of visible constituents above 1 GeV of transverse momentum in each jet."""
+    """Return the number of visible constituents above 1 GeV of transverse momentum in each jet."""
     return ak.to_numpy(ak.sum(np.hypot(jets.px, jets.py) > MIN_TRACK_PT, axis=1)).astype(np.int16)

@@ -55,7 +55,8 @@ class TrainClassifiers:
         self.forest_iterations = forest_iterations
 
     def run(self, trials: Sequence[Trial], bench: Bench) -> Sequence[Row | Failure]:
-        """Metrics of each trial.  Saved arrays: ``scores`` of each, and its fold's ``events`` once a pack."""
+        """Train the pack and return each trial's metrics.  Saved arrays: ``scores`` of each, and its fold's
+        ``events`` once a pack."""
         windows = [bench.dataset(trial) for trial in trials]
         networks = [i for i, window in enumerate(windows) if window.method != "boosting"]
         rows: dict[int, Row | Failure] = {}
@@ -127,7 +128,7 @@ def _training_set(window: DijetWindow, table: torch.Tensor) -> TrainingSet:
 
 
 def _scored_rows(window: DijetWindow) -> NDArray[np.int64]:
-    """The rows that a network is evaluated on: its validation events, then those of the test fold."""
+    """Return the rows that a network is evaluated on: its validation events, then those of the test fold."""
     return np.concatenate([window.validation.rows, window.test_rows()])
 
 
@@ -139,7 +140,7 @@ def _logits(ensemble: MLPEnsemble, i: int, window: DijetWindow) -> torch.Tensor:
 def _scored(
     trial: Trial, window: DijetWindow, output: NDArray[Any], extra: dict[str, float], bench: Bench
 ) -> Row:
-    """The trial's row, from its outputs in [0, 1] on ``_scored_rows``; those of the test fold are saved.
+    """Make the trial's row, from its outputs in [0, 1] on ``_scored_rows``; those of the test fold are saved.
 
     ``region_events`` and ``reference_events`` say how many of either class it was trained on.
     """
@@ -174,7 +175,7 @@ class _Log:
 
 
 def _save_events(trials: Sequence[Trial], windows: Sequence[DijetWindow], bench: Bench) -> None:
-    """The test folds' events, which all networks of a fold share, with the first trial of each."""
+    """Save the test folds' events, which all networks of a fold share, with the first trial of each."""
     saved: set[tuple[int, int, int, str]] = set()
     for trial, window in zip(trials, windows, strict=True):
         key = (id(window.events), window.window.index, window.fold, window.method)

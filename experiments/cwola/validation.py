@@ -32,11 +32,11 @@ class NullCalibrationReport:
         self.efficiency = efficiency
 
     def refuses(self, recipe: Recipe) -> Mapping[str, str]:
-        """What of the declared window and cut the recipe does not have."""
+        """Return what of the declared window and cut the recipe does not have."""
         return not_declared(recipe, self.window, self.efficiency, observed=False)
 
     def render(self, launch: Launched, out: Path) -> Headline:
-        """Shares of p below 0.05 and 0.01 with the 95 % binomial range, pull mean and width."""
+        """Report the shares of p below 0.05 and 0.01 with the 95 % binomial range, pull mean and width."""
         results = Results(launch)
         null = results.at(results.null, self.window)
         page = Page(launch.recipe.title or "Null calibration", f"{len(null)} exact-null pseudo-experiments")
@@ -65,7 +65,7 @@ class NullCalibrationReport:
         return {**calibration(null, self.efficiency), "missing": results.missing_in_words}
 
     def _folds(self, page: Page, results: Results) -> None:
-        """Where a width above one comes from: folds whose networks were trained on each other's events."""
+        """Show where a width above one comes from: folds whose networks were trained on each other's events."""
         page.heading("Do the five folds fluctuate together?")
         page.text(
             "Given a fold's own masses, its selected events fall into signal region and sidebands at "
@@ -80,7 +80,7 @@ class NullCalibrationReport:
 
 
 def _fold_widths(results: Results, window: Window, efficiency: float) -> dict[str, str]:
-    """Widths of the single folds' pulls, their mean correlation, and the width of their sum."""
+    """Return the widths of the single folds' pulls, their mean correlation, and the width of their sum."""
     pulls = np.array([_fold_pulls(results, group, window, efficiency) for group in results.null["group"]])
     n, folds = pulls.shape
     correlation = np.corrcoef(pulls.T)[np.triu_indices(folds, 1)]
@@ -94,8 +94,8 @@ def _fold_widths(results: Results, window: Window, efficiency: float) -> dict[st
 
 
 def _fold_pulls(results: Results, group: str, window: Window, efficiency: float) -> list[float]:
-    """(count - n q) / sigma of each fold: of its events in window and sidebands a share q lies in the signal
-    region, and ``count`` of the n selected ones; selected at random, ``count`` is hypergeometric."""
+    """Return (count - n q) / sigma of each fold: of its events in window and sidebands a share q lies in the
+    signal region, and ``count`` of the n selected ones; selected at random, ``count`` is hypergeometric."""
     pulls = []
     for _, rows in results.rows_of(group).groupby("fold"):
         fold = combined_scores(rows, results.saved)
@@ -109,12 +109,12 @@ def _fold_pulls(results: Results, group: str, window: Window, efficiency: float)
 
 
 def _nearby(window: Window, mjj: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The masses that the networks were trained on: those of the signal region and of both sidebands."""
+    """Return the masses that the networks were trained on: those of the signal region and of both sidebands."""
     return mjj[(mjj >= window.sideband_low) & (mjj < window.sideband_high)]
 
 
 def calibration(null: pd.DataFrame, efficiency: float) -> dict[str, str | float]:
-    """What null pseudo-experiments say about one cut."""
+    """Return what null pseudo-experiments say about one cut."""
     p = null[f"p_value_{efficiency:g}"].to_numpy(float)
     z = null[f"significance_{efficiency:g}"].to_numpy(float)
     n = len(p)
@@ -143,11 +143,11 @@ class SensitivityReport:
         self.efficiency = efficiency
 
     def refuses(self, recipe: Recipe) -> Mapping[str, str]:
-        """What of the declared window and cut the recipe does not have."""
+        """Return what of the declared window and cut the recipe does not have."""
         return not_declared(recipe, self.window, self.efficiency, observed=False)
 
     def render(self, launch: Launched, out: Path) -> Headline:
-        """Median significance at the declared cut; SIC of every method with its spread."""
+        """Report the median significance at the declared cut, and the SIC of every method with its spread."""
         results = Results(launch)
         page = Page(launch.recipe.title or "Sensitivity", f"window {self.window}")
         found = results.at(results.pseudo, self.window)
@@ -189,14 +189,15 @@ class SensitivityReport:
 
 
 def _weak(strength: NDArray[np.float64], z: NDArray[np.float64]) -> str:
-    """How many pseudo-experiments hold no more signal than the declared bar speaks of, and what they see."""
+    """Return how many pseudo-experiments hold no more signal than the declared bar speaks of, and what they
+    see."""
     weak = z[strength <= MAX_S_OVER_SQRT_B]
     seen = f", median significance {np.median(weak):.2f}" if len(weak) else ""
     return f"{len(weak)} of {len(z)} pseudo-experiments{seen}"
 
 
 def _mean(found: pd.DataFrame, efficiency: float) -> str:
-    """The mean significance at a cut with its error: 0 without signal, where the spectrum is smooth."""
+    """Return the mean significance at a cut with its error: 0 without signal, where the spectrum is smooth."""
     return f"{mean_and_error(found[f'significance_{efficiency:g}'])} at {figures.percent(efficiency)}"
 
 
@@ -219,7 +220,8 @@ def _medians(found: pd.DataFrame, results: Results) -> pd.DataFrame:
 
 
 def _largest(best: Mapping[str, pd.Series]) -> pd.DataFrame:
-    """Means with standard errors, and each method's paired difference to the next: the order they come in.
+    """Tabulate means with standard errors, and each method's paired difference to the next, in the order they
+    come in.
 
     ``best``: of each method the values by pseudo-experiment; those that only one of two has make no pair.
     """
@@ -244,12 +246,12 @@ class SculptingReport:
         self.toys = toys
 
     def refuses(self, recipe: Recipe) -> Mapping[str, str]:
-        """Which of the efficiencies the recipe does not cut at."""
+        """Return which of the efficiencies the recipe does not cut at."""
         fault = cuts_missing(recipe, *self.efficiencies)
         return {"efficiencies": fault} if fault else {}
 
     def render(self, launch: Launched, out: Path) -> Headline:
-        """How often the deviance p-value of a fit to all bins is below 0.01, and the excess' spread."""
+        """Report how often the deviance p-value of a fit to all bins is below 0.01, and the excess' spread."""
         results = Results(launch)
         groups = results.groups
         page = Page(launch.recipe.title or "Sculpting", f"{len(groups)} windows of disjoint subsamples")
@@ -284,7 +286,7 @@ class SculptingReport:
         return headline
 
     def _deviance_p(self, results: Results, efficiency: float) -> NDArray[np.float64]:
-        """The deviance p-value of the unmasked fit to each group's spectrum (groups,)."""
+        """Return the deviance p-value of the unmasked fit to each group's spectrum (groups,)."""
         place = results.efficiencies.index(efficiency)
         n_parameters = results.cuts[place][1]
         spectra = np.array(
@@ -295,7 +297,8 @@ class SculptingReport:
 
 
 def _sculpted(p: NDArray[np.float64], groups: pd.DataFrame, efficiency: float) -> dict[str, str | float]:
-    """One cut's line: ``p`` of every window (rows of ``groups``), and its signal regions' significances."""
+    """Return one cut's line: ``p`` of every window (rows of ``groups``), and its signal regions'
+    significances."""
     z = groups[f"significance_{efficiency:g}"].to_numpy(float)
     of_subsamples = pd.Series(z).groupby(groups["pseudo_experiment"].to_numpy()).mean()
     k, n = int((p < 0.01).sum()), len(p)

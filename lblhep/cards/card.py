@@ -19,7 +19,7 @@ Content = Annotated[str, AfterValidator(lambda text: f"sha256:{hexadecimal(text)
 
 
 def _stands_for_missing(value: Any) -> Any:
-    """What a column states by ``missing:``."""
+    """Check what a column states by ``missing:`` and return it."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if not is_number and value not in ("allowed", None):
         raise card_fault("must be `allowed`, or the number that stands for a missing value")
@@ -74,9 +74,9 @@ class DataCard(CardSection):
 
     @property
     def source(self) -> Literal["files", "produce"]:
-        """Where an opened sample comes from."""
+        """Return where an opened sample comes from."""
         return "files" if self.sources.files else "produce"
 
     def place(self, source: FileSource) -> Path:
-        """The path of a local source file."""
+        """Return the path of a local source file."""
         return self._file.parent / str(source.path)

@@ -12,7 +12,7 @@ from lblhep.errors import CardError
 
 
 def content_digest(table: pa.Table) -> str:
-    """``sha256:...`` of the columns' names, types and values, in the order of names and rows.
+    """Return ``sha256:...`` of the columns' names, types and values, in the order of names and rows.
 
     It does not depend on the order of columns, on row groups, compression, or the version of the library
     that wrote the file.  Columns hold numbers, strings, or lists of them.  Which values are missing enters
@@ -48,7 +48,7 @@ def _add(digest: Any, name: str, values: Any) -> None:
 
 
 def _type_name(type_: Any) -> str:
-    """Arrow's name of the type, but for the values of lists: "item" in memory and "element" in a file."""
+    """Return Arrow's name of the type, but for the values of lists: "item" in memory and "element" in a file."""
     if is_list(type_):
         kind = "list" if pa.types.is_list(type_) else "large_list"
         return f"{kind}<element: {_type_name(type_.value_type)}>"
@@ -56,7 +56,7 @@ def _type_name(type_: Any) -> str:
 
 
 def is_list(type_: Any) -> bool:
-    """Whether a column of this type holds a list in each row."""
+    """Return whether a column of this type holds a list in each row."""
     return bool(pa.types.is_list(type_) or pa.types.is_large_list(type_))
 
 

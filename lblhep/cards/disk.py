@@ -30,7 +30,7 @@ def production_directory(card: str, fingerprint: str) -> Path:
 
 
 def card_directories(card: str) -> tuple[Path, Path]:
-    """All that the cache holds of a card's data, of every fingerprint, but downloads."""
+    """Return all that the cache holds of a card's data, of every fingerprint, but downloads."""
     return cache_root() / "samples" / card, cache_root() / "productions" / card
 
 

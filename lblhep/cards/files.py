@@ -30,12 +30,12 @@ def ignore(done: int, total: int | None) -> None:
 
 
 def local_path(card: DataCard, source: FileSource) -> Path:
-    """Where the file lies, or will lie once it is fetched."""
+    """Return where the file lies, or will lie once it is fetched."""
     return card.place(source) if source.url is None else download_path(source.url, source.file_name.name)
 
 
 def fetched(card: DataCard, source: FileSource, observe: Observe = ignore) -> Path:
-    """The file, downloaded if need be, its checksum verified if the card states one."""
+    """Return the file's path; download it if need be and verify its checksum if the card states one."""
     path = local_path(card, source)
     if not path.is_file():
         if source.url is None:
@@ -108,7 +108,7 @@ def _unreachable(url: str, reason: object) -> CardError:
 
 
 def load(card: DataCard, source: FileSource, observe: Observe = ignore) -> pa.Table:
-    """The file's table with exactly the card's columns, under the card's names; no other column is read."""
+    """Read exactly the card's columns of the file, under the card's names; no other column is read."""
     path = fetched(card, source, observe)
     theirs = [source.columns.get(name, name) for name in card.columns]
     if source.reader:

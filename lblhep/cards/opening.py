@@ -29,7 +29,7 @@ from lblhep.waiting import WAIT_LIMIT_SECONDS
 
 
 def open_sample(workspace: Path, name: str) -> Sample:
-    """The data set of a card, verified, and on first use read from its files or made.
+    """Open the data set of a card, verified, and on first use read from its files or made.
 
     What is made here is made in this process; a long production is better made beforehand by ``make``.
     If another process is at it, wait for that.
@@ -162,7 +162,7 @@ def _verified_cache(card: DataCard, origin: Literal["files", "produce"]) -> Find
 
 
 def _verified_ranges(card: DataCard) -> Iterator[Finding]:
-    """What an unfinished production has committed, range by range."""
+    """Verify what an unfinished production has committed, range by range."""
     by_source = production.range_jobs(card, fingerprint(card, "produce"))
     jobs = [job for of_source in by_source.values() for job in of_source]
     there = [job for job in jobs if job.path.is_file()]

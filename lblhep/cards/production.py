@@ -89,7 +89,8 @@ class RangeJob:
         commit_file(self.path, partial(write_parquet, table))
 
     def committed(self) -> bool:
-        """Whether the range is there: a whole file, of these events, with the content that was written."""
+        """Return whether the range is there: a whole file, of these events, with the content that was
+        written."""
         if not self.path.is_file():
             return False
         try:
@@ -99,7 +100,7 @@ class RangeJob:
             return False
 
     def read(self) -> pa.Table:
-        """The range's table, as it was given to ``commit``."""
+        """Return the range's table, as it was given to ``commit``."""
         table = explained(self.path, "parquet", partial(read_parquet, self.path))
         metadata = table.schema.metadata or {}
         return table.replace_schema_metadata(
@@ -107,7 +108,8 @@ class RangeJob:
         )
 
     def _stated(self, table: pa.Table) -> dict[bytes, bytes]:
-        """What a range's file says of itself, so that neither another's nor a damaged one is taken for it.
+        """Return what a range's file says of itself, so that neither another's nor a damaged one is taken for
+        it.
 
         (Of tables for a ``merge`` Parquet has the checksums of pages: they may hold what has no digest.)
         """
@@ -120,7 +122,7 @@ class RangeJob:
 
 
 def range_jobs(card: DataCard, fingerprint: str) -> dict[str, list[RangeJob]]:
-    """The jobs of each ``produce`` entry, by its name, in the order of events."""
+    """Return the jobs of each ``produce`` entry, by its name, in the order of events."""
     directory = production_directory(card.name, fingerprint)
     return {
         source.name: [
@@ -163,7 +165,7 @@ def produce(
 
 
 def _gathered(card: DataCard, source: ProduceSource, jobs: Sequence[RangeJob]) -> pa.Table:
-    """The ranges of one source as one table; a ``merge`` sees one range at a time."""
+    """Return the ranges of one source as one table; a ``merge`` sees one range at a time."""
     tables = (job.read() for job in jobs)
     if source.merge is None:
         return pa.concat_tables(tables).combine_chunks()

@@ -27,7 +27,7 @@ class EventRange:
         return self.stop - self.start
 
     def generator(self) -> np.random.Generator:
-        """The range's own random stream (for smearing, sampling, splitting)."""
+        """Return the range's own random stream (for smearing, sampling, splitting)."""
         return np.random.default_rng(self.seed)
 
 
@@ -38,7 +38,7 @@ def cut(*, first: int, events: int, size: int, seed: int) -> Iterator[EventRange
 
 
 def range_seed(seed: int, start: int) -> int:
-    """A 63-bit seed from the source's seed and the range's first event.
+    """Derive a 63-bit seed from the source's seed and the range's first event.
 
     A hash, not a sum: neighbouring ranges, and sources whose seeds differ by one, must not share streams.
     """

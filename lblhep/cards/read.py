@@ -18,7 +18,7 @@ FOLDER = "data_cards"
 
 
 def list_cards(workspace: Path) -> list[str]:
-    """The names of the workspace's cards, sorted; whether they parse is not looked at."""
+    """Return the names of the workspace's cards, sorted; whether they parse is not looked at."""
     return sorted(path.stem for path in (workspace / FOLDER).glob("*.yaml"))
 
 

@@ -90,11 +90,11 @@ class Sample:
 
     @property
     def content(self) -> str:
-        """The content digest, as a card states it."""
+        """Return the content digest, as a card states it."""
         return self.manifest.content
 
     def columns(self, names: Iterable[str]) -> dict[str, NDArray[Any]]:
-        """The named columns, each a read-only array of ``len(self)`` values."""
+        """Read the named columns, each a read-only array of ``len(self)`` values."""
         names = list(names)
         missing = [name for name in names if name not in self._columns]
         for name in missing:
@@ -107,7 +107,7 @@ class Sample:
         return {name: self._columns[name] for name in names}
 
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """The data set, or some of its columns, as an Arrow table; parts in their order."""
+        """Read the data set, or some of its columns, as an Arrow table; parts in their order."""
         for name in columns or ():
             self._known(name)
         chosen = None if columns is None else list(columns)
@@ -117,7 +117,7 @@ class Sample:
         )
 
     def paths(self) -> list[Path]:
-        """The Parquet parts."""
+        """Return the paths of the Parquet parts."""
         return [self.directory / part.file for part in self.manifest.parts]
 
     def _known(self, name: str) -> None:
@@ -129,7 +129,7 @@ _opened: dict[Path, dict[str, NDArray[Any]]] = {}  # directory -> columns read i
 
 
 def stored(card: DataCard, fingerprint: str) -> Sample | None:
-    """The data set if the cache holds it, verified against its manifest once per process."""
+    """Open the data set if the cache holds it, verified against its manifest once per process."""
     directory = sample_directory(card.name, fingerprint)
     if not (directory / MANIFEST).exists():
         if directory.exists():

@@ -20,7 +20,7 @@ class Shipped:
     megabytes: float
 
     def lines(self) -> str:
-        """What to put into the card."""
+        """Return the lines to put into the card."""
         files = [f"    - path: {path.as_posix()}\n      sha256: {sha256}" for path, sha256 in self.files]
         return "\n".join(["sources:", "  files:", *files, f"content: {self.content}"])
 

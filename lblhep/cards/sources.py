@@ -35,7 +35,7 @@ class CardSection(BaseModel):
 
 
 def hexadecimal(text: str) -> str:
-    """A file's checksum, with or without the prefix that names the algorithm."""
+    """Check a file's checksum, with or without the prefix that names the algorithm, and return its digits."""
     digits = text.removeprefix("sha256:")
     if not re.fullmatch(r"[0-9a-f]{64}", digits):
         raise card_fault(f"must be 64 hexadecimal digits, not {text[:80]!r}")
@@ -65,7 +65,7 @@ SUFFIXES: dict[str, Format] = {
 
 
 def _named(name: Any) -> Any:
-    """A column's name in a file, where it may be an integer."""
+    """Turn a column's name in a file, which may be an integer, into text."""
     return str(name) if isinstance(name, int) and not isinstance(name, bool) else name
 
 
@@ -118,14 +118,14 @@ class FileSource(CardSection):
 
     @property
     def options(self) -> dict[str, str]:
-        """What the card says about the file's form."""
+        """Return what the card says about the file's form."""
         every = dict.fromkeys(name for names in OPTIONS.values() for name in names)
         stated = {name: getattr(self, name) for name in every}
         return {name: value for name, value in stated.items() if value is not None}
 
     @property
     def address(self) -> str:
-        """What the card says: the path or the url."""
+        """Return what the card says: the path or the url."""
         return self.path or self.url or ""
 
     @property

@@ -97,7 +97,7 @@ def _leaf(type_: pa.DataType) -> pa.DataType:
 
 
 def _lacking(values: Any) -> Any:
-    """Whether each row is null or NaN or, for lists, holds one that is."""
+    """Return whether each row is null or NaN or, for lists, holds one that is."""
     if not is_list(values.type):
         return pc.is_null(values, nan_is_null=True)
     rows = np.array(pc.is_null(values).to_numpy())

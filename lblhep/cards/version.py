@@ -30,7 +30,8 @@ _SITE = {"site-packages", "dist-packages"}
 
 
 def fingerprint(card: DataCard, source: Literal["files", "produce"] | None = None) -> str:
-    """The hash of the card's data, 64 hexadecimal digits, as made from ``source`` (default: the one used)."""
+    """Return the hash of the card's data, 64 hexadecimal digits, as made from ``source`` (default: the one
+    used)."""
     components.on_path(card.workspace)
     files = (source or card.source) == "files"
     stated = {
@@ -45,7 +46,8 @@ def _column(column: Column) -> list[Any]:
 
 
 def _files(card: DataCard) -> list[dict[str, Any]]:
-    """The stated files; a local one without a checksum is known by its bytes, so that it cannot go stale.
+    """Return the stated files; a local one without a checksum is known by its bytes, so that it cannot go
+    stale.
 
     Options of CSV that are not stated are left out, so that other cards' data do not age.
     """
@@ -59,7 +61,8 @@ def _files(card: DataCard) -> list[dict[str, Any]]:
 
 
 def _produce(card: DataCard) -> list[dict[str, Any]]:
-    """The entries with their code; an absent ``merge`` is left out, so that other cards' data do not age."""
+    """Return the entries with their code; an absent ``merge`` is left out, so that other cards' data do not
+    age."""
     stated = []
     for source in card.sources.produce:
         code = code_version(source.use) | (code_version(source.merge) if source.merge else {})
@@ -69,7 +72,8 @@ def _produce(card: DataCard) -> list[dict[str, Any]]:
 
 
 def code_version(use: str) -> dict[str, str]:
-    """Hashes of the modules behind ``module:function`` and versions of the packages that they import.
+    """Return the hashes of the modules behind ``module:function`` and versions of the packages that they
+    import.
 
     Imports are followed, without importing anything but parent packages, through modules of the function's
     own top-level package, of lblhep, and of whatever else is not an installed package.
@@ -111,7 +115,7 @@ def _syntax(module: str, use: str) -> ast.Module:
 
 
 def _imports(tree: ast.Module, module: str, own: set[str]) -> Iterator[str]:
-    """The dotted names of the modules that ``tree`` imports, submodules told from names."""
+    """Return the dotted names of the modules that ``tree`` imports, submodules told from names."""
     spec = _spec(module)
     package = (module if spec and spec.submodule_search_locations else module.rpartition(".")[0]).split(".")
     for node in ast.walk(tree):
@@ -124,7 +128,8 @@ def _imports(tree: ast.Module, module: str, own: set[str]) -> Iterator[str]:
 
 
 def _modules_of(base: str, names: list[str], own: set[str]) -> Iterator[str]:
-    """The modules behind ``from base import names``: base itself unless it is a namespace, and submodules."""
+    """Return the modules behind ``from base import names``: base itself unless it is a namespace, and
+    submodules."""
     spec = None if _foreign(base.partition(".")[0], own) else _spec(base)
     if spec is None or spec.origin:
         yield base
@@ -142,7 +147,7 @@ def _without_docstrings(tree: ast.Module) -> ast.Module:
 
 
 def _foreign(package: str, own: set[str]) -> bool:
-    """Whether a top-level package is Python's or pip's, so that its version says what it is.
+    """Return whether a top-level package is Python's or pip's, so that its version says what it is.
 
     So is one that is not installed: a producer may import an optional package, and the card is still read.
     """
@@ -157,7 +162,7 @@ def _foreign(package: str, own: set[str]) -> bool:
 
 @functools.cache
 def _distributions() -> Mapping[str, list[str]]:
-    """Top-level package -> what installed it, when first asked: it takes half a second to find out."""
+    """Map each top-level package to what installed it, when first asked: it takes half a second to find out."""
     return metadata.packages_distributions()
 
 

@@ -70,11 +70,11 @@ def _options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Options of every verb; ``debug`` is read by :class:``_Verbs``."""
+    """Take the options of every verb; ``debug`` is read by :class:``_Verbs``."""
 
 
 def main() -> None:
-    """The ``lblhep`` command."""
+    """Run the ``lblhep`` command."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # "±" and "·" must not end a run under LANG=C

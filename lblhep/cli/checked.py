@@ -20,7 +20,7 @@ def checked_recipe(
     imports: bool = True,
     every_profile: bool = False,
 ) -> Recipe:
-    """The recipe, found sound: as it stands and, with ``every_profile``, with each of its profiles.
+    """Return the recipe if it is sound: as it stands and, with ``every_profile``, with each of its profiles.
 
     Raises RecipeError with all faults of form, components, cards and axes, in the order of their lines.
     """
@@ -38,7 +38,7 @@ def checked_recipe(
 
 
 def _problems(survey: tuple[Recipe | None, list[Problem], frozenset[str]], imports: bool) -> list[Problem]:
-    """The faults of a recipe's form and those of its sound parts."""
+    """Return the faults of a recipe's form and those of its sound parts."""
     from lblhep.recipe import lies_in
     from lblhep.validate import problems
 
@@ -49,5 +49,5 @@ def _problems(survey: tuple[Recipe | None, list[Problem], frozenset[str]], impor
 
 
 def _place(problem: Problem, recipe: str) -> tuple[bool, bool, str, int, int]:
-    """By line, the recipe's own before its cards', and last what has no line (the command line's)."""
+    """Sort by line, the recipe's own before its cards', and last what has no line (the command line's)."""
     return problem.line == 0, problem.file != recipe, problem.file, problem.line, problem.column

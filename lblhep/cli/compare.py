@@ -71,7 +71,7 @@ def compare(
 
 
 def _offer(as_json: bool) -> None:
-    """Without a name: what there is, and how to ask for it."""
+    """Print what there is to compare, and how to ask for it, where no launch was named."""
     workspace = workspace_here()
     if as_json:
         keys = ("launch", "state", "started")
@@ -84,7 +84,7 @@ def _offer(as_json: bool) -> None:
 
 
 def _print(shown: pd.DataFrame, rows: int) -> None:
-    """As many columns as fit, the first ``rows`` rows; what is left out is said."""
+    """Print as many columns as fit, the first ``rows`` rows; what is left out is said."""
     from lblhep.report.page import formatted
 
     cells = {str(name): [formatted(value) for value in shown[name].head(rows)] for name in shown.columns}

@@ -16,7 +16,7 @@ MAX_WIDTH = 100  # columns; also the width of what is written into a file or a p
 
 
 def console() -> Console:
-    """The standard output: the terminal, up to ``MAX_WIDTH`` columns of it, or a file.
+    """Return the standard output: the terminal, up to ``MAX_WIDTH`` columns of it, or a file.
 
     What it prints is as it was written: brackets and colons in a title are no markup.
     """
@@ -28,13 +28,13 @@ def console() -> Console:
 
 
 def say(line: str = "") -> None:
-    """One line for people, at once, never wrapped: paths and commands stay whole for copying."""
+    """Print one line for people, at once, never wrapped: paths and commands stay whole for copying."""
     typer.echo(line)
     sys.stdout.flush()
 
 
 def new_table(*headers: str, title: str | None = None) -> Table:
-    """An empty table in the one form that all verbs print."""
+    """Make an empty table in the one form that all verbs print."""
     from rich import box
     from rich.table import Table
 
@@ -45,14 +45,14 @@ def new_table(*headers: str, title: str | None = None) -> Table:
 
 
 def as_typed(path: Path) -> str:
-    """The path as one would type it here: relative where it lies below the working folder."""
+    """Write the path as one would type it here: relative where it lies below the working folder."""
     path = path.absolute()
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def duration(seconds: float) -> str:
-    """``42 s``, ``3:05 min`` or ``2:03 h``."""
+    """Write seconds as ``42 s``, ``3:05 min`` or ``2:03 h``."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -162,7 +162,7 @@ def _card(name: str) -> DataCard:
 
 @contextmanager
 def _production_shown(card: DataCard) -> Iterator[Callable[[Progress], None]]:
-    """A bar on a terminal, about ``PRODUCTION_LINES`` plain lines elsewhere."""
+    """Show a bar on a terminal, about ``PRODUCTION_LINES`` plain lines elsewhere."""
     terminal = console()
     if not terminal.is_terminal:
         yield _Lines(card.name)
@@ -196,7 +196,7 @@ def _tail(progress: Progress) -> str:
 
 @contextmanager
 def _download_shown() -> Iterator[Callable[[int, int | None], None]]:
-    """A bar on a terminal, nothing elsewhere."""
+    """Show a bar on a terminal, nothing elsewhere."""
     terminal = console()
     if not terminal.is_terminal:
         yield lambda done, total: None

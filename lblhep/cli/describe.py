@@ -56,7 +56,7 @@ def _describe_component(use: str) -> None:
 
 
 def _source_file(component: Any) -> str | None:
-    """The file that defines the component; None for what is not written in Python, and for instances."""
+    """Return the file that defines the component; None for what is not written in Python, and for instances."""
     try:
         return inspect.getsourcefile(component)
     except TypeError:
@@ -64,7 +64,8 @@ def _source_file(component: Any) -> str | None:
 
 
 def _signature(component: Any) -> str:
-    """One argument a line, with its type and default; empty for what has no signature (some C functions)."""
+    """Write one argument a line, with its type and default; empty for what has no signature (some C
+    functions)."""
     try:
         signature = inspect.signature(component)
     except (TypeError, ValueError):
@@ -76,7 +77,7 @@ def _signature(component: Any) -> str:
 
 
 def _parameter(parameter: inspect.Parameter) -> str:
-    """As in the source: an annotation that Python kept as text is shown without quotes."""
+    """Write a parameter as in the source: an annotation that Python kept as text is shown without quotes."""
     if isinstance(parameter.annotation, str):
         bare = parameter.replace(annotation=inspect.Parameter.empty, default=inspect.Parameter.empty)
         default = "" if parameter.default is inspect.Parameter.empty else f" = {parameter.default!r}"

@@ -63,7 +63,7 @@ def estimate(recipe: Recipe, sizes: list[int]) -> str:
 
 
 def _settings(recipe: Recipe) -> dict[str, Any]:
-    """What a trial's time depends on: not how many there are, but what each of them does."""
+    """Return what a trial's time depends on: not how many there are, but what each of them does."""
     return recipe.model_dump(include={"study", "datasets", "models", "task", "resources"})
 
 
@@ -103,7 +103,7 @@ def _groups(recipe: Recipe, sizes: list[int]) -> str:
 
 
 def _values(axis: Any) -> str:
-    """An axis's values, or a searched dimension's prior."""
+    """Return an axis's values, or a searched dimension's prior."""
     for prior in ("uniform", "log_uniform", "int_uniform"):
         bounds = getattr(axis, prior, None)
         if bounds is not None:

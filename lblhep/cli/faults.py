@@ -44,7 +44,7 @@ def stop(message: str, code: int) -> None:
 
 
 def _closed_pipe(error: Exception) -> bool:
-    """``lblhep list | head``: typer ends the process quietly."""
+    """End quietly where the reader of a pipe has gone (``lblhep list | head``), as typer does."""
     return isinstance(error, OSError) and error.errno == errno.EPIPE
 
 

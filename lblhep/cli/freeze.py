@@ -35,7 +35,7 @@ def freeze(
 
 
 def recipe_of(launch: LaunchView, trial: str) -> Recipe:
-    """One trial as a recipe of its own: axis values filled in, no groups, the default report."""
+    """Make one trial a recipe of its own: axis values filled in, no groups, the default report."""
     from lblhep.recipe import Recipe
 
     left_out = ("groups", "report", "profiles")

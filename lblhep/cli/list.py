@@ -33,7 +33,7 @@ def list_(
 
 
 def _recipes(workspace: Path) -> Table:
-    """Form, cards and axes are checked; importing components and trying profiles would take too long here."""
+    """Check form, cards and axes; importing components and trying profiles would take too long here."""
     table = new_table("recipe", "trials", "profiles", "title", title="Recipes")
     for path in sorted((workspace / "recipes").glob("*.yaml")):
         name = str(path.relative_to(workspace))
@@ -65,7 +65,7 @@ def _cards(workspace: Path) -> Table:
 
 
 def launch_table(workspace: Path, newest: int | None) -> Table:
-    """The launches, the newest first; ``newest``: how many of them, None for all."""
+    """Tabulate the launches, the newest first; ``newest`` says how many of them, None for all."""
     found = launch_states(workspace)
     title = (
         "Launches"

@@ -47,7 +47,7 @@ def new(name: Annotated[str, typer.Argument(metavar="NAME", help="The study's na
 
 
 def study_files(name: str) -> dict[Path, str]:
-    """Relative path -> content of every file of a new study."""
+    """Map the relative path to the content of every file of a new study."""
     template = files("lblhep.cli") / "template"
     found = {}
     for path, file in _walk(template, Path()):

@@ -77,7 +77,8 @@ class PlainLines:
             self._show(self._latest)
 
     def _is_news(self, progress: Progress) -> bool:
-        """The first snapshot, another stage of the start, the first failure: these do not wait."""
+        """Return whether this is the first snapshot, another stage of the start or the first failure: these
+        do not wait."""
         if self._written is None or (progress.failed and not self._written.failed):
             return True
         return progress.done == 0 and progress.message not in ("", self._written.message)
@@ -143,7 +144,7 @@ class LiveTable:
 
 
 def pace(progress: Progress, passed: float = 0.0) -> str:
-    """``2.1 trials/s, 3:20 min left``, once it is known; ``passed`` is the snapshot's age in s.
+    """Return ``2.1 trials/s, 3:20 min left``, once it is known; ``passed`` is the snapshot's age in s.
 
     Both come from the one estimate: the rate is that at which the trials left will take the time left.
     """
@@ -156,7 +157,7 @@ def pace(progress: Progress, passed: float = 0.0) -> str:
 
 
 def logged(progress: Progress) -> str:
-    """``logged step 7``, ``logged steps 3 and 7``, of many ``logged steps 3 to 41``, or nothing yet."""
+    """Return ``logged step 7``, ``logged steps 3 and 7``, of many ``logged steps 3 to 41``, or nothing yet."""
     steps = sorted(set(progress.steps))
     if len(steps) < 2:
         return f"logged step {steps[0]}" if steps else ""
@@ -164,7 +165,7 @@ def logged(progress: Progress) -> str:
 
 
 def best(progress: Progress) -> str:
-    """``best validation_auc 0.7123 at window=3 fold=1``, or nothing yet."""
+    """Return ``best validation_auc 0.7123 at window=3 fold=1``, or nothing yet."""
     if progress.best is None:
         return ""
     metric, value, trial = progress.best

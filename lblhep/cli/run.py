@@ -86,7 +86,7 @@ def run(
 
 
 def print_outcome(outcome: Launch) -> None:
-    """The end of a launch: headline, what failed, where everything is."""
+    """Print the end of a launch: headline, what failed, where everything is."""
     from lblhep.report.page import formatted
 
     progress = outcome.progress
@@ -121,7 +121,8 @@ def print_outcome(outcome: Launch) -> None:
 
 
 def _with_resume_value(args: Sequence[str]) -> list[str]:
-    """``--resume`` alone means the newest; ``--resume LAUNCH`` (an id or its directory) names one."""
+    """Complete ``--resume``: alone it means the newest; ``--resume LAUNCH`` (an id or its directory) names
+    one."""
     words: list[str] = []
     for place, word in enumerate(args):
         if word != "--resume":

@@ -54,7 +54,7 @@ def ui(
 
 
 def _free_port(first: int) -> int:
-    """``first``, or the next port that nobody listens on."""
+    """Return ``first``, or the next port that nobody listens on."""
     for port in range(first, min(first + 100, 65536)):
         with socket.socket() as probe:
             if probe.connect_ex((HOST, port)) != 0:

@@ -17,7 +17,7 @@ ID_TO_THE_DAY = re.compile(r".+-\d{8}(?=-\d{6})")  # the study and the day in a 
 
 
 def workspace_here() -> Path:
-    """The nearest folder with ``data_cards/``, from the working folder upwards."""
+    """Return the nearest folder with ``data_cards/``, from the working folder upwards."""
     here = Path.cwd()
     for folder in (here, *here.parents):
         if (folder / "data_cards").is_dir():
@@ -29,7 +29,7 @@ def workspace_here() -> Path:
 
 
 def find_launch(name: str) -> LaunchView:
-    """A launch by its directory, its id, the beginning of its id, or ``newest``.
+    """Find a launch by its directory, its id, the beginning of its id, or ``newest``.
 
     Raises LaunchError if none or several are meant.
     """
@@ -41,7 +41,7 @@ def find_launch(name: str) -> LaunchView:
 
 
 def find_removable(name: str) -> Path:
-    """A launch that may be removed, by its directory, its id, the beginning of its id, or ``newest``.
+    """Find a launch that may be removed, by its directory, its id, the beginning of its id, or ``newest``.
 
     A beginning holds at least the study's name and the date: what is shorter is rather a slip of the pen, or
     a shell variable that is not set.

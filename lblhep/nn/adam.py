@@ -28,7 +28,7 @@ class Adam:
     def start(
         cls, parameters: Tensor, learning_rate: Tensor, weight_decay: float, clip_norm: float | None
     ) -> Adam:
-        """The state before the first step."""
+        """Make the state before the first step."""
         first, second = torch.zeros_like(parameters), torch.zeros_like(parameters)
         return cls(learning_rate, weight_decay, clip_norm, first, second, torch.zeros_like(learning_rate))
 
@@ -38,7 +38,8 @@ class Adam:
             setattr(self, name, getattr(self, name)[index])
 
     def schedule(self, networks: slice, steps: int) -> Schedule:
-        """Step sizes and bias corrections of an epoch's ``steps`` steps, computed once for the epoch."""
+        """Return the step sizes and bias corrections of an epoch's ``steps`` steps, computed once for the
+        epoch."""
         taken = self.steps[networks, None] + torch.arange(1, steps + 1, device=self.steps.device)
         unbias2 = (1 - BETA2**taken).sqrt()
         rate = self.learning_rate[networks, None]

@@ -31,17 +31,19 @@ class Buffers:
         self._bias_gradients = [like.new_empty(networks * after) for _, after in layers]
 
     def outputs(self, networks: int) -> list[Tensor]:
-        """(P, B, width) for each layer."""
+        """Return the memory (P, B, width) of each layer's outputs."""
         shapes = [(networks, self.batch, width) for width in self.sizes[1:]]
         return [_front(buffer, shape) for buffer, shape in zip(self._outputs, shapes, strict=True)]
 
     def output_gradients(self, networks: int) -> list[Tensor]:
-        """(P, B, width) for each layer; a layer's memory is that of the layer two before it."""
+        """Return the memory (P, B, width) of each layer's gradients, which is that of the layer two before
+        it."""
         shapes = [(networks, self.batch, width) for width in self.sizes[1:]]
         return [_front(self._gradients[i % 2], shape) for i, shape in enumerate(shapes)]
 
     def parameter_gradients(self, networks: int) -> list[tuple[Tensor, Tensor]]:
-        """(P, in, out) and (P, out) for each layer; contiguous, which fast batched products ask for."""
+        """Return the memory (P, in, out) and (P, out) of each layer's gradients, contiguous, as fast batched
+        products ask for."""
         pairs = pairwise(self.sizes)
         return [
             (_front(weight, (networks, before, after)), _front(bias, (networks, after)))
@@ -81,7 +83,7 @@ class Passes:
         return len(self.logits)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (P, B) of standardised features x (P, B, F)."""
+        """Return the logits (P, B) of standardised features x (P, B, F)."""
         hidden = x
         for (weight, bias), output in zip(self._hidden, self._outputs, strict=True):
             hidden = self._activation.apply_(torch.baddbmm(bias, hidden, weight, out=output))
@@ -89,7 +91,8 @@ class Passes:
         return self.logits
 
     def backward(self, x: Tensor, out: Tensor) -> Tensor:
-        """The gradient (P, K), into ``out``, for the last forward's ``x`` and ``logit_gradient``."""
+        """Write the gradient (P, K) of the last forward's ``x`` and ``logit_gradient`` into ``out`` and
+        return it."""
         below = (x, *self._outputs)  # what each layer was given
         torch.bmm(self._logit_gradient, below[-1], out=self._output_weight_gradient)
         torch.sum(self._logit_gradient, 2, out=self._output_bias_gradient)

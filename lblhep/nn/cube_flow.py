@@ -45,7 +45,8 @@ class CubeFlow(nn.Module):
         )
 
     def log_prob(self, u: Tensor, context: Tensor, weights: Weights | None = None) -> Tensor:
-        """Each coordinate's log density given those before it, (N, dimensions): the sum is that of the point.
+        """Return each coordinate's log density given those before it, (N, dimensions): the sum is that of the
+        point.
 
         ``u`` (N, dimensions), ``context`` (N, context).  What is known of a density already is given as
         ``weights``: in each cell it is constant, and the splines correct it.
@@ -59,7 +60,8 @@ class CubeFlow(nn.Module):
         return log_slope.reshape(self.dimensions, -1).T + torch.stack(steps, dim=1)
 
     def integral(self, i: int, u: Tensor, context: Tensor, weights: Weights | None = None) -> Tensor:
-        """The distribution function (N,) of coordinate ``i`` at ``u`` (N, dimensions), given those before it.
+        """Return the distribution function (N,) of coordinate ``i`` at ``u`` (N, dimensions), given those
+        before it.
 
         Even numbers in [0, 1] where the points are distributed as the flow says.
         """
@@ -74,7 +76,7 @@ class CubeFlow(nn.Module):
         meant: Tensor | None = None,
         weights: Weights | None = None,
     ) -> Tensor:
-        """Points (N, dimensions) from uniform random numbers of the same shape.
+        """Return points (N, dimensions) made from uniform random numbers of the same shape.
 
         Where ``meant`` (N, dimensions) is false, a coordinate is the uniform random number itself.
         """
@@ -90,12 +92,13 @@ class CubeFlow(nn.Module):
         return u
 
     def _made_uniform(self, i: int, u: Tensor, weights: Weights | None) -> tuple[Tensor, Tensor]:
-        """Coordinate ``i`` (N,) made uniform by its weights, and the log of that map's slope."""
+        """Make coordinate ``i`` (N,) uniform by its weights; return it and the log of that map's slope."""
         given = weights(i, u[:, :i]) if weights else None
         return (u[:, i], torch.zeros_like(u[:, i])) if given is None else _even(u[:, i], given)
 
     def _knots(self, i: int, before: Tensor, context: Tensor) -> Tensor:
-        """Widths, heights and slopes (N, 3 bins + 1) of coordinate ``i``'s spline, before their softmax."""
+        """Return the widths, heights and slopes (N, 3 bins + 1) of coordinate ``i``'s spline, before their
+        softmax."""
         turned = 2 * torch.pi * before
         given = torch.cat([context, 2 * before - 1, turned.sin(), turned.cos()], dim=1)
         knots: Tensor = self.conditioners[i](given.to(context.dtype))
@@ -105,7 +108,7 @@ class CubeFlow(nn.Module):
 
 
 def _even(x: Tensor, log_weights: Tensor) -> tuple[Tensor, Tensor]:
-    """The distribution function (N,) of densities that are constant in K cells of [0, 1], and its log slope.
+    """Return the distribution function (N,) of densities constant in K cells of [0, 1], and its log slope.
 
     ``log_weights`` (N, K).
     """
@@ -118,7 +121,8 @@ def _even(x: Tensor, log_weights: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _uneven(y: Tensor, log_weights: Tensor) -> Tensor:
-    """The inverse of ``_even``."""
+    """Invert ``_even``: return coordinates (N,) of values (N,) of the distribution function, and the log
+    slope."""
     cells = log_weights.shape[1]
     share = log_weights.to(y.dtype).softmax(dim=1)
     reached = share.cumsum(dim=1)
@@ -129,7 +133,7 @@ def _uneven(y: Tensor, log_weights: Tensor) -> Tensor:
 
 
 def _spline(x: Tensor, knots: Tensor, *, inverse: bool) -> tuple[Tensor, Tensor]:
-    """Value and log slope (N,) of each row's spline at ``x`` (N,)."""
+    """Return the value and log slope (N,) of each row's spline at ``x`` (N,)."""
     bins = knots.shape[1] // 3
     # Splines in the precision of the points: float32 round-off would fold narrow bins.
     widths, heights, slopes = torch.split(knots.to(x.dtype), [bins, bins, bins + 1], dim=1)
@@ -138,7 +142,7 @@ def _spline(x: Tensor, knots: Tensor, *, inverse: bool) -> tuple[Tensor, Tensor]
 
 
 def _conditioner(inputs: int, hidden: Sequence[int], outputs: int) -> nn.Sequential:
-    """A network whose last layer starts at the identity's knots."""
+    """Make a network whose last layer starts at the identity's knots."""
     network = perceptron([inputs, *hidden, outputs])
     last = network[-1]
     assert isinstance(last, nn.Linear)

@@ -49,20 +49,20 @@ class TrainingSet:
                 raise ValueError(f"{name}: the sum of the weights must be positive")
 
     def split(self, name: str) -> tuple[Tensor, Tensor, Tensor]:
-        """Rows, labels and weights of the split ``train`` or ``validation``."""
+        """Return the rows, labels and weights of the split ``train`` or ``validation``."""
         if name == "train":
             return self.train, self.train_label, self.train_weight
         return self.validation, self.validation_label, self.validation_weight
 
 
 def minibatch_order(seed: int, epoch: int, rows: int) -> Tensor:
-    """The order (rows,) in which a network sees its training rows: from its seed and the epoch alone."""
+    """Return the order (rows,) in which a network sees its training rows: from its seed and the epoch alone."""
     stream = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1, epoch)))
     return torch.from_numpy(stream.permutation(rows))
 
 
 def on_device(data: Sequence[TrainingSet], device: torch.device) -> list[TrainingSet]:
-    """The sets with their tensors on ``device``; a tensor that several share is moved once."""
+    """Move the sets' tensors to ``device``; a tensor that several share is moved once."""
     moved: dict[int, Tensor] = {}
 
     def move(tensor: Tensor) -> Tensor:
@@ -95,7 +95,8 @@ class Block:
     rows: Tensor  # (T, S) events in each minibatch
 
     def summed_loss(self) -> Tensor:
-        """The weighted cross-entropy (T,) of ``logits``, summed over events; uses the block up."""
+        """Return the weighted cross-entropy (T,) of ``logits``, summed over events; the block's content is
+        used up."""
         agreement = self.label.mul_(self.logits)
         _aten.softplus.out(self.logits, out=self.logits)  # -log p = softplus(z) - label z
         per_step = self.logits.sub_(agreement).mul_(self.weight).sum(2)
@@ -106,7 +107,8 @@ class Feed:
     """Gathers blocks of minibatches into reused buffers; a block is overwritten by the next."""
 
     def __init__(self, networks: int, steps: int, batch: int, like: Tensor) -> None:
-        """``steps``: the most that an epoch has; ``like``: a feature table, for width, type and device."""
+        """Reserve the buffers for ``steps`` steps, the most that an epoch has; ``like`` is a feature table
+        (width, type, device)."""
         features = like.shape[1]
         step_bytes = networks * batch * features * like.element_size()
         self.steps = max(1, min(steps, _BLOCK_BYTES.get(like.device.type, 2**26) // step_bytes))
@@ -124,7 +126,8 @@ class Feed:
         mean: Tensor,
         std: Tensor,
     ) -> Block:
-        """The given steps of ``data``, in each network's order if given; ``mean`` and ``std`` are (T, F)."""
+        """Gather the given steps of ``data``, in each network's order if given; ``mean`` and ``std`` are (T,
+        F)."""
         front = (slice(len(data)), slice(steps.stop - steps.start))
         lengths = torch.tensor([len(one.split(split)[0]) for one in data])
         rows = (lengths[:, None] - self.batch * torch.arange(steps.start, steps.stop)).clamp_(0, self.batch)

@@ -15,12 +15,13 @@ from lblhep.nn.activations import ACTIVATIONS
 
 
 def parameter_count(sizes: Sequence[int]) -> int:
-    """The length K of one network's row: weights and biases of every layer."""
+    """Return the length K of one network's row: weights and biases of every layer."""
     return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(sizes))
 
 
 def layer_views(parameters: Tensor, sizes: Sequence[int]) -> Iterator[tuple[Tensor, Tensor]]:
-    """Weights (P, in, out) and biases (P, 1, out) of each layer, as views of ``parameters`` (P, K)."""
+    """Return the weights (P, in, out) and biases (P, 1, out) of each layer, as views of ``parameters`` (P,
+    K)."""
     start = 0
     for fan_in, fan_out in pairwise(sizes):
         middle, stop = start + fan_in * fan_out, start + (fan_in + 1) * fan_out
@@ -78,7 +79,8 @@ class MLPEnsemble:
         activation: str = "relu",
         device: str | torch.device = "cpu",
     ) -> MLPEnsemble:
-        """Networks with initial weights as in ``torch.nn.Linear`` (Kaiming uniform), from seeds[i] alone."""
+        """Make networks with initial weights as in ``torch.nn.Linear`` (Kaiming uniform), from seeds[i]
+        alone."""
         bounds = np.concatenate(
             [np.full((fan_in + 1) * fan_out, 1 / math.sqrt(fan_in)) for fan_in, fan_out in pairwise(sizes)]
         )
@@ -95,7 +97,7 @@ class MLPEnsemble:
         return self.parameters.device
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Logits (P, B) of features x (P, B, F); differentiable in ``parameters`` and ``x``."""
+        """Return the logits (P, B) of features x (P, B, F); differentiable in ``parameters`` and ``x``."""
         activate = ACTIVATIONS[self.activation].function
         hidden = (x - self.mean[:, None]) / self.std[:, None]
         *inner, (weight, bias) = layer_views(self.parameters, self.sizes)
@@ -105,7 +107,7 @@ class MLPEnsemble:
 
     @torch.no_grad()
     def predict(self, x: Tensor, batch: int = 1024) -> Tensor:
-        """Logits (P, N) of all networks for the same features x (N, F), ``batch`` rows at a time."""
+        """Return the logits (P, N) of all networks for the same features x (N, F), ``batch`` rows at a time."""
         logits = x.new_empty((len(self), len(x)), device=self.device)
         for first in range(0, len(x), batch):
             rows = slice(first, first + batch)
@@ -113,20 +115,20 @@ class MLPEnsemble:
         return logits
 
     def select(self, indices: Sequence[int] | Tensor) -> MLPEnsemble:
-        """The networks at ``indices`` (integers or a boolean mask), copied."""
+        """Copy the networks at ``indices`` (integers or a boolean mask)."""
         index = torch.as_tensor(indices, device=self.device)
         return MLPEnsemble(
             self.sizes, self.activation, self.parameters[index], self.mean[index], self.std[index]
         )
 
     def to(self, device: str | torch.device) -> MLPEnsemble:
-        """The same networks on another device; nothing is copied where they are there already."""
+        """Move the networks to another device; nothing is copied where they are there already."""
         tensors = (tensor.to(device) for tensor in (self.parameters, self.mean, self.std))
         return MLPEnsemble(self.sizes, self.activation, *tensors)
 
     @torch.no_grad()
     def network(self, i: int) -> nn.Sequential:
-        """Network i as a module, raw features (..., F) to logits (..., 1): for export and for checks."""
+        """Return network i as a module, raw features (..., F) to logits (..., 1), for export and for checks."""
         layers: list[nn.Module] = [Standardise(self.mean[i].clone(), self.std[i].clone())]
         for weight, bias in layer_views(self.parameters, self.sizes):
             linear = nn.Linear(
@@ -139,5 +141,5 @@ class MLPEnsemble:
 
 
 def _initial_stream(seed: int) -> np.random.Generator:
-    """The stream of a network's initial weights; minibatch orders use other spawn keys of a seed."""
+    """Return the stream of a network's initial weights; minibatch orders use other spawn keys of a seed."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))

@@ -9,7 +9,8 @@ from torch import nn
 
 
 def perceptron(widths: Sequence[int], activation: Callable[[], nn.Module] = nn.GELU) -> nn.Sequential:
-    """Linear layers from ``widths[0]`` inputs to ``widths[-1]`` outputs, with ``activation`` between them."""
+    """Stack linear layers from ``widths[0]`` inputs to ``widths[-1]`` outputs, with ``activation`` between
+    them."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(widths):
         layers += [nn.Linear(inputs, outputs), activation()]

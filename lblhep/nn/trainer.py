@@ -44,7 +44,7 @@ class EnsembleTrainer:
         self._feed = Feed(tile, int(self._steps(lengths).max()), self.batch, data[0].features)
 
     def keep(self, index: Integers) -> None:
-        """Closes the ranks: only the networks at ``index`` of the ensemble stay, in that order."""
+        """Keep only the networks at ``index`` of those in training, in that order."""
         self.networks = self.networks[index]
         self.data, self.seeds = ([whole[i] for i in self.networks] for whole in self._all)
         rows = torch.from_numpy(index).to(self.parameters.device)
@@ -52,7 +52,7 @@ class EnsembleTrainer:
         self.adam.keep(rows)
 
     def train_epoch(self, epoch: int) -> EpochLosses:
-        """One epoch of every network, then its validation."""
+        """Train every network for one epoch, then evaluate it on its validation rows."""
         tile = self._tile()
         tiles = [slice(first, first + tile) for first in range(0, len(self.data), tile)]
         train = torch.cat([self._train(one, epoch) for one in tiles])
@@ -60,7 +60,7 @@ class EnsembleTrainer:
         return EpochLosses(epoch, self.networks, _numpy(train), _numpy(validation))
 
     def _train(self, tile: slice, epoch: int) -> Tensor:
-        """One epoch of a tile of networks; their mean weighted losses (T,)."""
+        """Train a tile of networks for one epoch and return their mean weighted losses (T,)."""
         data, parameters = self.data[tile], self.parameters[tile]
         lengths = np.array([len(one.train) for one in data])
         steps = self._steps(lengths)
@@ -87,7 +87,7 @@ class EnsembleTrainer:
         return loss / torch.from_numpy(lengths).to(loss)
 
     def _evaluate(self, tile: slice) -> Tensor:
-        """Mean weighted validation losses (T,) of a tile of networks; NaN without validation rows."""
+        """Return the mean weighted validation losses (T,) of a tile of networks; NaN without validation rows."""
         data = self.data[tile]
         lengths = np.array([len(one.validation) for one in data])
         loss = self.parameters.new_zeros(len(data))
@@ -101,7 +101,7 @@ class EnsembleTrainer:
     def _blocks(
         self, tile: slice, split: str, orders: Sequence[Tensor] | None, steps: int
     ) -> Iterator[tuple[Block, slice]]:
-        """The minibatches of ``steps`` steps, block by block, and which steps each block holds."""
+        """Return the minibatches of ``steps`` steps, block by block, and which steps each block holds."""
         for first in range(0, steps, self._feed.steps):
             window = slice(first, min(first + self._feed.steps, steps))
             scale = self.mean[tile], self.std[tile]
@@ -114,7 +114,7 @@ class EnsembleTrainer:
         return -(-rows // self.batch)
 
     def _tile(self) -> int:
-        """Networks that go through an epoch together."""
+        """Return how many networks go through an epoch together."""
         if self.parameters.device.type != "cpu":
             return len(self.data)
         sizes = self._shape[0]

@@ -70,7 +70,7 @@ def train_ensemble(
 
 
 def _scaled(ensemble: MLPEnsemble, data: Sequence[TrainingSet]) -> MLPEnsemble:
-    """A copy of the networks that standardises as their data say; where these are silent, as before."""
+    """Return a copy of the networks that standardises as their data say; where these are silent, as before."""
     scaled = ensemble.select(range(len(ensemble)))
     for i, one in enumerate(data):
         if one.scale is not None:

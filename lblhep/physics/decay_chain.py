@@ -43,7 +43,7 @@ class Step(NamedTuple):
 
 
 def split(step: Step, coordinates: Tensor) -> tuple[Tensor, Tensor]:
-    """The particle (N, 4) and what is left of the system (N, 4), from coordinates (N, 3) in [0, 1]."""
+    """Return the particle (N, 4) and what is left of the system (N, 4), from coordinates (N, 3) in [0, 1]."""
     energy = invariant_mass(step.system)
     room = (energy - step.mass - step.left).clamp_min(0)
     rest_mass = torch.where(step.last, step.left, step.left + coordinates[:, 0] * room)
@@ -57,7 +57,7 @@ def split(step: Step, coordinates: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def coordinates(step: Step, particle: Tensor) -> Tensor:
-    """The coordinates (N, 3) of a particle (N, 4) that leaves the system: the inverse of ``split``."""
+    """Return the coordinates (N, 3) of a particle (N, 4) that leaves the system: the inverse of ``split``."""
     energy, rest_mass = invariant_mass(step.system), invariant_mass(step.system - particle)
     room = energy - step.mass - step.left
     mass = torch.where(step.last | (room <= 0), 0.5, (rest_mass - step.left) / room)
@@ -68,7 +68,8 @@ def coordinates(step: Step, particle: Tensor) -> Tensor:
 
 
 def axes(polar: Tensor, plane: Tensor) -> Tensor:
-    """Orthonormal rows (N, 3, 3): the last along ``polar`` (N, 3), the first in its plane with ``plane``.
+    """Return orthonormal rows (N, 3, 3), of which the last lies along ``polar`` (N, 3), and the first in its
+    plane with ``plane``.
 
     Where the two are parallel, or ``plane`` is 0, the first lies in the plane of ``polar`` and x, or y; where
     ``polar`` is 0, z stands for it.
@@ -86,32 +87,33 @@ def axes(polar: Tensor, plane: Tensor) -> Tensor:
 
 
 def two_body_momentum(energy: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    """The momentum of two particles of these masses in the rest frame of their system of this energy."""
+    """Return the momentum of two particles of these masses in the rest frame of their system of this energy."""
     above, below = energy**2 - (first + second) ** 2, energy**2 - (first - second) ** 2
     return (above.clamp_min(0) * below).sqrt() / (2 * energy)
 
 
 def invariant_mass(momenta: Tensor) -> Tensor:
-    """sqrt(E^2 - p^2), 0 where round-off makes it negative."""
+    """Return sqrt(E^2 - p^2) of four-momenta (..., 4) in GeV, 0 where round-off makes the square negative."""
     return (momenta[..., 3] ** 2 - (momenta[..., :3] ** 2).sum(-1)).clamp_min(0).sqrt()
 
 
 def on_shell(momentum: Tensor, mass: Tensor) -> Tensor:
-    """(N, 4) from three-momenta (N, 3) and masses (N,)."""
+    """Return four-momenta (N, 4) of particles with three-momenta (N, 3) and masses (N,)."""
     energy = ((momentum**2).sum(-1) + mass**2).sqrt()
     return torch.cat([momentum, energy[..., None]], dim=-1)
 
 
 def to_rest_frame(momenta: Tensor, system: Tensor) -> Tensor:
-    """Four-momenta (..., 4) in the rest frame of ``system`` (..., 4), by one boost without rotation."""
+    """Return the four-momenta (..., 4) in the rest frame of ``system`` (..., 4), by one boost without
+    rotation."""
     mass = invariant_mass(system)
     energy = system[..., 3] * momenta[..., 3] - (system[..., :3] * momenta[..., :3]).sum(-1)
     return torch.cat([_boosted(momenta, system, -system[..., :3]), (energy / mass)[..., None]], dim=-1)
 
 
 def _boosted(momenta: Tensor, system: Tensor, direction: Tensor) -> Tensor:
-    """The three-momenta (..., 3) of ``momenta`` (..., 4) after the boost from rest to ``direction`` (..., 3),
-    the system's three-momentum or its opposite."""
+    """Return the three-momenta (..., 3) of ``momenta`` (..., 4) after the boost from rest to ``direction``
+    (..., 3), the system's three-momentum or its opposite."""
     mass = invariant_mass(system)
     along = (momenta[..., :3] * direction).sum(-1)
     factor = (along / (system[..., 3] + mass) + momenta[..., 3]) / mass

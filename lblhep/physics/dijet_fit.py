@@ -56,17 +56,17 @@ class DijetFit:
 
     @cached_property
     def expected(self) -> Floats:
-        """Expected counts of all bins of the fit, masked ones too, (..., n)."""
+        """Return the expected counts of all bins of the fit, masked ones too, (..., n)."""
         return self.predict(self.edges)[0]
 
     @cached_property
     def deviance(self) -> Floats:
-        """-2 ln of the likelihood ratio to the saturated model, over the fitted bins, (...)."""
+        """Return -2 ln of the likelihood ratio to the saturated model, over the fitted bins, (...)."""
         return deviance(self.counts[..., self.used], self.expected[..., self.used])
 
     @property
     def parameters(self) -> dict[str, Floats]:
-        """ln p0 (p0 in events per GeV; -inf without events), p1, p2, ..., each (...)."""
+        """Return ln p0 (p0 in events per GeV; -inf without events), p1, p2, ..., each (...)."""
         exponents = self.shape.exponents(self.theta)
         norm, _ = self._norm
         with np.errstate(divide="ignore"):
@@ -76,7 +76,7 @@ class DijetFit:
 
     @property
     def parameter_covariance(self) -> Floats:
-        """Covariance of ``parameters`` in their order, (..., k + 1, k + 1)."""
+        """Return the covariance of ``parameters`` in their order, (..., k + 1, k + 1)."""
         _, slope = self._norm
         exponents = np.broadcast_to(self.shape.mixing, (*slope.shape[:-1], *self.shape.mixing.shape))
         ln_p0 = -slope - self.shape.mean @ self.shape.mixing
@@ -88,7 +88,7 @@ class DijetFit:
         return np.asarray(covariance)
 
     def predict(self, edges: ArrayLike) -> tuple[Floats, Floats]:
-        """Expected counts (..., m) of any bins (edges in GeV) and their covariance (..., m, m).
+        """Return the expected counts (..., m) of any bins (edges in GeV) and their covariance (..., m, m).
 
         The covariance is the fit's, without the counts' own fluctuation.  A spectrum without any event
         predicts 0 with the uncertainty of one event, as an on-off measurement with an empty off region has.
@@ -104,13 +104,14 @@ class DijetFit:
         return self.events[..., None] * share, covariance * scale[..., :, None] * scale[..., None, :]
 
     def count(self, low: float, high: float) -> tuple[Floats, Floats]:
-        """Expected count b in low <= m < high (GeV) and its standard error sigma_b, each (...)."""
+        """Return the expected count b in low <= m < high (GeV) and its standard error sigma_b, each (...)."""
         pieces = max(1, int(np.ceil(np.log(high / low) / 0.1)))  # narrow enough for the quadrature
         mean, covariance = self.predict(np.geomspace(low, high, pieces + 1))
         return np.asarray(mean.sum(axis=-1)), np.sqrt(covariance.sum(axis=(-2, -1)))
 
     def shape_integrals(self, edges: ArrayLike) -> tuple[Floats, Floats]:
-        """Integrals of exp(theta . terms) over bins (..., m), unnormalised, and their relative gradients."""
+        """Return the integrals of exp(theta . terms) over bins (..., m), unnormalised, and their relative
+        gradients."""
         e = np.asarray(edges, dtype=np.float64)
         lead, k, bins = self.theta.shape[:-1], self.theta.shape[-1], len(e) - 1
         integral, slope = BinIntegrals.of(self.shape, e)(self.theta.reshape(-1, k))
@@ -118,7 +119,8 @@ class DijetFit:
 
     @cached_property
     def _norm(self) -> tuple[Floats, Floats]:
-        """Integral of exp(theta . terms) over the fitted bins, (...), and its relative gradient, (..., k)."""
+        """Return the integral of exp(theta . terms) over the fitted bins, (...), and its relative gradient,
+        (..., k)."""
         integral, slope = self.shape_integrals(self.edges)
         integral, slope = integral[..., self.used], slope[..., self.used, :]
         norm = integral.sum(axis=-1)
@@ -183,7 +185,7 @@ def refit(fit: DijetFit, counts: ArrayLike) -> DijetFit:
 
 
 def deviance(counts: Floats, expected: Floats) -> Floats:
-    """Poisson deviance of counts (..., n) from expectations (..., n), summed over the last axis."""
+    """Return the Poisson deviance of counts (..., n) from expectations (..., n), summed over the last axis."""
     saturated = xlogy(counts, counts) - xlogy(counts, expected)
     return np.asarray(2 * (expected - counts + saturated).sum(axis=-1))
 
@@ -191,7 +193,8 @@ def deviance(counts: Floats, expected: Floats) -> Floats:
 def _maximise(
     counts: Floats, integrals: BinIntegrals, shape: DijetShape, slack: float
 ) -> tuple[Floats, Floats, Mask]:
-    """Fisher scoring of spectra (t, n): theta (t, k), its covariance (t, k, k), converged (t,)."""
+    """Maximise the likelihood of spectra (t, n) by Fisher scoring: theta (t, k), its covariance (t, k, k),
+    converged (t,)."""
     spectra, k = len(counts), len(shape.typical)
     theta = np.full((spectra, k), np.nan)
     covariance = np.full((spectra, k, k), np.nan)
@@ -226,7 +229,8 @@ def _maximise(
 def _score(
     theta: Floats, counts: Floats, integrals: BinIntegrals, shape: DijetShape, slack: float
 ) -> tuple[Floats, Floats, Floats]:
-    """Constrained ln L of the shape (t,), its gradient (t, k) and the expected information (t, k, k)."""
+    """Return the constrained ln L of the shape (t,), its gradient (t, k) and the expected information (t, k,
+    k)."""
     integral, slope = integrals(theta)
     events = counts.sum(axis=1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):

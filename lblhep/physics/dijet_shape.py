@@ -38,7 +38,7 @@ class DijetShape:
 
     @classmethod
     def over(cls, edges: Floats, n_parameters: int, sqrt_s: float = SQRT_S) -> DijetShape:
-        """The shape orthonormalised over all bins between ``edges`` (GeV), uniformly in ln m."""
+        """Make the terms orthonormal over all bins between ``edges`` (GeV), uniformly in ln m."""
         if n_parameters not in (3, 4, 5):
             raise ValueError(f"the dijet functions have 3, 4 or 5 parameters, not {n_parameters}")
         if not edges[-1] < sqrt_s:
@@ -52,12 +52,12 @@ class DijetShape:
         return cls(n_parameters, sqrt_s, mean, np.linalg.inv(r), r @ TYPICAL_EXPONENTS[: n_parameters - 1])
 
     def terms(self, log_m: Floats) -> Floats:
-        """The orthonormal terms at ln(m / GeV), shape (*log_m.shape, k)."""
+        """Return the orthonormal terms at ln(m / GeV), shape (*log_m.shape, k)."""
         plain = _plain_terms(log_m, self.n_parameters, self.sqrt_s)
         return np.asarray((plain - self.mean) @ self.mixing)
 
     def exponents(self, theta: Floats) -> Floats:
-        """(p2, p1, p3, ...)[:k] of coefficients theta, both (..., k)."""
+        """Return the exponents (p2, p1, p3, ...)[:k] of coefficients theta, both (..., k)."""
         return np.asarray(theta @ self.mixing.T)
 
 
@@ -77,7 +77,7 @@ class BinIntegrals:
         return BinIntegrals(self.terms[used], self.log_weight[used])
 
     def __call__(self, theta: Floats) -> tuple[Floats, Floats]:
-        """For theta (t, k): the integrals (t, n) and d ln(integral) / d theta (t, n, k).
+        """Return the integrals (t, n) and d ln(integral) / d theta (t, n, k) for theta (t, k).
 
         Wild theta overflow to inf and NaN without a warning; the fit refuses such steps.
         """
@@ -91,14 +91,14 @@ class BinIntegrals:
 
 
 def _points(edges: Floats) -> tuple[Floats, Floats]:
-    """Quadrature points in ln m, (n, q), and the bins' half widths in ln m, (n, 1)."""
+    """Return the quadrature points in ln m, (n, q), and the bins' half widths in ln m, (n, 1)."""
     log_e = np.log(edges)
     half_width = 0.5 * np.diff(log_e)[:, None]
     return 0.5 * (log_e[1:] + log_e[:-1])[:, None] + half_width * POINTS, half_width
 
 
 def _plain_terms(log_m: Floats, n_parameters: int, sqrt_s: float) -> Floats:
-    """d ln f / d(p2, p1, p3, p4): -ln x, ln(1 - x), -ln^2 x, -ln^3 x; shape (*log_m.shape, k)."""
+    """Return d ln f / d(p2, p1, p3, p4): -ln x, ln(1 - x), -ln^2 x, -ln^3 x; shape (*log_m.shape, k)."""
     log_x = log_m - np.log(sqrt_s)
     terms = (-log_x, np.log1p(-np.exp(log_x)), -(log_x**2), -(log_x**3))
     return np.stack(terms[: n_parameters - 1], axis=-1)

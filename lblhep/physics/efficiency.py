@@ -24,7 +24,7 @@ class SicCurve:
     error: Floats  # standard error of sic
 
     def best(self) -> tuple[float, float, float]:
-        """(largest sic, its error, signal efficiency there).
+        """Return the largest SIC, its error, and the signal efficiency there.
 
         The largest of many is biased upwards by its own fluctuation: to be free of that, choose the cut on
         one sample and read ``at`` on another.
@@ -33,7 +33,7 @@ class SicCurve:
         return float(self.sic[i]), float(self.error[i]), float(self.signal_efficiency[i])
 
     def at(self, signal_efficiency: ArrayLike) -> Floats:
-        """sic at given signal efficiencies by interpolation; NaN where the curve does not reach."""
+        """Return the SIC at given signal efficiencies by interpolation; NaN where the curve does not reach."""
         x, y = self.signal_efficiency[::-1], self.sic[::-1]
         return np.interp(np.asarray(signal_efficiency, dtype=np.float64), x, y, left=np.nan, right=np.nan)
 
@@ -41,7 +41,8 @@ class SicCurve:
 def sic_curve(
     signal: ArrayLike, background: ArrayLike, *, precision: float = 0.2, points: int = 200
 ) -> SicCurve:
-    """The SIC at ``points`` signal efficiencies, evenly spaced, from the scores (n,) of labelled events.
+    """Return the SIC at ``points`` signal efficiencies, evenly spaced, from the scores (n,) of labelled
+    events.
 
     Points whose relative error of eps_B exceeds ``precision`` are left out (with 0.2: fewer than 25
     background events pass).  Errors are binomial, of both efficiencies.
@@ -58,7 +59,7 @@ def sic_curve(
 
 
 def _passing(scores: Floats, cuts: Floats) -> NDArray[np.int64]:
-    """How many of the sorted ``scores`` lie at or above each cut."""
+    """Return how many of the sorted ``scores`` lie at or above each cut."""
     return np.asarray(len(scores) - np.searchsorted(scores, cuts, side="left"), dtype=np.int64)
 
 

@@ -51,7 +51,8 @@ def p_value(
     discreteness: Discreteness = "mid",
     rng: np.random.Generator | None = None,
 ) -> Floats:
-    """Probability of a count at least as high without signal; shapes broadcast.  NaN where the input is.
+    """Return the probability of a count at least as high without signal; shapes broadcast.  NaN where the
+    input is.
 
     ``uncertainty`` is the standard error of ``background``; with a background of 0 it is that of one event.
     Raises ValueError for negative input, and where background and uncertainty are both 0.
@@ -67,7 +68,8 @@ def significance(
     discreteness: Discreteness = "mid",
     rng: np.random.Generator | None = None,
 ) -> Floats:
-    """Standard deviations of the p-value, negative for a deficit; accurate in both tails, never capped.
+    """Return the p-value as standard deviations, negative for a deficit; accurate in both tails, never
+    capped.
 
     Beyond 35 standard deviations, where p underflows, it is the asymptotic value.
     """
@@ -82,7 +84,7 @@ def significance(
 def asymptotic_significance(
     observed: ArrayLike, background: ArrayLike, uncertainty: ArrayLike = 0.0
 ) -> Floats:
-    """Signed root of the on-off likelihood ratio (Li and Ma, ApJ 272 (1983) 317, eq. 17)."""
+    """Return the signed root of the on-off likelihood ratio (Li and Ma, ApJ 272 (1983) 317, eq. 17)."""
     n, b, sigma = _checked(observed, background, uncertainty)
     n_off, tau = _off_measurement(b, sigma)
     # Without signal the best estimate of the background is (n + n_off) / (1 + tau).
@@ -93,7 +95,7 @@ def asymptotic_significance(
 
 
 def _deviance(n: Floats, mu: Floats) -> Floats:
-    """2 (n ln(n / mu) - n + mu), without cancellation where mu is close to n."""
+    """Return 2 (n ln(n / mu) - n + mu), without cancellation where mu is close to n."""
     shift = (mu - n) / n
     close = n * shift**2 * (1 - 2 / 3 * shift)
     return np.select([n == 0, abs(shift) < 1e-5], [2 * mu, close], 2 * n * (shift - np.log1p(shift)))
@@ -106,7 +108,7 @@ def _tails(
     discreteness: Discreteness,
     rng: np.random.Generator | None,
 ) -> tuple[Floats, Floats]:
-    """p and 1 - p, each without cancellation."""
+    """Return p and 1 - p, each without cancellation."""
     n, b, sigma = _checked(observed, background, uncertainty)
     if discreteness == "conservative":
         share: float | Floats = 1.0
@@ -123,7 +125,7 @@ def _tails(
 
 
 def _upper_and_lower(n: Floats, others: Floats, b: Floats, tau: Floats) -> tuple[Floats, Floats]:
-    """P(at least n of n + others - 1 events are on) and its complement; Poisson if tau is infinite."""
+    """Return P(at least n of n + others - 1 events are on) and its complement; Poisson if tau is infinite."""
     first, second = np.maximum(n, 0.5), np.maximum(others, 0.5)  # zeros have their own cases below
     poisson = np.isinf(tau)
     with np.errstate(invalid="ignore"):
@@ -135,7 +137,8 @@ def _upper_and_lower(n: Floats, others: Floats, b: Floats, tau: Floats) -> tuple
 
 
 def _off_measurement(b: Floats, sigma: Floats) -> tuple[Floats, Floats]:
-    """(n_off, tau) of b +- sigma: both infinite without an uncertainty, n_off = 0 without a background."""
+    """Return (n_off, tau) of b +- sigma: both infinite without an uncertainty, n_off = 0 without a
+    background."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         known = (b > 0) & (sigma**2 <= MAX_KNOWN_RELATIVE_VARIANCE * b)
         n_off = np.where(known, np.inf, (b / sigma) ** 2)

@@ -46,7 +46,8 @@ class Extrapolation:
 
 
 def upcrossings(curves: ArrayLike, level: float) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """How often each curve (pseudo-experiments, windows) rises through ``level`` from window to window."""
+    """Return how often each curve (pseudo-experiments, windows) rises through ``level`` from window to
+    window."""
     z = np.asarray(curves, dtype=np.float64)
     if z.ndim != 2 or np.isnan(z).any():
         raise ValueError("curves must be (pseudo-experiments, windows) and free of NaN")

@@ -17,7 +17,7 @@ MASS_CELLS = 8192
 
 
 def draw_mjj(fit: DijetFit, size: int, rng: np.random.Generator, low: float, high: float) -> Floats:
-    """``size`` values of m_jj (GeV) in low <= m < high, distributed as the curve of a single fit.
+    """Draw ``size`` values of m_jj (GeV) in low <= m < high, distributed as the curve of a single fit.
 
     The number of events is the caller's: draw it from a Poisson distribution if it should fluctuate.
     """

@@ -15,7 +15,7 @@ Addresses = dict[str, str]
 def fill(
     values: dict[str, Any], axes: Mapping[str, str], point: Mapping[str, Any]
 ) -> tuple[dict[str, Any], Addresses]:
-    """New values with ``point`` filled in; everything off the paths is shared with the old ones.
+    """Return new values with ``point`` filled in; everything off the paths is shared with the old ones.
 
     A mapping is merged into a mapping, so that one axis can vary several arguments of a component together;
     any other value, a mapping with a ``use`` of its own included, replaces what was there.
@@ -34,12 +34,12 @@ def fill(
 
 
 def sets_several(value: Any) -> bool:
-    """Whether an axis value is a mapping of arguments, to be merged, rather than one argument's value."""
+    """Return whether an axis value is a mapping of arguments, to be merged, rather than one argument's value."""
     return isinstance(value, dict) and "use" not in value
 
 
 def cells(point: Mapping[str, Any]) -> dict[str, Any]:
-    """A point as a table shows it: one column for each axis, or for each argument that its value sets."""
+    """Show a point as a table does: one column for each axis, or for each argument that its value sets."""
     shown: dict[str, Any] = {}
     for axis, value in point.items():
         shown |= value if sets_several(value) else {axis: value}
@@ -47,12 +47,12 @@ def cells(point: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def addresses_of(path: str, value: Any) -> list[str]:
-    """The addresses that an axis value sets."""
+    """Return the addresses that an axis value sets."""
     return [f"{path}.{key}" for key in value] if sets_several(value) else [path]
 
 
 def _with(values: dict[str, Any], steps: list[str], value: Any) -> dict[str, Any]:
-    """A copy of ``values`` with one address set (the mappings on its path are copied, no others)."""
+    """Copy ``values`` with one address set (the mappings on its path are copied, no others)."""
     first, *rest = steps
     below = values.get(first)
     if not rest:
@@ -64,5 +64,5 @@ def _with(values: dict[str, Any], steps: list[str], value: Any) -> dict[str, Any
 
 
 def _plain(value: Any) -> Any:
-    """numpy scalars, which samplers propose, as Python's."""
+    """Turn numpy scalars, which samplers propose, into Python's."""
     return value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value

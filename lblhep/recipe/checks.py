@@ -31,7 +31,7 @@ class Fault:
 
 
 def faults(values: dict[str, Any]) -> list[Fault]:
-    """Every fault between sections."""
+    """Yield every fault between sections."""
     trials = _mapping(values.get("trials"))
     addresses = list(_addresses(trials))
     return [
@@ -48,7 +48,7 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 
 def _addresses(trials: dict[str, Any]) -> Iterator[tuple[Keys, str]]:
-    """Every address that an axis sets, and where that is written."""
+    """Yield every address that an axis sets, and where that is written."""
     for section in ("axes", "space", "replicates"):
         for name, axis in _mapping(trials.get(section)).items():
             path, values = _mapping(axis).get("path"), _mapping(axis).get("values")
@@ -64,7 +64,8 @@ def _addresses(trials: dict[str, Any]) -> Iterator[tuple[Keys, str]]:
 
 
 def _names_something(values: dict[str, Any], keys: Keys, path: str) -> Iterator[Fault]:
-    """An axis varies what the recipe holds, so that the recipe reads as one of its trials."""
+    """Yield a fault unless the axis varies what the recipe holds, so that the recipe reads as one of its
+    trials."""
     if path.count(".") >= MAX_DEPTH:
         steps = path.count(".") + 1
         yield Fault(keys, f"has {steps} steps: no recipe is nested more than {MAX_DEPTH} deep")
@@ -92,7 +93,7 @@ def _names_something(values: dict[str, Any], keys: Keys, path: str) -> Iterator[
 
 
 def _overlaps(addresses: list[tuple[Keys, str]]) -> Iterator[Fault]:
-    """Two axes on one address, or one inside the other's, would overwrite each other."""
+    """Yield a fault for two axes on one address, or one inside the other's, which would overwrite each other."""
     setters: dict[str, Keys] = {}
     for keys, path in addresses:
         setters.setdefault(path, keys)
@@ -106,7 +107,7 @@ def _overlaps(addresses: list[tuple[Keys, str]]) -> Iterator[Fault]:
 
 
 def _doubles(trials: dict[str, Any]) -> Iterator[Fault]:
-    """Values that an axis or a searched dimension holds twice: they would count twice."""
+    """Yield a fault for values that an axis or a searched dimension holds twice: they would count twice."""
     for section, key in (("axes", "values"), ("space", "choices"), ("replicates", "values")):
         for name, axis in _mapping(trials.get(section)).items():
             first: dict[Any, int] = {}
@@ -118,14 +119,14 @@ def _doubles(trials: dict[str, Any]) -> Iterator[Fault]:
 
 
 def _identity(value: Any) -> Any:
-    """What equal values share: 1 and 1.0 are one value, 1 and true are two, a mapping has no order."""
+    """Return what equal values share: 1 and 1.0 are one value, 1 and true are two, a mapping has no order."""
     if isinstance(value, int | float) and not isinstance(value, bool) and value == value:
         return value
     return json.dumps(value, sort_keys=True)
 
 
 def _reserved(trials: dict[str, Any]) -> Iterator[Fault]:
-    """Axes, and arguments that an axis sets together, whose column in a table is taken."""
+    """Yield a fault for axes, and arguments that an axis sets together, whose column in a table is taken."""
     for section in ("axes", "space", "replicates"):
         for name, axis in _mapping(trials.get(section)).items():
             values = [*_list(axis, "values"), *_list(axis, "choices")]

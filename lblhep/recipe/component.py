@@ -17,7 +17,7 @@ ImportPath = Annotated[str, Field(pattern=IMPORT_PATH)]
 
 
 def _form(value: Any) -> str:
-    """Which alternative of ``Argument`` a value is; a mapping that holds ``use`` is a component.
+    """Return which alternative of ``Argument`` a value is; a mapping that holds ``use`` is a component.
 
     The names stand in angle brackets because pydantic puts them into error locations, from which
     ``lblhep.recipe.problems`` removes them again.
@@ -56,12 +56,12 @@ class Component(BaseModel):
 
     @property
     def arguments(self) -> dict[str, Argument]:
-        """The keys beside ``use`` and the reserved ones, in the recipe's order; containers are copies."""
+        """Return the keys beside ``use`` and the reserved ones, in the recipe's order; containers are copies."""
         return {name: _copy(value) for name, value in (self.model_extra or {}).items()}
 
 
 def _copy(value: Argument) -> Argument:
-    """Fresh lists and mappings, so that a component that alters its arguments does not alter the recipe."""
+    """Copy lists and mappings, so that a component that alters its arguments does not alter the recipe."""
     if isinstance(value, dict):
         return {key: _copy(item) for key, item in value.items()}
     return [_copy(item) for item in value] if isinstance(value, list) else value

@@ -12,7 +12,7 @@ MOST_NAMES = 100
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint naming the closest of the (first) known words, or all if they are few and none is close."""
+    """Return a hint naming the closest of the (first) known words, or all if they are few and none is close."""
     names = [str(name) for name in islice(known, MOST_NAMES)]
     close = get_close_matches(word, names, n=1, cutoff=0.6)
     if close:
@@ -26,7 +26,7 @@ def alike_first(word: str, names: Iterable[str]) -> list[str]:
 
 
 def plain_value(text: str) -> str:
-    """A hint naming the number or truth value that the text reads as; empty if it reads as neither.
+    """Return a hint naming the number or truth value that the text reads as; empty if it reads as neither.
 
     ``no``, ``off`` and the like are text in YAML 1.2, and so is a number in quotes.
     """

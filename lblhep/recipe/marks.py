@@ -9,7 +9,7 @@ Keys = tuple[str | int, ...]
 
 
 def dotted(keys: Keys) -> str:
-    """``("trials", "axes", "window", "range", 0)`` as an address: ``trials.axes.window.range[0]``."""
+    """Write ``("trials", "axes", "window", "range", 0)`` as an address: ``trials.axes.window.range[0]``."""
     text = ""
     for key in keys:
         text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else str(key)
@@ -46,14 +46,14 @@ class Marks:
         here.mark = mark
 
     def at(self, keys: Keys) -> Marks | None:
-        """The part of the tree at ``keys``, or None where nothing is written."""
+        """Return the part of the tree at ``keys``, or None where nothing is written."""
         here: Marks | None = self
         for key in keys:
             here = here.below.get(key) if here is not None else None
         return here
 
     def nearest(self, keys: Keys) -> Mark | None:
-        """The mark at ``keys``, or at the nearest written key above."""
+        """Return the mark at ``keys``, or at the nearest written key above."""
         here, found = self, None
         for key in keys:
             if key not in here.below:
@@ -63,12 +63,12 @@ class Marks:
         return found
 
     def put(self, keys: Iterable[str | int], part: Marks) -> Marks:
-        """The tree with ``part`` at ``keys`` in place of what was there."""
+        """Return the tree with ``part`` at ``keys`` in place of what was there."""
         first, *rest = keys
         inner = self.below.get(first, Marks()).put(rest, part) if rest else part
         return Marks(self.mark, {**self.below, first: inner})
 
     def put_by(self, by: str) -> Marks:
-        """The tree with every mark saying what put the values there."""
+        """Return the tree with every mark saying what put the values there."""
         mark = None if self.mark is None else replace(self.mark, by=by)
         return Marks(mark, {key: inner.put_by(by) for key, inner in self.below.items()})

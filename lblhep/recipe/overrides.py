@@ -44,7 +44,7 @@ EXTENDS = "extends"
 
 
 def apply_profile(document: Document, name: str) -> list[Problem]:
-    """Applies ``profiles.<name>`` to the document; what cannot be applied is returned.
+    """Apply ``profiles.<name>`` to the document and return what cannot be applied.
 
     The document's values and marks are replaced, not altered: other documents may share them.
     """
@@ -61,7 +61,7 @@ def apply_profile(document: Document, name: str) -> list[Problem]:
 
 
 def _chain(document: Document, known: dict[str, Any], name: str) -> tuple[list[str], list[Problem]]:
-    """The profile, the one that it extends, and so on; and why the last of them is not sound."""
+    """Return the profile, the one that it extends, and so on; and why the last of them is not sound."""
     chain: list[str] = []
     place: Keys = ("profiles",)
     extended: Any = name
@@ -84,7 +84,7 @@ def _chain(document: Document, known: dict[str, Any], name: str) -> tuple[list[s
 
 
 def _circle(document: Document, profiles: list[str]) -> Problem:
-    """The one problem of profiles that extend one another in a circle, from whichever it was entered."""
+    """Return the one problem of profiles that extend one another in a circle, from whichever it was entered."""
     first = profiles.index(min(profiles))
     profiles = profiles[first:] + profiles[:first]
     message = f"extends itself: {' -> '.join([*profiles, profiles[0]])}"
@@ -92,12 +92,12 @@ def _circle(document: Document, profiles: list[str]) -> Problem:
 
 
 def _entries(profile: Any) -> dict[str, Any]:
-    """A profile's overrides; what is no mapping has none, and the schema says so."""
+    """Return a profile's overrides; what is no mapping has none, and the schema says so."""
     return profile if isinstance(profile, dict) else {}
 
 
 def apply_assignments(document: Document, assignments: tuple[str, ...]) -> list[Problem]:
-    """Applies ``a.b.c=value`` texts to the document; what cannot be applied is returned."""
+    """Apply ``a.b.c=value`` texts to the document and return what cannot be applied."""
     faults = []
     for text in assignments:
         address, equals, written = text.partition("=")
@@ -115,7 +115,7 @@ def apply_assignments(document: Document, assignments: tuple[str, ...]) -> list[
 
 
 def _swept(document: Document, address: str) -> list[Problem]:
-    """The problem of an address that an axis sets in every trial: an override there has no effect."""
+    """Return the problem of an address that an axis sets in every trial: an override there has no effect."""
     trials = document.values.get("trials")
     axes = trials.get("axes") if isinstance(trials, dict) else None
     return [
@@ -133,7 +133,7 @@ def _swept(document: Document, address: str) -> list[Problem]:
 
 
 def _put(document: Document, address: str, value: Any, marks: Marks) -> list[Problem]:
-    """Sets one address and its marks, or returns the problem that it names nothing."""
+    """Set one address and its marks, or return the problem that it names nothing."""
     source = marks.mark or Mark(document.file)
     if address.count(".") >= MAX_DEPTH:
         message = f"has {address.count('.') + 1} steps: no recipe is nested more than {MAX_DEPTH} deep"
@@ -156,18 +156,18 @@ def _put(document: Document, address: str, value: Any, marks: Marks) -> list[Pro
 
 
 def _with(values: dict[str, Any], keys: tuple[str, ...], value: Any) -> dict[str, Any]:
-    """The values with one address set; the mappings on its path are copied, no others."""
+    """Return the values with one address set; the mappings on its path are copied, no others."""
     first, *rest = keys
     return {**values, first: _with(values.get(first, {}), tuple(rest), value) if rest else value}
 
 
 def _takes_new(keys: Keys, values: dict[str, Any]) -> bool:
-    """Whether the mapping at ``keys`` accepts a key that it does not hold yet."""
+    """Return whether the mapping at ``keys`` accepts a key that it does not hold yet."""
     return keys in SCHEMA_SECTIONS or keys in NAMED_MAPS or keys[:-1] in NAMED_MAPS or "use" in values
 
 
 def _nothing(source: Mark, address: str, above: Keys, key: str, values: dict[str, Any]) -> Problem:
-    """The problem of an address whose step ``key`` is not there, or is no mapping."""
+    """Return the problem of an address whose step ``key`` is not there, or is no mapping."""
     place = ".".join(map(str, above)) or "the recipe"
     by = f" ({source.by})" if source.by else ""
     if key in values:

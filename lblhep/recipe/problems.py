@@ -28,12 +28,12 @@ EXPECTED_TYPES = {
 
 
 def translate(error: ValidationError, document: Document, model: type[BaseModel]) -> list[Problem]:
-    """One problem for each of pydantic's errors."""
+    """Return one problem for each of pydantic's errors."""
     return [_problem(details, document, model) for details in error.errors(include_url=False)]
 
 
 def problem_at(marks: Marks, file: str, keys: Keys, message: str, hint: str = "") -> Problem:
-    """A problem placed at ``keys`` or at the nearest written key above."""
+    """Return a problem placed at ``keys`` or at the nearest written key above."""
     mark = marks.nearest(keys) or Mark(file, 1, 1)
     by = f" ({mark.by})" if mark.by else ""
     return Problem(mark.file, mark.line, mark.column, dotted(keys), message + by, hint)
@@ -53,7 +53,7 @@ def _problem(details: ErrorDetails, document: Document, model: type[BaseModel]) 
 
 
 def wording(details: ErrorDetails) -> str:
-    """What one of pydantic's errors says, in our words."""
+    """Return what one of pydantic's errors says, in our words."""
     kind, given, context = details["type"], details["input"], details.get("ctx", {})
     match kind:
         case "recipe":
@@ -79,7 +79,7 @@ def wording(details: ErrorDetails) -> str:
 
 
 def address(details: ErrorDetails) -> Keys:
-    """Where one of pydantic's errors stands: its location without the names of alternatives."""
+    """Return where one of pydantic's errors stands: its location without the names of alternatives."""
     alternatives = ("<component>", "<map>", "<list>", "<value>", "[key]")
     plain = [step for step in details["loc"] if step not in alternatives]
     if plain[:1] == ["trials"] and len(plain) > 1 and plain[1] in ("single", "scan", "search"):
@@ -101,7 +101,7 @@ def _pattern(keys: Keys, details: ErrorDetails) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as the user wrote it, kept short."""
+    """Return a value as the user wrote it, kept short."""
     match value:
         case dict():
             return "a mapping"
@@ -119,7 +119,7 @@ def shown(value: Any) -> str:
 
 
 def known_keys(model: Any, keys: Keys, values: Any) -> list[str]:
-    """The keys that the schema knows at an address, for hints."""
+    """Return the keys that the schema knows at an address, for hints."""
     found = model
     for key in keys:
         found, values = _below(found, key, values), values.get(key, {}) if isinstance(values, dict) else {}
@@ -127,7 +127,7 @@ def known_keys(model: Any, keys: Keys, values: Any) -> list[str]:
 
 
 def _below(annotation: Any, key: str | int, values: Any) -> Any:
-    """The annotation of what stands under ``key``."""
+    """Return the annotation of what stands under ``key``."""
     for cls in _models(annotation, values):
         for name, field in cls.model_fields.items():
             if key == (field.alias or name):
@@ -136,7 +136,8 @@ def _below(annotation: Any, key: str | int, values: Any) -> Any:
 
 
 def _models(annotation: Any, values: Any) -> list[type[BaseModel]]:
-    """The models that an annotation allows; of tagged ones, only the one whose ``kind`` the values have."""
+    """Return the models that an annotation allows; of tagged ones, only the one whose ``kind`` the values
+    have."""
     if get_origin(annotation) in (Union, types.UnionType, Annotated):
         return [cls for part in get_args(annotation) for cls in _models(part, values)]
     if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):

@@ -33,7 +33,7 @@ class Origin:
 
     @cached_property
     def workspace(self) -> Path:
-        """The nearest folder above the file that holds ``data_cards/``, else the file's folder."""
+        """Return the nearest folder above the file that holds ``data_cards/``, else the file's folder."""
         folders = [folder for folder in self.file.parents if (folder / "data_cards").is_dir()]
         return folders[0] if folders else self.file.parent
 
@@ -48,7 +48,7 @@ class Resolved:
 
 
 def resolve(path: Path, assignments: tuple[str, ...], profiles: Iterable[str | None]) -> Iterator[Resolved]:
-    """The file with each of the profiles in turn (None: none of them), read once.
+    """Read the file once and apply each of the profiles in turn (None: none of them).
 
     Raises RecipeError when the text itself is faulty.
     """
@@ -65,7 +65,8 @@ def resolve(path: Path, assignments: tuple[str, ...], profiles: Iterable[str | N
 
 
 def _nearby(path: Path) -> str:
-    """A hint naming the recipe that may be meant, or all, of the same folder or of the ``recipes/`` above."""
+    """Return a hint naming the recipe that may be meant, or all, of the same folder or of the ``recipes/``
+    above."""
     here = Path.cwd()
     folders = (path.parent, *(above / "recipes" for above in (here, *here.parents)))
     found = [each for folder in folders for each in sorted(folder.glob("*.yaml"))]
@@ -77,7 +78,8 @@ def _nearby(path: Path) -> str:
 def all_problems(
     document: Document, faults: list[Problem], error: ValidationError | None, model: type[BaseModel]
 ) -> list[Problem]:
-    """The text's faults, then the schema's, then those between sections; one for each address, by place."""
+    """Return the text's faults, then the schema's, then those between sections; one for each address, by
+    place."""
     found = {problem.path or str(problem): problem for problem in faults}
     schema = [] if error is None else translate(error, document, model)
     between = [
@@ -93,7 +95,7 @@ def all_problems(
 def point_problems(
     origin: Origin, error: ValidationError, addresses: Addresses, values: Any, model: type[BaseModel]
 ) -> list[Problem]:
-    """The schema's faults of one trial, at the axes that brought them."""
+    """Return the schema's faults of one trial, at the axes that brought them."""
     marks = origin.marks
     for address, axis in addresses.items():
         sections = [("trials", section, axis) for section in ("axes", "space", "replicates")]

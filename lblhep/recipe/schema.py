@@ -74,7 +74,7 @@ class Recipe(Section):
 
     @classmethod
     def read(cls, path: str | Path, overrides: Iterable[str] = (), profile: str | None = None) -> Self:
-        """The recipe of a file, with a profile and then overrides (``a.b.c=value``) applied.
+        """Read the recipe of a file, with a profile and then overrides (``a.b.c=value``) applied.
 
         Raises RecipeError with every problem found.
         """
@@ -87,7 +87,8 @@ class Recipe(Section):
     def survey(
         cls, path: str | Path, overrides: Iterable[str] = (), profile: str | None = None
     ) -> tuple[Self | None, list[Problem], frozenset[str]]:
-        """The recipe or what holds of it, all problems of its form, the addresses of what had to be left out.
+        """Read the recipe or what holds of it; return also the problems of its form and the addresses of what
+        was left out.
 
         Raises RecipeError when the text itself is faulty.
         """
@@ -98,7 +99,7 @@ class Recipe(Section):
     def survey_profiles(
         cls, path: str | Path, overrides: Iterable[str], profiles: Iterable[str]
     ) -> Iterator[tuple[Self | None, list[Problem], frozenset[str]]]:
-        """What ``survey`` gives for each of the profiles; the file is read once for all of them.
+        """Survey the recipe with each of the profiles; the file is read once for all of them.
 
         The section ``profiles`` itself is left out: a survey without a profile has looked at it.
         """
@@ -127,7 +128,7 @@ class Recipe(Section):
         return recipe, problems, gone
 
     def at(self, point: Mapping[str, Any]) -> Self:
-        """The recipe of one trial: axis name -> value filled in, validated again. Raises RecipeError."""
+        """Return the recipe of one trial: axis name -> value filled in, validated again. Raises RecipeError."""
         values, addresses = axis_values.fill(self.values, self.trials.axes_of_trial, point)
         cls = type(self)
         try:
@@ -140,31 +141,33 @@ class Recipe(Section):
 
     @property
     def file(self) -> Path:
-        """The file that the recipe was read from."""
+        """Return the file that the recipe was read from."""
         return self._origin.file
 
     @property
     def workspace(self) -> Path:
-        """The nearest folder above the file that holds ``data_cards/``."""
+        """Return the nearest folder above the file that holds ``data_cards/``."""
         return self._origin.workspace
 
     @property
     def values(self) -> dict[str, Any]:
-        """The recipe as plain mappings, lists and scalars. Not to be altered."""
+        """Return the recipe as plain mappings, lists and scalars. Not to be altered."""
         if self._values is None:
             self._values = self.model_dump(by_alias=True, exclude_unset=True)
         return self._values
 
     def problem(self, keys: Keys, message: str, hint: str = "") -> Problem:
-        """A problem at an address, with the line of the nearest thing that is written there."""
+        """Return a problem at an address, with the line of the nearest thing that is written there."""
         return problem_at(self._origin.marks, self._origin.shown, keys, message, hint)
 
     def digest(self) -> str:
-        """sha256 of all that the result depends on; defaults left out do not differ from defaults written."""
+        """Return the sha256 of all that the result depends on; defaults left out do not differ from defaults
+        written."""
         matter = self.model_dump(by_alias=True, exclude_defaults=True, exclude=set(NOT_IN_DIGEST))
         text = json.dumps(matter, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     def to_yaml(self) -> str:
-        """The resolved recipe as a file that ``read`` takes: profile and overrides applied, profiles gone."""
+        """Write the resolved recipe as a file that ``read`` takes: profile and overrides applied, profiles
+        gone."""
         return writing.to_yaml(self.model_dump(by_alias=True, exclude_unset=True, exclude={"profiles"}))

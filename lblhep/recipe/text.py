@@ -38,7 +38,7 @@ class Document:
 
 
 def read_text(path: Path) -> str:
-    """The file's text. Raises RecipeError: absent, unreadable, too large, or not text."""
+    """Read the file's text. Raises RecipeError if it is absent, unreadable, too large, or not text."""
     name = str(path)
     try:
         if path.is_file() and path.stat().st_size > MAX_FILE_BYTES:
@@ -54,7 +54,7 @@ def read_text(path: Path) -> str:
 
 
 def parse(text: str, file: str, faults: list[Problem] | None = None) -> Document:
-    """A YAML mapping. Raises RecipeError with every fault that the text has.
+    """Parse a YAML mapping. Raises RecipeError with every fault that the text has.
 
     Faults that leave the rest readable (a repeated key, say) go into ``faults`` instead, where that is given.
     """
@@ -73,7 +73,7 @@ def parse(text: str, file: str, faults: list[Problem] | None = None) -> Document
 
 
 def parse_value(text: str, source: str) -> Any:
-    """One YAML value, as an override gives it. Raises RecipeError."""
+    """Parse one YAML value, as an override gives it. Raises RecipeError."""
     node = _compose(text, source)
     reader = _Reader(Document(source, None))
     value = None if node is None else reader.value(node, ())
@@ -200,10 +200,10 @@ class _Reader:
 
 
 def _float(text: str) -> float:
-    """YAML 1.2 floats: ``1e-3``, ``.5``, ``.inf``, ``-.inf``, ``.nan``."""
+    """Parse YAML 1.2 floats: ``1e-3``, ``.5``, ``.inf``, ``-.inf``, ``.nan``."""
     return float(text.replace("_", "").lower().replace(".inf", "inf").replace(".nan", "nan"))
 
 
 def _only(file: str, message: str) -> RecipeError:
-    """The one problem of a whole file, which stands on no line of it."""
+    """Report the one problem of a whole file, which stands on no line of it."""
     return RecipeError([Problem(file, 0, 0, "", message)])

@@ -33,7 +33,7 @@ MAX_ROUNDS = 20
 def valid_subset(
     values: dict[str, Any], model: type[BaseModel]
 ) -> tuple[dict[str, Any], frozenset[str]] | None:
-    """The values without their faulty parts, and the addresses of these; None where nothing is left."""
+    """Return the values without their faulty parts, and the addresses of these; None where nothing is left."""
     gone: set[str] = set()
     values = deepcopy(values)
     for _ in range(MAX_ROUNDS):
@@ -55,7 +55,7 @@ def valid_subset(
 
 
 def lies_in(path: str, gone: frozenset[str]) -> bool:
-    """Whether an address is one of those that were taken out, or inside one."""
+    """Return whether an address is one of those that were taken out, or inside one."""
     ends = [place for place, letter in enumerate(path) if letter in ".["]
     return not gone.isdisjoint(path[:end] for end in (*ends, len(path)))
 

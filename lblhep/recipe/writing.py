@@ -13,7 +13,7 @@ ONE_LINE = 90
 
 
 def to_yaml(values: dict[str, Any]) -> str:
-    """YAML 1.2 text of plain values."""
+    """Write plain values as YAML 1.2 text."""
     yaml = YAML()
     yaml.width = 10_000  # a folded line would be valid, but hard to edit
     yaml.representer.ignore_aliases = lambda _data: True

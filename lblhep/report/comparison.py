@@ -29,7 +29,8 @@ _NOT_METRICS = ("trial", "name", "status", "group")
 
 
 def comparison(launches: Iterable[Launched], by: Sequence[str] | None = None) -> pd.DataFrame:
-    """Columns: launch, the axes in ``by``, trials, then each metric (the goal's first) and its spread.
+    """Tabulate launches: launch, the axes in ``by``, trials, then each metric (the goal's first) and its
+    spread.
 
     ``by`` defaults to what a launch's groups are named by, and without groups to every axis: one row a trial.
     The best row by the recipes' goal comes first.  Raises LblhepError for an axis that no launch has.
@@ -56,7 +57,7 @@ def comparison(launches: Iterable[Launched], by: Sequence[str] | None = None) ->
 
 
 def only(table: pd.DataFrame, patterns: Sequence[str]) -> pd.DataFrame:
-    """The table with those metrics alone that patterns name (``auc``, ``w1_*``), in the patterns' order.
+    """Keep those metrics of the table that patterns name (``auc``, ``w1_*``), in the patterns' order.
 
     Raises LblhepError for a pattern that names none.
     """
@@ -74,25 +75,25 @@ def only(table: pd.DataFrame, patterns: Sequence[str]) -> pd.DataFrame:
 
 
 def counts(launch: Launched) -> str:
-    """``16 of 20 trials finished, 4 failed``: of all that the recipe wants, tried or not."""
+    """Return ``16 of 20 trials finished, 4 failed``: of all that the recipe wants, tried or not."""
     ended = _ended(launch)
     others = [f", {ended[status]} {status}" for status in ("failed", "pruned") if status in ended]
     return f"{ended.get('finished', 0)} of {launch.recipe.trials.total} trials finished{''.join(others)}"
 
 
 def is_complete(launch: Launched) -> bool:
-    """Whether every trial finished, or was stopped early by the search's scheduler."""
+    """Return whether every trial finished, or was stopped early by the search's scheduler."""
     ended = _ended(launch)
     return ended.get("finished", 0) + ended.get("pruned", 0) == launch.recipe.trials.total
 
 
 def _ended(launch: Launched) -> dict[str, int]:
-    """Status -> number of trials."""
+    """Map each status to its number of trials."""
     return dict(launch.rows["status"].value_counts()) if "status" in launch.rows else {}
 
 
 def axes(recipe: Recipe) -> tuple[str, ...]:
-    """What tells the trials apart: the axes of a scan, the parameters and replicates of a search."""
+    """Return what tells the trials apart: the axes of a scan, the parameters and replicates of a search."""
     trials = recipe.trials
     listed = trials.listed_axes
     points = (
@@ -104,12 +105,13 @@ def axes(recipe: Recipe) -> tuple[str, ...]:
 
 
 def spreads(table: pd.DataFrame) -> bool:
-    """Whether any number of the table is a mean with a spread."""
+    """Return whether any number of the table is a mean with a spread."""
     return any(table[name].notna().any() for name in table if str(name).endswith(SPREAD))
 
 
 def as_json(table: pd.DataFrame) -> str:
-    """The table as a JSON list of objects; a metric with a spread becomes {"mean": ..., "spread": ...}."""
+    """Return the table as a JSON list of objects; a metric with a spread becomes {"mean": ..., "spread":
+    ...}."""
     rows = []
     for record in json.loads(table.to_json(orient="records", double_precision=15)):
         spreads = {name.removesuffix(SPREAD) for name in record if name.endswith(SPREAD)}
@@ -124,7 +126,7 @@ def as_json(table: pd.DataFrame) -> str:
 
 
 def with_errors(table: pd.DataFrame) -> pd.DataFrame:
-    """The table for people: "0.7231 ± 0.0042" in one column, digits as the spread allows."""
+    """Return the table for people: "0.7231 ± 0.0042" in one column, digits as the spread allows."""
     names = [str(name) for name in table.columns if not str(name).endswith(SPREAD)]
     shown = table[names].astype(object)
     for name in names:
@@ -135,7 +137,8 @@ def with_errors(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def value_and_spread(value: float, spread: float) -> str:
-    """Two significant digits of the spread decide how many the value has (as the PDG rounds)."""
+    """Round a value and its spread: two significant digits of the spread decide how many the value has (as
+    the PDG rounds)."""
     from math import floor, isfinite, log10
 
     if not isfinite(value):
@@ -151,7 +154,7 @@ def value_and_spread(value: float, spread: float) -> str:
 
 
 def _launch_table(launch: Launched, by: Sequence[str] | None) -> tuple[pd.DataFrame, list[str]]:
-    """One launch's rows of the table, and the axes that name them."""
+    """Return one launch's rows of the table, and the axes that name them."""
     trials, groups, names = launch.rows, launch.groups, axes(launch.recipe)
     if by is not None:
         keys = [name for name in by if name in names]
@@ -172,7 +175,8 @@ def _launch_table(launch: Launched, by: Sequence[str] | None) -> tuple[pd.DataFr
 
 
 def _folded(frame: pd.DataFrame, keys: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
-    """Indexed by the keys: how many rows ("trials"), each metric's mean and, of several, spread."""
+    """Fold replicates, indexed by the keys: how many rows ("trials"), each metric's mean and, of several,
+    spread."""
     import pandas as pd
 
     numbers = frame.select_dtypes("number").columns

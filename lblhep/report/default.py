@@ -68,7 +68,7 @@ def _caption(table: pd.DataFrame) -> str:
 
 
 def _panels(names: Sequence[str]) -> tuple[Figure, list[Axes]]:
-    """A figure with one panel for each name, at most two beside each other."""
+    """Make a figure with one panel for each name, at most two beside each other."""
     columns = min(len(names), 2)
     lines = -(-len(names) // columns)
     figure, grid = new_figure(
@@ -81,7 +81,7 @@ def _panels(names: Sequence[str]) -> tuple[Figure, list[Axes]]:
 
 
 def _against(table: pd.DataFrame, axis: str, metrics: Sequence[str]) -> Figure:
-    """Each metric against one axis, numbers at their place, names side by side."""
+    """Draw each metric against one axis, numbers at their place, names side by side."""
     from matplotlib.ticker import MaxNLocator
 
     shown = [name for name in metrics if name in table] or [n for n in metrics[:1] if n in table]
@@ -105,7 +105,7 @@ def _against(table: pd.DataFrame, axis: str, metrics: Sequence[str]) -> Figure:
 
 
 def _add_curves(page: Page, curves: pd.DataFrame) -> None:
-    """One panel for each logged metric, one thin line for each trial."""
+    """Draw one panel for each logged metric, one thin line for each trial."""
     if not len(curves):
         return
     names = [n for n in map(str, curves.columns) if n not in ("trial", "step")][:MAX_PANELS]
@@ -129,7 +129,7 @@ def _add_failures(page: Page, rows: pd.DataFrame) -> None:
 
 
 def _headline(launch: Launched, rows: pd.DataFrame, table: pd.DataFrame) -> dict[str, str | float]:
-    """How many trials finished, and the goal's best finite value; of a search, among its points alone."""
+    """Return how many trials finished, and the goal's best finite value; of a search, among its points alone."""
     recipe = launch.recipe
     done = int((rows["status"] == "finished").sum())
     headline: dict[str, str | float] = {"trials": f"{done} of {recipe.trials.total} finished"}

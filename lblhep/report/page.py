@@ -62,26 +62,27 @@ class Page:
         self._pictures: dict[str, _Picture] = {}
 
     def heading(self, text: str, level: int = 2) -> None:
-        """A section's heading (level 2 or 3); it also stands in the table of contents."""
+        """Add a section's heading (level 2 or 3); it also stands in the table of contents."""
         section = _Section(level, f"section-{len(self._sections) + 1}", text)
         self._sections.append(section)
         self._blocks.append(f'<h{level} id="{section.anchor}">{escape(text)}</h{level}>')
 
     def text(self, markdown: str) -> None:
-        """Paragraphs, lists, emphasis, links and code in Markdown; HTML in it is shown, not obeyed."""
+        """Add paragraphs, lists, emphasis, links and code in Markdown; HTML in it is shown, not obeyed."""
         from markdown_it import MarkdownIt
 
         reader = MarkdownIt("commonmark", {"html": False}).enable("table")
         self._blocks.append(reader.render(markdown))
 
     def code(self, text: str) -> None:
-        """Text as it stands: a recipe, a command, a traceback."""
+        """Add text as it stands: a recipe, a command, a traceback."""
         self._blocks.append(f"<pre><code>{escape(text)}</code></pre>")
 
     def table(
         self, frame: pd.DataFrame, caption: str = "", formats: Mapping[str, Format] | None = None
     ) -> None:
-        """A table that scrolls inside the page; ``formats`` maps a column to a format (".3f") or a function.
+        """Add a table that scrolls inside the page; ``formats`` maps a column to a format (".3f") or a
+        function.
 
         Floats without a format get four significant digits; a missing value is left empty.
         """
@@ -115,7 +116,7 @@ class Page:
         )
 
     def provenance(self, launch: Launched) -> None:
-        """The page's last section: what made it and the resolved recipe, as YAML."""
+        """Add the page's last section: what made it and the resolved recipe, as YAML."""
         self.heading("Provenance")
         rows = "".join(
             f"<tr>{_cell('td', name, True)}{_cell('td', value, True)}</tr>" for name, value in _facts(launch)
@@ -166,7 +167,7 @@ def put_headline(page: Path, headline: Mapping[str, str | float], warning: str =
 
 
 def formatted(value: Any, format_: Format | None = None) -> str:
-    """One value as text: by its format, else four significant digits for a float; "" for a missing one."""
+    """Write one value as text: by its format, else four significant digits for a float; "" for a missing one."""
     import pandas as pd
 
     if pd.api.types.is_scalar(value) and pd.isna(value):
@@ -180,7 +181,8 @@ def formatted(value: Any, format_: Format | None = None) -> str:
 
 
 def _facts(launch: Launched) -> Iterator[tuple[str, str]]:
-    """What the launch's own record says of itself; its state is left out, since it ends after its report."""
+    """Return what the launch's own record says of itself; its state is left out, since it ends after its
+    report."""
     yield "launch", launch.directory.name
     if "started" in launch.info:
         yield "started", time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(launch.info["started"]))
@@ -200,7 +202,7 @@ def _cell(tag: str, text: str, word: bool) -> str:
 
 
 def _drawn(figure: Figure, kind: str) -> bytes:
-    """The figure's file.  Its metadata hold no date: the same launch gives the same bytes."""
+    """Draw the figure into a file.  Its metadata hold no date: the same launch gives the same bytes."""
     metadata = {"CreationDate": None} if kind == "pdf" else {"Software": f"lblhep {__version__}"}
     buffer = io.BytesIO()
     with house_style():

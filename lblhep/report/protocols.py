@@ -18,36 +18,36 @@ class Launched(Protocol):
 
     @property
     def directory(self) -> Path:
-        """``mlruns/launches/<id>``."""
+        """Return ``mlruns/launches/<id>``."""
 
     @property
     def info(self) -> Mapping[str, Any]:
-        """The launch's own record: id, study, digests, state, MLflow run."""
+        """Return the launch's own record: id, study, digests, state, MLflow run."""
 
     @property
     def recipe(self) -> Recipe:
-        """The recipe, resolved."""
+        """Return the recipe, resolved."""
 
     @property
     def rows(self) -> pd.DataFrame:
-        """One row for each trial: trial, name, one column for each axis, metrics, status."""
+        """Return one row for each trial: trial, name, one column for each axis, metrics, status."""
 
     @property
     def groups(self) -> pd.DataFrame:
-        """One row for each complete group: group, the axes that name it, metrics."""
+        """Return one row for each complete group: group, the axes that name it, metrics."""
 
     @property
     def curves(self) -> pd.DataFrame:
-        """What trials logged while they ran: trial, step, metrics."""
+        """Return what trials logged while they ran: trial, step, metrics."""
 
     def arrays(self, trial: str, name: str) -> Mapping[str, np.ndarray]:
-        """What a trial saved under a name."""
+        """Return what a trial saved under a name."""
 
     def group_arrays(self, group: str) -> Mapping[str, np.ndarray]:
-        """The arrays among what the Combine returned for a group."""
+        """Return the arrays among what the Combine returned for a group."""
 
     def sample(self, dataset: str) -> Any:
-        """The opened data set behind a data set of the recipe."""
+        """Return the opened data set behind a data set of the recipe."""
 
 
 class Report(Protocol):

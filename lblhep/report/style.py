@@ -45,7 +45,7 @@ _SETTINGS: dict[str, Any] = {
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Matplotlib's settings inside the ``with`` block; those of the caller come back after it."""
+    """Apply Matplotlib's settings inside the ``with`` block; those of the caller come back after it."""
     import matplotlib.style
     import mplhep
     from cycler import cycler
@@ -58,7 +58,7 @@ def house_style() -> Iterator[None]:
 def new_figure(
     rows: int = 1, columns: int = 1, *, width: float = 6.4, height: float = 4.4, **grid: Any
 ) -> tuple[Figure, Any]:
-    """A figure of ``width`` x ``height`` inches and its axes: one ``Axes``, or an array of them.
+    """Make a figure of ``width`` x ``height`` inches and its axes: one ``Axes``, or an array of them.
 
     ``grid`` goes to ``Figure.subplots`` (``sharex``, ``height_ratios`` ...).  The style is applied to what is
     created here; :meth:``lblhep.report.Page.figure`` applies it again while drawing.

@@ -45,7 +45,8 @@ class Best(ModelCheckpoint):  # type: ignore[misc]
         return found
 
     def _remove_checkpoint(self, trainer: Trainer, filepath: str) -> None:
-        """Not at once: a fit that breaks off now goes on from a state in which these were the best."""
+        """Leave the file for now: a fit that breaks off now goes on from a state in which these weights were
+        the best."""
         self._outdone.append(filepath)
 
     def remove_outdone(self) -> None:
@@ -143,7 +144,7 @@ class Continuation(Callback):  # type: ignore[misc]
 
 
 def _streams() -> dict[str, Any]:
-    """The states of torch's global generators: the CPU's, and each GPU's."""
+    """Return the states of torch's global generators: the CPU's, and each GPU's."""
     return {"cpu": torch.get_rng_state(), "gpu": torch.cuda.get_rng_state_all()}
 
 

@@ -85,7 +85,7 @@ class FitLightning:
     def fit(
         self, trial: Trial, bench: Bench, rng: np.random.Generator, **given: Any
     ) -> tuple[LightningModule, dict[str, float]]:
-        """The trial's model with its best weights, and what ``run`` puts into its row.
+        """Fit the trial's model; return it with its best weights, and what ``run`` puts into its row.
 
         Args:
             rng: gives torch's global stream its seed, from which Lightning and initial weights draw.
@@ -139,7 +139,7 @@ class FitLightning:
 
 
 def _is_readable(checkpoint: Path, best: Best) -> bool:
-    """Whether a fit can go on from here: it and its best weights are as written, and run no code."""
+    """Return whether a fit can go on from here: it and its best weights are as written, and run no code."""
     from lblhep.tasks.callbacks import check_weights
     from lblhep.tasks.checkpoints import read_checkpoint
 

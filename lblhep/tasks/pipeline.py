@@ -56,7 +56,7 @@ class Pipeline:
 
 
 def run_stages(trial: Trial, bench: Bench) -> Mapping[str, float]:
-    """The metrics that the trial's last stage returns."""
+    """Run the trial's stages and return the metrics that the last one returns."""
     stages: Any = trial.recipe.task.arguments["stages"]
     products: dict[str, Any] = {}
     keys: dict[str, str] = {}
@@ -79,7 +79,7 @@ def _call(stage: Component, given: Mapping[str, Any]) -> Any:
 
 
 def _wanted(stage: Component) -> set[str]:
-    """The arguments that are left to fill when the stage is called."""
+    """Return the arguments that are left to fill when the stage is called."""
     target = components.load(stage.use)
     function: Any = target.__call__ if isinstance(target, type) else target
     return set(inspect.signature(function).parameters) - {"self"} - stage.arguments.keys()
@@ -105,7 +105,8 @@ def _fingerprint(workspace: Path, card: str) -> str:
 
 @functools.cache
 def _code(workspace: Path, use: str) -> dict[str, str]:
-    """As it was when the process first asked, which is closer to what it imported than a later edit is.
+    """Return the code as it was when the process first asked, which is closer to what it imported than a
+    later edit is.
 
     Args:
         workspace: another one has other modules of the same name.
@@ -114,7 +115,7 @@ def _code(workspace: Path, use: str) -> dict[str, str]:
 
 
 def _uses(value: Any) -> Iterator[str]:
-    """The ``use`` of every component in plain values, those inside the arguments of others too."""
+    """Return the ``use`` of every component in plain values, those inside the arguments of others too."""
     if isinstance(value, Mapping):
         if isinstance(value.get("use"), str):
             yield value["use"]

@@ -41,34 +41,35 @@ class Bench(Protocol):
 
     @property
     def device(self) -> str:
-        """``"cpu"`` or ``"cuda:0"``."""
+        """Return ``"cpu"`` or ``"cuda:0"``."""
 
     @property
     def checkpoint(self) -> Path:
-        """A directory of this pack that survives when its worker, or the launch, dies.
+        """Return a directory of this pack that survives when its worker, or the launch, dies.
 
         The pack is tried again, with a new bench: a task that goes on from here logs and saves again what it
         had logged and saved.  The directory is removed when the pack is committed.
         """
 
     def dataset(self, trial: Trial, name: str | None = None) -> Any:
-        """The trial's data set; ``name`` defaults to the only one.
+        """Return the trial's data set; ``name`` defaults to the only one.
 
         It is built once in a worker and shared by all trials of the same configuration, so whatever is random
         in it is drawn on construction, from the ``rng`` that it is offered, and nobody alters it afterwards.
         """
 
     def model(self, trial: Trial, name: str | None = None, **given: Any) -> Any:
-        """A fresh model on every call; ``given`` offers it what it may ask for (e.g. ``n_features``)."""
+        """Make a fresh model on every call; ``given`` offers it what it may ask for (e.g. ``n_features``)."""
 
     def metric(self, trial: Trial, name: str) -> Any:
-        """The metric as its component builds it: a torchmetrics Metric or a callable."""
+        """Return the metric as its component builds it: a torchmetrics Metric or a callable."""
 
     def generator(self, trial: Trial, address: str) -> np.random.Generator:
-        """The random stream of the component at ``address`` (``"models.classifier"``), never of the pack."""
+        """Return the random stream of the component at ``address`` (``"models.classifier"``), never of the
+        pack."""
 
     def log(self, trial: Trial, metrics: Mapping[str, float], step: int) -> None:
-        """One point of the trial's curves.  In a search the objective's curve is what the scheduler sees.
+        """Log one point of the trial's curves.  In a search the objective's curve is what the scheduler sees.
 
         Of a pack of few trials that lasts longer than some seconds, MLflow has the curves while it trains.
         """
@@ -77,7 +78,7 @@ class Bench(Protocol):
         """Keep arrays (scores, spectra) for the group's Combine and for the report."""
 
     def cached(self, key: str, make: Callable[[], T]) -> T:
-        """``make()``, or what it returned earlier under the same key, in this or another worker."""
+        """Return ``make()``, or what it returned earlier under the same key, in this or another worker."""
 
 
 class Task(Protocol):

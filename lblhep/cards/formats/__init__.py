@@ -52,7 +52,7 @@ def read(path: Path, layout: str, columns: Sequence[str] | None = None, **option
 
 
 def explained(path: Path, layout: str, read_it: Callable[[], pa.Table]) -> pa.Table:
-    """``read_it()``, with whatever its library raises turned into a CardError that names the file."""
+    """Return ``read_it()`` and turn whatever its library raises into a CardError that names the file."""
     begin = _first_bytes(path)
     try:
         return read_it()
@@ -68,7 +68,7 @@ def explained(path: Path, layout: str, read_it: Callable[[], pa.Table]) -> pa.Ta
 
 
 def _first_bytes(path: Path) -> bytes:
-    """The first four bytes of a file that is there, may be read, and is not empty."""
+    """Return the first four bytes of a file that is there, may be read, and is not empty."""
     if not path.is_file():
         raise CardError(f"{path}: no such file")
     try:

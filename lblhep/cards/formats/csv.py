@@ -111,7 +111,7 @@ def _hint(names: list[str]) -> str:
 
 
 def _beyond(values: pa.ChunkedArray) -> bool:
-    """Whether a column is of floats that Arrow may have made of long integers."""
+    """Return whether a column is of floats that Arrow may have made of long integers."""
     if not pa.types.is_floating(values.type):
         return False
     largest = pc.max(pc.abs(values)).as_py()

@@ -29,12 +29,12 @@ REWRITE = 'write the file anew by `to_hdf(..., format="table")`'
 
 
 def is_fixed(group: Any) -> bool:
-    """Whether a group is a frame in the layout "fixed"."""
+    """Return whether a group is a frame in the layout "fixed"."""
     return "axis0" in group or "axis0_level0" in group
 
 
 def is_table(group: Any) -> bool:
-    """Whether a group is a frame in the layout "table"."""
+    """Return whether a group is a frame in the layout "table"."""
     return "table" in group and "pandas_type" in group.attrs
 
 
