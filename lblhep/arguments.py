@@ -34,7 +34,8 @@ class ArgumentFault:
 
 @lru_cache(maxsize=1024)
 def parameters(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """Return what a callable takes by name; under ``**`` if it takes any name. Empty if it has no signature."""
+    """Return what a callable takes by name; under ``**`` if it takes any name. Empty if it has no
+    signature."""
     try:
         signature = inspect.signature(target)
     except (TypeError, ValueError):  # some builtins have none: their call will tell
@@ -78,7 +79,8 @@ def argument_faults(
 
 
 def _type_faults(target: Callable[..., Any], parameter: inspect.Parameter, value: Any) -> list[ArgumentFault]:
-    """Return the faults of one value against its annotation, or its default; what neither can judge passes."""
+    """Return the faults of one value against its annotation, or its default; what neither can judge
+    passes."""
     default = parameter.default
     if _holds_component(value) or value is default or (type(value) is type(default) and value == default):
         return []

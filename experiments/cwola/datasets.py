@@ -1,4 +1,4 @@
-"""From simulated events to one network's training set.
+"""Turn simulated events into one network's training set.
 
 ``PseudoExperiment`` is the data of one hunt: which events it holds, with which masses.  ``DijetWindow`` is
 one network's view of it: the events in a signal region and its sidebands that it trains and validates on,
@@ -28,7 +28,8 @@ RESONANCES = {1: (3500.0, 500.0, 100.0), 2: (3000.0, 200.0, 200.0)}
 
 @dataclass(frozen=True, eq=False)
 class PseudoExperiment:
-    """The events of one hunt, one row each, and beside them events of known truth that it does not hold.
+    """Holds the events of one hunt, one row each, and beside them events of known truth that it does not
+    hold.
 
     ``event`` numbers the parent events; ``features`` (rows, features); ``mjj`` (rows,) in GeV; ``process`` is
     0 for background; ``hunted`` is False for the signal that was not injected and the background that was

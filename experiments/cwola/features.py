@@ -1,4 +1,4 @@
-"""The networks' inputs, computed from the columns of a dijet sample.
+"""Compute the networks' inputs from the columns of a dijet sample.
 
 Whatever follows m_jj lets a network tell signal region from sidebands on background alone, and a cut on its
 output then carves a bump.  Jet masses grow with m_jj, so they enter as fractions of it.  ``ht`` is kept to
@@ -38,7 +38,8 @@ LABELS = {
 
 
 def columns_needed(features: Sequence[str]) -> list[str]:
-    """Return the sample's columns that ``features`` are computed from; raise ValueError for an unknown name."""
+    """Return the sample's columns that ``features`` are computed from; raise ValueError for an unknown
+    name."""
     unknown = [name for name in features if name not in FEATURES]
     if unknown:
         raise ValueError(f"unknown feature {unknown[0]!r}; known: {', '.join(FEATURES)}")

@@ -217,7 +217,8 @@ def p_values(samples: Mapping[str, Floats], independent: int | None = None) -> F
 
 
 def distribution(values: Floats, label: str, *, reference: bool = True) -> Figure:
-    """Draw a histogram of significances, with the unit Gaussian of a calibrated null, or with their median."""
+    """Draw a histogram of significances, with the unit Gaussian of a calibrated null, or with their
+    median."""
     figure, axes = new_figure()
     width = 0.25 if reference else 0.5
     edges = width * np.arange(np.floor(values.min() / width), np.floor(values.max() / width) + 2)

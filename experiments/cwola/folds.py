@@ -1,4 +1,4 @@
-"""Cross-validation folds by a hash of the parent event.
+"""Assign cross-validation folds by a hash of the parent event.
 
 A bootstrap, or an injection with replacement, holds the same event several times.  If its copies fell into
 different folds, a network would be tested on events that it has learned by heart and would find an excess of

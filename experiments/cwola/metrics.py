@@ -1,4 +1,4 @@
-"""From the scores of a window's networks to a local p-value: the folds combined, cut, fitted and counted.
+"""Turn the scores of a window's networks into a local p-value: combine folds, cut, fit and count.
 
 Nothing here that decides (which initialisation, where to cut, what the p-value is) reads a truth label.  The
 entries named ``truth_...`` say what a simulation knows and an experiment does not.
@@ -23,7 +23,8 @@ from lblhep.physics.goodness import goodness_of_fit
 
 
 class ValidationAuc:
-    """Area under the ROC curve, signal region against sidebands, on the validation fold: no truth label."""
+    """Computes the area under the ROC curve, signal region against sidebands, on the validation fold: no
+    truth label."""
 
     def __call__(self, label: Floats, score: Floats, weight: Floats) -> float:
         return float(roc_auc_score(label, score, sample_weight=weight))

@@ -1,4 +1,4 @@
-"""The classifier's architecture and the seed of its initial weights."""
+"""State the classifier's architecture and the seed of its initial weights."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Classifier:
-    """A fully connected network with ReLU between ``hidden`` layers and one logit.
+    """Describes a fully connected network with ReLU between ``hidden`` layers and one logit.
 
     It holds no weights: the task stacks the networks of a pack into one ``MLPEnsemble``, which draws each
     network's initial weights and minibatch order from ``seed``.  ``init`` numbers the initialisations.

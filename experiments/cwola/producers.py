@@ -1,4 +1,4 @@
-"""Dijet events from Pythia 8 with multiparton interactions, clustered, smeared and selected.
+"""Produce dijet events by Pythia 8 with multiparton interactions, clustered, smeared and selected.
 
 Two processes share one detector-level definition:
 

@@ -23,7 +23,8 @@ Headline = Mapping[str, str | float]
 
 
 class BumpHuntReport:
-    """Scan of all windows, one window in detail, baselines, and the global p-value where it was made.
+    """Shows the scan of all windows, one window in detail, baselines, and the global p-value where it was
+    made.
 
     ``window`` and ``efficiency`` stand in the recipe: the detailed figures and the headline speak of them,
     not of the best that this launch finds.
@@ -216,7 +217,8 @@ def _baselines(page: Page, results: Results, window: int) -> None:
 
 
 def _mass_plane(page: Page, results: Results, window: int) -> None:
-    """Show the picture of the method: where in the plane of the jet masses the networks see a signal region."""
+    """Show the picture of the method: where in the plane of the jet masses the networks see a signal
+    region."""
     sample = results.launch.sample("dijets")
     columns = sample.columns(["event", "m_j1", "m_j2"])
     order = np.argsort(columns["event"])

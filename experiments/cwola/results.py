@@ -31,7 +31,8 @@ def planned_groups(recipe: Recipe) -> pd.DataFrame:
 
 
 def cuts_missing(recipe: Recipe, *efficiencies: float) -> str:
-    """Return what is wrong with ``efficiencies`` of a report: those that the recipe's groups do not cut at."""
+    """Return what is wrong with ``efficiencies`` of a report: those that the recipe's groups do not cut
+    at."""
     known = [efficiency for efficiency, _ in build(recipe.groups).cuts]
     missing = [e for e in efficiencies if e not in known]
     return f"{', '.join(map(str, missing))} is not among groups.efficiencies {known}" if missing else ""
@@ -56,7 +57,7 @@ def not_declared(recipe: Recipe, window: int, efficiency: float, *, observed: bo
 
 
 class Results:
-    """Groups with all of ``KEYS`` as columns, whether the recipe scans them or sets them once."""
+    """Holds the groups with all of ``KEYS`` as columns, whether the recipe scans them or sets them once."""
 
     def __init__(self, launch: Launched) -> None:
         self.launch = launch

@@ -160,8 +160,9 @@ def _cross_entropy(labelled: Labelled, output: NDArray[np.float64]) -> float:
 
 
 class _Log:
-    """Curves of a pack.  ``validation_loss`` is that of the weights kept so far, as in the trial's row, so
-    that a search judges a point that it stops as one that ends; ``epoch_loss`` is that of the epoch."""
+    """Logs the curves of a pack.  ``validation_loss`` is that of the weights kept so far, as in the trial's
+    row, so that a search judges a point that it stops as one that ends; ``epoch_loss`` is that of the epoch.
+    """
 
     def __init__(self, trials: Sequence[Trial], bench: Bench) -> None:
         self.trials, self.bench = trials, bench

@@ -65,7 +65,8 @@ class NullCalibrationReport:
         return {**calibration(null, self.efficiency), "missing": results.missing_in_words}
 
     def _folds(self, page: Page, results: Results) -> None:
-        """Show where a width above one comes from: folds whose networks were trained on each other's events."""
+        """Show where a width above one comes from: folds whose networks were trained on each other's
+        events."""
         page.heading("Do the five folds fluctuate together?")
         page.text(
             "Given a fold's own masses, its selected events fall into signal region and sidebands at "
@@ -109,7 +110,8 @@ def _fold_pulls(results: Results, group: str, window: Window, efficiency: float)
 
 
 def _nearby(window: Window, mjj: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the masses that the networks were trained on: those of the signal region and of both sidebands."""
+    """Return the masses that the networks were trained on: those of the signal region and of both
+    sidebands."""
     return mjj[(mjj >= window.sideband_low) & (mjj < window.sideband_high)]
 
 
@@ -136,7 +138,7 @@ MASSES = {
 
 
 class SensitivityReport:
-    """Pseudo-experiments with injected signal: how often is it found, and by whom?"""
+    """Shows pseudo-experiments with injected signal: how often is it found, and by whom?"""
 
     def __init__(self, *, window: int, efficiency: float) -> None:
         self.window = window
@@ -197,7 +199,8 @@ def _weak(strength: NDArray[np.float64], z: NDArray[np.float64]) -> str:
 
 
 def _mean(found: pd.DataFrame, efficiency: float) -> str:
-    """Return the mean significance at a cut with its error: 0 without signal, where the spectrum is smooth."""
+    """Return the mean significance at a cut with its error: 0 without signal, where the spectrum is
+    smooth."""
     return f"{mean_and_error(found[f'significance_{efficiency:g}'])} at {figures.percent(efficiency)}"
 
 
@@ -239,7 +242,7 @@ def _largest(best: Mapping[str, pd.Series]) -> pd.DataFrame:
 
 
 class SculptingReport:
-    """Background-only subsamples with their generated masses: does a cut bend the spectrum?"""
+    """Shows background-only subsamples with their generated masses: does a cut bend the spectrum?"""
 
     def __init__(self, *, efficiencies: tuple[float, ...] = (0.1, 0.01, 0.002), toys: int = 300) -> None:
         self.efficiencies = tuple(efficiencies)
@@ -251,7 +254,8 @@ class SculptingReport:
         return {"efficiencies": fault} if fault else {}
 
     def render(self, launch: Launched, out: Path) -> Headline:
-        """Report how often the deviance p-value of a fit to all bins is below 0.01, and the excess' spread."""
+        """Report how often the deviance p-value of a fit to all bins is below 0.01, and the excess'
+        spread."""
         results = Results(launch)
         groups = results.groups
         page = Page(launch.recipe.title or "Sculpting", f"{len(groups)} windows of disjoint subsamples")

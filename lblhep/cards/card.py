@@ -27,7 +27,7 @@ def _stands_for_missing(value: Any) -> Any:
 
 
 class Column(CardSection):
-    """A column's unit ("GeV", "1" for a pure number), role and meaning.
+    """States a column's unit ("GeV", "1" for a pure number), role and meaning.
 
     Observables and weights are numbers, or lists of them; ids and truth may also be text.  A missing value
     (NaN, null, an empty cell) is refused, unless ``missing: allowed`` is stated: then it is null in Parquet
@@ -48,7 +48,8 @@ class Column(CardSection):
 
 
 class DataCard(CardSection):
-    """A data card.  ``file`` and ``workspace`` say where it was read."""
+    """States what a data set is and where its data come from.  ``file`` and ``workspace`` say where it was
+    read."""
 
     schema_: Literal["lblhep/card@1"] = Field(alias="schema")
     name: DiskName

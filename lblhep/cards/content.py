@@ -48,7 +48,8 @@ def _add(digest: Any, name: str, values: Any) -> None:
 
 
 def _type_name(type_: Any) -> str:
-    """Return Arrow's name of the type, but for the values of lists: "item" in memory and "element" in a file."""
+    """Return Arrow's name of the type, but for the values of lists: "item" in memory and "element" in a
+    file."""
     if is_list(type_):
         kind = "list" if pa.types.is_list(type_) else "large_list"
         return f"{kind}<element: {_type_name(type_.value_type)}>"

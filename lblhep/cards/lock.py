@@ -1,4 +1,4 @@
-"""One maker at a time for one data set."""
+"""Allow one maker at a time for one data set."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class EventRange:
-    """Events ``start <= i < stop`` of one source, with the seed that makes them."""
+    """Names the events ``start <= i < stop`` of one source, with the seed that makes them."""
 
     start: int
     stop: int

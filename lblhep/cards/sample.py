@@ -24,7 +24,7 @@ MANIFEST = "manifest.json"
 
 
 class Part(BaseModel):
-    """One Parquet file of a data set."""
+    """Describes one Parquet file of a data set."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -74,7 +74,7 @@ def store(card: DataCard, fingerprint: str, tables: Mapping[str, pa.Table]) -> P
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """The data of a card.  Columns are read once per process and shared: the arrays are read-only."""
+    """Gives the data of a card.  Columns are read once per process and shared: the arrays are read-only."""
 
     card: DataCard
     fingerprint: str

@@ -29,7 +29,7 @@ def card_fault(message: str) -> PydanticCustomError:
 
 
 class CardSection(BaseModel):
-    """A part of a card whose keys are all known."""
+    """Refuses keys that it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -70,7 +70,7 @@ def _named(name: Any) -> Any:
 
 
 class FileSource(CardSection):
-    """One file, local (``path`` relative to ``data_cards/``) or remote (``url``), in a known format.
+    """Names one file, local (``path`` relative to ``data_cards/``) or remote (``url``), in a known format.
 
     ``sha256: null`` marks a file that nobody has checked yet.  ``columns`` maps our names to the file's,
     which may be integers in a frame of pandas: ``columns: {pt: 0}``.  ``table`` names the tree, or the HDF5
@@ -138,7 +138,8 @@ class FileSource(CardSection):
 
 
 class ProduceSource(BaseModel):
-    """Events made by a producer, in ranges of ``range`` events; other keys are the producer's arguments.
+    """States events that a producer makes, in ranges of ``range`` events; other keys are the producer's
+    arguments.
 
     ``name`` names the events' part in the cache and in the shipped sample.  ``merge`` is a function of the
     ranges' tables, in their order, and the same arguments, for data whose rows are not events: it returns the

@@ -162,7 +162,8 @@ def _foreign(package: str, own: set[str]) -> bool:
 
 @functools.cache
 def _distributions() -> Mapping[str, list[str]]:
-    """Map each top-level package to what installed it, when first asked: it takes half a second to find out."""
+    """Map each top-level package to what installed it, when first asked: it takes half a second to find
+    out."""
     return metadata.packages_distributions()
 
 

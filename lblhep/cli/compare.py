@@ -1,4 +1,4 @@
-"""``lblhep compare``: launches beside each other."""
+"""``lblhep compare``: put launches beside each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The terminal: where rich writes, and how wide it may."""
+"""Write to the terminal by rich, at most so wide that lines stay readable."""
 
 from __future__ import annotations
 

@@ -56,7 +56,8 @@ def _describe_component(use: str) -> None:
 
 
 def _source_file(component: Any) -> str | None:
-    """Return the file that defines the component; None for what is not written in Python, and for instances."""
+    """Return the file that defines the component; None for what is not written in Python, and for
+    instances."""
     try:
         return inspect.getsourcefile(component)
     except TypeError:

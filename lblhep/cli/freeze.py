@@ -1,4 +1,4 @@
-"""``lblhep freeze``: a launch, or one trial's run, back into a recipe."""
+"""``lblhep freeze``: turn a launch, or one trial's run, back into a recipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``lblhep list``: the recipes, data cards and launches of the workspace."""
+"""``lblhep list``: show the recipes, data cards and launches of the workspace."""
 
 from __future__ import annotations
 

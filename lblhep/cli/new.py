@@ -1,4 +1,4 @@
-"""``lblhep new``: a small complete study to start from, which runs as it stands."""
+"""``lblhep new``: make a small complete study to start from, which runs as it stands."""
 
 from __future__ import annotations
 

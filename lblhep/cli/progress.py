@@ -157,7 +157,8 @@ def pace(progress: Progress, passed: float = 0.0) -> str:
 
 
 def logged(progress: Progress) -> str:
-    """Return ``logged step 7``, ``logged steps 3 and 7``, of many ``logged steps 3 to 41``, or nothing yet."""
+    """Return ``logged step 7``, ``logged steps 3 and 7``, of many ``logged steps 3 to 41``, or nothing
+    yet."""
     steps = sorted(set(progress.steps))
     if len(steps) < 2:
         return f"logged step {steps[0]}" if steps else ""

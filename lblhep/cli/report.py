@@ -1,4 +1,4 @@
-"""``lblhep report``: a launch's report, made again from what the launch has stored."""
+"""``lblhep report``: make a launch's report again from what the launch has stored."""
 
 from __future__ import annotations
 

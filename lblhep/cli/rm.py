@@ -1,4 +1,4 @@
-"""``lblhep rm``: launches, away."""
+"""``lblhep rm``: remove launches."""
 
 from __future__ import annotations
 

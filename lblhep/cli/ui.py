@@ -1,4 +1,4 @@
-"""``lblhep ui``: MLflow's pages for the workspace's runs."""
+"""``lblhep ui``: open MLflow's pages for the workspace's runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``lblhep validate``: every problem of a recipe at once."""
+"""``lblhep validate``: print every problem of a recipe at once."""
 
 from __future__ import annotations
 

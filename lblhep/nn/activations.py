@@ -17,7 +17,7 @@ _aten = torch.ops.aten
 
 @dataclass(frozen=True)
 class Activation:
-    """One activation function of the hidden layers."""
+    """Describes one activation function of the hidden layers."""
 
     module: type[nn.Module]
     function: Callable[[Tensor], Tensor]

@@ -1,4 +1,4 @@
-"""Adam for P networks at once, each with its own learning rate, step count and gradient clipping.
+"""Run Adam for P networks at once, each with its own learning rate, step count and gradient clipping.
 
 Source: Kingma, Ba, arXiv:1412.6980; decoupled weight decay: Loshchilov, Hutter, arXiv:1711.05101.
 """
@@ -15,7 +15,8 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # torch.optim's defaults
 
 @dataclass
 class Adam:
-    """The optimiser's state, row by row that of ``torch.optim.AdamW`` (without weight decay: of ``Adam``)."""
+    """Holds the optimiser's state, row by row that of ``torch.optim.AdamW`` (without weight decay: of
+    ``Adam``)."""
 
     learning_rate: Tensor  # (P,) float64
     weight_decay: float
@@ -69,7 +70,7 @@ class Adam:
 
 @dataclass(frozen=True)
 class Schedule:
-    """One epoch's step sizes (S, P, 1), epsilons (S, P, 1) and weight-decay factors (P, 1)."""
+    """Holds one epoch's step sizes (S, P, 1), epsilons (S, P, 1) and weight-decay factors (P, 1)."""
 
     size: Tensor
     epsilon: Tensor

@@ -1,4 +1,4 @@
-"""Forward and backward passes of a pack, written out by hand into preallocated buffers.
+"""Run the forward and backward passes of an ensemble, written out by hand into preallocated buffers.
 
 For networks this small, autograd's bookkeeping and fresh allocations cost more than the arithmetic. The
 single output is kept as a row (P, 1, B) for the same reason: multiplying by column vectors takes MKL as long
@@ -19,7 +19,8 @@ from lblhep.nn.ensemble import layer_views
 
 
 class Buffers:
-    """Memory for passes of up to ``networks`` networks with ``batch`` rows each, reused by every step."""
+    """Reserves memory for passes of up to ``networks`` networks with ``batch`` rows each, reused by every
+    step."""
 
     def __init__(self, sizes: Sequence[int], networks: int, batch: int, like: Tensor) -> None:
         self.sizes, self.batch = tuple(sizes), batch
@@ -58,7 +59,7 @@ def _front(buffer: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 
 class Passes:
-    """The passes of the networks whose ``parameters`` (P, K) it looks at: updates in place are seen."""
+    """Runs the passes of the networks whose ``parameters`` (P, K) it looks at: updates in place are seen."""
 
     def __init__(self, parameters: Tensor, activation: str, buffers: Buffers) -> None:
         networks = len(parameters)

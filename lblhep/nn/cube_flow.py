@@ -1,4 +1,4 @@
-"""A conditional density on the unit cube, exact to evaluate and to sample: one spline after another.
+"""Model a conditional density on the unit cube, exact to evaluate and to sample: one spline after another.
 
 p(u | c) = prod_i q_i'(u_i | u_1 ... u_{i-1}, c), where q_i is a monotonic rational-quadratic spline of [0, 1]
 onto itself (arXiv:1906.04032; nflows has it), whose knots a small network finds from the coordinates before
@@ -18,12 +18,12 @@ from lblhep.nn.perceptron import perceptron
 
 MIN_SLOPE = 1e-3  # nflows' own
 
-# Of coordinate i, given those before it (N, i): log weights (N, K) of K equal cells of [0, 1], or None.
+# A function of the coordinates before coordinate i, (N, i), returns log weights (N, K) of K equal cells of [0, 1], or None.
 Weights = Callable[[int, Tensor], Tensor | None]
 
 
 class CubeFlow(nn.Module):
-    """A density of ``dimensions`` coordinates in [0, 1] given ``context`` numbers.
+    """Models a density of ``dimensions`` coordinates in [0, 1] given ``context`` numbers.
 
     ``hidden`` are the widths of each coordinate's network, ``bins`` the pieces of each spline.  Coordinates
     in ``periodic`` are angles: their densities agree at 0 and 1.

@@ -1,4 +1,4 @@
-"""What a network is trained on, and the feed that hands a pack its minibatches.
+"""What a network is trained on, and the feed that hands an ensemble its minibatches.
 
 Feature tables are never copied: networks refer to rows of a shared table, and the feed gathers the
 minibatches of a few networks, many steps at a time, into one reused buffer.
@@ -19,7 +19,7 @@ _BLOCK_BYTES = {"cpu": 2**26, "cuda": 2**30}  # features gathered at a time
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """One network's data: a feature table by reference, and the network's rows of it.
+    """Holds one network's data: a feature table by reference, and the network's rows of it.
 
     Labels lie in [0, 1]. Weights are relative: each split's are scaled to mean 1. ``scale`` is (mean, std),
     each (F,), as fitted on the training rows; the trained network keeps it and standardises its input by it.
@@ -56,7 +56,8 @@ class TrainingSet:
 
 
 def minibatch_order(seed: int, epoch: int, rows: int) -> Tensor:
-    """Return the order (rows,) in which a network sees its training rows: from its seed and the epoch alone."""
+    """Return the order (rows,) in which a network sees its training rows: from its seed and the epoch
+    alone."""
     stream = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1, epoch)))
     return torch.from_numpy(stream.permutation(rows))
 
@@ -86,7 +87,7 @@ def on_device(data: Sequence[TrainingSet], device: torch.device) -> list[Trainin
 
 @dataclass(frozen=True)
 class Block:
-    """Some consecutive steps of T networks, and room for what the networks say to them."""
+    """Holds some consecutive steps of T networks, and room for what the networks say to them."""
 
     x: Tensor  # (T, S, B, F) standardised features
     label: Tensor  # (T, S, B)

@@ -1,4 +1,4 @@
-"""Early stopping, network by network, and what a training returns."""
+"""Stop the training network by network, and say what it returns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lblhep.nn.ensemble import MLPEnsemble
 
 @dataclass(frozen=True)
 class EpochLosses:
-    """One epoch's mean weighted losses of the networks still in training."""
+    """Holds one epoch's mean weighted losses of the networks still in training."""
 
     epoch: int
     networks: Integers  # (A,) their places in the ensemble
@@ -24,7 +24,7 @@ class EpochLosses:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """P trained networks with the weights of their best epochs, and how they came there."""
+    """Holds P trained networks with the weights of their best epochs, and how they came there."""
 
     ensemble: MLPEnsemble
     best_epoch: Integers  # (P,) from 0; -1: none, initial weights

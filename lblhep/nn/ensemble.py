@@ -30,7 +30,8 @@ def layer_views(parameters: Tensor, sizes: Sequence[int]) -> Iterator[tuple[Tens
 
 
 class Standardise(nn.Module):
-    """(x - mean) / std, feature by feature: the first layer of a network trained on standardised features."""
+    """Computes (x - mean) / std, feature by feature: the first layer of a network trained on standardised
+    features."""
 
     mean: Tensor
     std: Tensor
@@ -46,7 +47,7 @@ class Standardise(nn.Module):
 
 @dataclass(eq=False)
 class MLPEnsemble:
-    """P multilayer perceptrons with one output, evaluated together by ``torch.baddbmm``.
+    """Holds P multilayer perceptrons with one output, evaluated together by ``torch.baddbmm``.
 
     ``parameters`` is (P, K): per layer the weights (in, out), then the biases (out). ``mean`` and ``std`` are
     (P, F): each network standardises its own input, so features always go in raw.
@@ -107,7 +108,8 @@ class MLPEnsemble:
 
     @torch.no_grad()
     def predict(self, x: Tensor, batch: int = 1024) -> Tensor:
-        """Return the logits (P, N) of all networks for the same features x (N, F), ``batch`` rows at a time."""
+        """Return the logits (P, N) of all networks for the same features x (N, F), ``batch`` rows at a
+        time."""
         logits = x.new_empty((len(self), len(x)), device=self.device)
         for first in range(0, len(x), batch):
             rows = slice(first, first + batch)
@@ -128,7 +130,8 @@ class MLPEnsemble:
 
     @torch.no_grad()
     def network(self, i: int) -> nn.Sequential:
-        """Return network i as a module, raw features (..., F) to logits (..., 1), for export and for checks."""
+        """Return network i as a module, raw features (..., F) to logits (..., 1), for export and for
+        checks."""
         layers: list[nn.Module] = [Standardise(self.mean[i].clone(), self.std[i].clone())]
         for weight, bias in layer_views(self.parameters, self.sizes):
             linear = nn.Linear(

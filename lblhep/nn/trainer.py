@@ -87,7 +87,8 @@ class EnsembleTrainer:
         return loss / torch.from_numpy(lengths).to(loss)
 
     def _evaluate(self, tile: slice) -> Tensor:
-        """Return the mean weighted validation losses (T,) of a tile of networks; NaN without validation rows."""
+        """Return the mean weighted validation losses (T,) of a tile of networks; NaN without validation
+        rows."""
         data = self.data[tile]
         lengths = np.array([len(one.validation) for one in data])
         loss = self.parameters.new_zeros(len(data))

@@ -1,4 +1,4 @@
-"""Training a pack of networks as one tensor program.
+"""Train an ensemble of networks as one tensor program.
 
 In every step each network sees its own minibatch; losses, clipping, Adam and early stopping know no other
 network, so a network's result does not depend on what it is packed with, up to the order of float additions.
@@ -70,7 +70,8 @@ def train_ensemble(
 
 
 def _scaled(ensemble: MLPEnsemble, data: Sequence[TrainingSet]) -> MLPEnsemble:
-    """Return a copy of the networks that standardises as their data say; where these are silent, as before."""
+    """Return a copy of the networks that standardises as their data say; where these are silent, as
+    before."""
     scaled = ensemble.select(range(len(ensemble)))
     for i, one in enumerate(data):
         if one.scale is not None:

@@ -1,4 +1,5 @@
-"""Any final state as a chain of two-body decays: n particles are 3 (n - 1) numbers in the unit cube and back.
+"""Any final state is a chain of two-body decays: n particles become 3 (n - 1) numbers in the unit cube and
+back.
 
 A system of mass W decays into one particle and the system of all others, that one into the next particle and
 the rest, and so on.  A step has three coordinates:
@@ -31,9 +32,9 @@ MIN_ANGLE_SINE = 1e-9  # below it two directions count as parallel
 
 
 class Step(NamedTuple):
-    """What decays, for many events (N,): ``system`` (N, 4), the ``axes`` (N, 3, 3) of the angles, orthonormal
-    rows in its rest frame of which the last is the polar axis, the ``mass`` of the particle that leaves, the
-    sum of the masses ``left`` behind, and whether only one particle is left (``last``, bool)."""
+    """Describes what decays, for many events (N,): ``system`` (N, 4), the ``axes`` (N, 3, 3) of the angles,
+    orthonormal rows in its rest frame of which the last is the polar axis, the ``mass`` of the particle that
+    leaves, the sum of the masses ``left`` behind, and whether only one particle is left (``last``, bool)."""
 
     system: Tensor
     axes: Tensor
@@ -87,7 +88,8 @@ def axes(polar: Tensor, plane: Tensor) -> Tensor:
 
 
 def two_body_momentum(energy: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    """Return the momentum of two particles of these masses in the rest frame of their system of this energy."""
+    """Return the momentum of two particles of these masses in the rest frame of their system of this
+    energy."""
     above, below = energy**2 - (first + second) ** 2, energy**2 - (first - second) ** 2
     return (above.clamp_min(0) * below).sqrt() / (2 * energy)
 

@@ -1,4 +1,4 @@
-"""Binned Poisson fits of the dijet functions to m_jj spectra, many spectra at a time.
+"""Fit the dijet functions to binned m_jj spectra by their Poisson likelihood, many spectra at a time.
 
 Each bin's expectation is the integral of f over it; bins of the signal region are masked.  The normalisation
 is profiled analytically (the curve holds as many events as the fitted bins do), which leaves a multinomial
@@ -30,7 +30,7 @@ LOG_LIKELIHOOD_TOLERANCE = 1e-9
 
 @dataclass(frozen=True)
 class DijetFit:
-    """Fits of spectra with leading shape (...), which is () for a single one.
+    """Holds the fits of spectra with leading shape (...), which is () for a single one.
 
     A fit that did not converge has ``converged`` False and NaN in every result, so that it cannot pass
     unseen.
@@ -185,7 +185,8 @@ def refit(fit: DijetFit, counts: ArrayLike) -> DijetFit:
 
 
 def deviance(counts: Floats, expected: Floats) -> Floats:
-    """Return the Poisson deviance of counts (..., n) from expectations (..., n), summed over the last axis."""
+    """Return the Poisson deviance of counts (..., n) from expectations (..., n), summed over the last
+    axis."""
     saturated = xlogy(counts, counts) - xlogy(counts, expected)
     return np.asarray(2 * (expected - counts + saturated).sum(axis=-1))
 

@@ -28,7 +28,7 @@ POINTS, POINT_WEIGHTS = np.polynomial.legendre.leggauss(4)
 
 @dataclass(frozen=True)
 class DijetShape:
-    """The k = n_parameters - 1 orthonormal terms of ln f over a fit range."""
+    """Holds the k = n_parameters - 1 orthonormal terms of ln f over a fit range."""
 
     n_parameters: int
     sqrt_s: float  # GeV
@@ -63,7 +63,7 @@ class DijetShape:
 
 @dataclass(frozen=True)
 class BinIntegrals:
-    """Integrals of exp(theta . terms) dm over bins, prepared once and evaluated for many theta."""
+    """Integrates exp(theta . terms) dm over bins; it is prepared once and evaluated for many theta."""
 
     terms: Floats  # (n, q, k) at the quadrature points
     log_weight: Floats  # (n, q) ln of the points' weights in GeV

@@ -16,7 +16,8 @@ from lblhep.annotations import Floats
 
 @dataclass(frozen=True)
 class SicCurve:
-    """Cuts from loose to tight, each array (points,); only where eps_B is known precisely enough."""
+    """Holds the SIC of cuts from loose to tight, each array (points,), only where eps_B is known precisely
+    enough."""
 
     signal_efficiency: Floats
     background_efficiency: Floats
@@ -33,7 +34,8 @@ class SicCurve:
         return float(self.sic[i]), float(self.error[i]), float(self.signal_efficiency[i])
 
     def at(self, signal_efficiency: ArrayLike) -> Floats:
-        """Return the SIC at given signal efficiencies by interpolation; NaN where the curve does not reach."""
+        """Return the SIC at given signal efficiencies by interpolation; NaN where the curve does not
+        reach."""
         x, y = self.signal_efficiency[::-1], self.sic[::-1]
         return np.interp(np.asarray(signal_efficiency, dtype=np.float64), x, y, left=np.nan, right=np.nan)
 

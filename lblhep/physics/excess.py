@@ -1,4 +1,4 @@
-"""Local significance of a count over an uncertain background.
+"""Compute the local significance of a count over an uncertain background.
 
 A background estimate b +- sigma_b is read as an "off" measurement: n_off = b^2 / sigma_b^2 events in a region
 tau = b / sigma_b^2 times as large, the Poisson count whose estimate has that mean and error.  Without signal,

@@ -12,7 +12,7 @@ from scipy.stats import norm
 
 @dataclass(frozen=True)
 class GlobalP:
-    """A p-value counted from pseudo-experiments."""
+    """Holds a p-value counted from pseudo-experiments."""
 
     p: float  # (k + 1) / (n + 1): valid as it stands, and never 0
     low: float  # Clopper-Pearson interval of k / n at ``level``
@@ -37,7 +37,7 @@ def global_p_value(observed: float, pseudo: ArrayLike, level: float = 0.95) -> G
 
 @dataclass(frozen=True)
 class Extrapolation:
-    """A Gross-Vitells estimate: an extrapolation, not a measurement."""
+    """Holds a Gross-Vitells estimate, which is an extrapolation, not a measurement."""
 
     p: float
     error: float  # standard error from the spread of the upcrossings

@@ -1,4 +1,4 @@
-"""Goodness of a dijet fit by its deviance, calibrated on toys.
+"""Judge a dijet fit by its deviance, calibrated on toys.
 
 At hard cuts most bins hold 0 to 5 events and the deviance does not follow a chi-square.  So its distribution
 is made: Poisson toys of the fitted curve are refitted in the same way (parametric bootstrap).
@@ -16,7 +16,8 @@ from lblhep.physics.dijet_fit import DijetFit, refit
 
 @dataclass(frozen=True)
 class Goodness:
-    """p-value (k + 1) / (n + 1) of the deviance and its binomial standard error, for each spectrum (...)."""
+    """Holds the p-value (k + 1) / (n + 1) of the deviance and its binomial standard error, for each spectrum
+    (...)."""
 
     p: Floats
     error: Floats

@@ -1,4 +1,4 @@
-"""Filling axis values into a recipe's plain values without copying what does not change."""
+"""Fill axis values into a recipe's plain values without copying what does not change."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ def fill(
 
 
 def sets_several(value: Any) -> bool:
-    """Return whether an axis value is a mapping of arguments, to be merged, rather than one argument's value."""
+    """Return whether an axis value is a mapping of arguments, to be merged, rather than one argument's
+    value."""
     return isinstance(value, dict) and "use" not in value
 
 

@@ -93,7 +93,8 @@ def _names_something(values: dict[str, Any], keys: Keys, path: str) -> Iterator[
 
 
 def _overlaps(addresses: list[tuple[Keys, str]]) -> Iterator[Fault]:
-    """Yield a fault for two axes on one address, or one inside the other's, which would overwrite each other."""
+    """Yield a fault for two axes on one address, or one inside the other's, which would overwrite each
+    other."""
     setters: dict[str, Keys] = {}
     for keys, path in addresses:
         setters.setdefault(path, keys)

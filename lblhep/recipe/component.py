@@ -56,7 +56,8 @@ class Component(BaseModel):
 
     @property
     def arguments(self) -> dict[str, Argument]:
-        """Return the keys beside ``use`` and the reserved ones, in the recipe's order; containers are copies."""
+        """Return the keys beside ``use`` and the reserved ones, in the recipe's order; containers are
+        copies."""
         return {name: _copy(value) for name, value in (self.model_extra or {}).items()}
 
 

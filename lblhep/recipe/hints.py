@@ -1,4 +1,4 @@
-"""``did you mean ...?``"""
+"""Say ``did you mean ...?`` and what may have been meant."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ MOST_NAMES = 100
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return a hint naming the closest of the (first) known words, or all if they are few and none is close."""
+    """Return a hint naming the closest of the (first) known words, or all if they are few and none is
+    close."""
     names = [str(name) for name in islice(known, MOST_NAMES)]
     close = get_close_matches(word, names, n=1, cutoff=0.6)
     if close:

@@ -1,4 +1,5 @@
-"""Where each key of a document was written, so that a problem can be placed at its line and column."""
+"""Remember where each key of a document was written, so that a problem can be placed at its line and
+column."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ class Mark:
 
 @dataclass
 class Marks:
-    """The marks of a document as a tree like its values.
+    """Holds the marks of a document as a tree like its values.
 
     A tree that has been built is not altered: ``put`` gives another one, which shares with it whatever lies
     off the path, so that a thousand profiles of one file cost no more than what they change.

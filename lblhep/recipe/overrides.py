@@ -1,4 +1,4 @@
-"""Overrides: dotted addresses and the values to put there, from a profile or from the command line.
+"""Apply overrides: dotted addresses and the values to put there, from a profile or from the command line.
 
 A profile may build on another one, ``extends: full``, whose overrides then come first.
 
@@ -84,7 +84,8 @@ def _chain(document: Document, known: dict[str, Any], name: str) -> tuple[list[s
 
 
 def _circle(document: Document, profiles: list[str]) -> Problem:
-    """Return the one problem of profiles that extend one another in a circle, from whichever it was entered."""
+    """Return the one problem of profiles that extend one another in a circle, from whichever it was
+    entered."""
     first = profiles.index(min(profiles))
     profiles = profiles[first:] + profiles[:first]
     message = f"extends itself: {' -> '.join([*profiles, profiles[0]])}"

@@ -1,4 +1,4 @@
-"""From a file to resolved values, and from faults to problems with their places."""
+"""Read a file to resolved values, and turn faults into problems with their places."""
 
 from __future__ import annotations
 

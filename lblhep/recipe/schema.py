@@ -128,7 +128,8 @@ class Recipe(Section):
         return recipe, problems, gone
 
     def at(self, point: Mapping[str, Any]) -> Self:
-        """Return the recipe of one trial: axis name -> value filled in, validated again. Raises RecipeError."""
+        """Return the recipe of one trial: axis name -> value filled in, validated again. Raises
+        RecipeError."""
         values, addresses = axis_values.fill(self.values, self.trials.axes_of_trial, point)
         cls = type(self)
         try:

@@ -1,4 +1,4 @@
-"""YAML 1.2 text to plain values, with the position of every key.
+"""Parse YAML 1.2 text to plain values, with the position of every key.
 
 ruamel.yaml parses; this module walks its node tree rather than its objects, because the nodes know their
 line and column, and because a hostile file (aliases of aliases, a thousand brackets, a repeated key) must
@@ -30,7 +30,7 @@ MAX_VALUES = 100_000
 
 @dataclass
 class Document:
-    """A file's values and the place of each key."""
+    """Holds a file's values and the place of each key."""
 
     file: str
     values: Any

@@ -33,7 +33,8 @@ MAX_ROUNDS = 20
 def valid_subset(
     values: dict[str, Any], model: type[BaseModel]
 ) -> tuple[dict[str, Any], frozenset[str]] | None:
-    """Return the values without their faulty parts, and the addresses of these; None where nothing is left."""
+    """Return the values without their faulty parts, and the addresses of these; None where nothing is
+    left."""
     gone: set[str] = set()
     values = deepcopy(values)
     for _ in range(MAX_ROUNDS):

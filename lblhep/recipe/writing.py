@@ -1,4 +1,4 @@
-"""A recipe's values as YAML that a person reads: block style, short lists and mappings on one line."""
+"""Write a recipe's values as YAML that a person reads: block style, short lists and mappings on one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The comparison table: launches beside each other, replicates folded into mean and spread.
+"""Make the comparison table: launches stand beside each other, replicates folded into mean and spread.
 
 A row is a launch at one value of the axes in ``by``.  Its metrics are those of the groups there and those of
 the trials there; where several share a row, the table gives their mean and their standard deviation (the

@@ -129,7 +129,8 @@ def _add_failures(page: Page, rows: pd.DataFrame) -> None:
 
 
 def _headline(launch: Launched, rows: pd.DataFrame, table: pd.DataFrame) -> dict[str, str | float]:
-    """Return how many trials finished, and the goal's best finite value; of a search, among its points alone."""
+    """Return how many trials finished, and the goal's best finite value; of a search, among its points
+    alone."""
     recipe = launch.recipe
     done = int((rows["status"] == "finished").sum())
     headline: dict[str, str | float] = {"trials": f"{done} of {recipe.trials.total} finished"}

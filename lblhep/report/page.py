@@ -167,7 +167,8 @@ def put_headline(page: Path, headline: Mapping[str, str | float], warning: str =
 
 
 def formatted(value: Any, format_: Format | None = None) -> str:
-    """Write one value as text: by its format, else four significant digits for a float; "" for a missing one."""
+    """Write one value as text: by its format, else four significant digits for a float; "" for a missing
+    one."""
     import pandas as pd
 
     if pd.api.types.is_scalar(value) and pd.isna(value):

@@ -51,7 +51,7 @@ class Launched(Protocol):
 
 
 class Report(Protocol):
-    """A recipe's ``report:`` component.
+    """Renders a launch: it is a recipe's ``report:`` component.
 
     It may have a method ``refuses(recipe)`` that returns what is wrong with its own arguments in this recipe,
     argument -> message: such a recipe is not launched.

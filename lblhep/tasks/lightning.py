@@ -1,4 +1,4 @@
-"""One Lightning fit for each trial: for networks that do not train in batches of networks."""
+"""Run one Lightning fit for each trial: for networks that do not train in batches of networks."""
 
 from __future__ import annotations
 

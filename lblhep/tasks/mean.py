@@ -1,4 +1,4 @@
-"""The plainest way to make one number of a group's trials."""
+"""Make one number of a group's trials in the plainest way: by their mean."""
 
 from __future__ import annotations
 

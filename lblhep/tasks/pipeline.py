@@ -1,4 +1,4 @@
-"""Stages one after another, each product kept on disk: scanning the last does not run the first again."""
+"""Run stages one after another, each product kept on disk: scanning the last does not run the first again."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class Bench(Protocol):
 
 
 class Task(Protocol):
-    """A component named by the recipe's ``task:``."""
+    """Executes packs: it is the component named by the recipe's ``task:``."""
 
     batches_over: tuple[str, ...]
     """Names of arguments (last parts of axis paths) that may differ within one pack."""

@@ -1,4 +1,4 @@
-"""CSV: values in columns below a header line."""
+"""Read CSV files: values stand in columns below a header line."""
 
 from __future__ import annotations
 

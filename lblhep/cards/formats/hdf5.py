@@ -1,4 +1,5 @@
-"""HDF5: a group of data sets, a structured data set, or a frame that pandas wrote by ``to_hdf``."""
+"""Read HDF5 files: a group of data sets, a structured data set, or a frame that pandas wrote by
+``to_hdf``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NPZ: one array a column."""
+"""Read NPZ files, which hold one array for each column."""
 
 from __future__ import annotations
 

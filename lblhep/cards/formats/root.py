@@ -1,4 +1,4 @@
-"""ROOT: a TTree, a TNtuple or an RNTuple."""
+"""Read ROOT files: a TTree, a TNtuple or an RNTuple."""
 
 from __future__ import annotations
 
