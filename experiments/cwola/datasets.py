@@ -59,9 +59,23 @@ def draw_pseudo_experiment(
     disjoint: bool,
     max_delta_eta: float | None,
 ) -> PseudoExperiment:
-    """Draw one pseudo-experiment from the sample ``data``; arguments as in ``DijetWindow``.
+    """Draw one pseudo-experiment from the sample.
 
-    ``redraw`` is "none" where the generated masses stay.
+    Args:
+        data: the sample.
+        features: names of the columns of the feature table.
+        seed: of all draws.
+        number: of the pseudo-experiment; with ``disjoint`` it chooses the piece of the background.
+        n_background: how many background events to draw; all, if None.
+        n_signal: how many signal events to inject on average.
+        signal: the process that is injected.
+        redraw: which events get new masses: "none", "background" or "all".
+        masses: the number of the draw of masses; None ties it to ``seed``.
+        disjoint: cut the background into pieces that share no event.
+        max_delta_eta: leave out events whose jets are further apart; None leaves out none.
+
+    Raises:
+        ValueError: the sample holds too few events.
     """
     columns = selected_columns(data, {"event", "process", *columns_needed(features)}, max_delta_eta)
     process, mjj = columns["process"], columns["mjj"].copy()
@@ -173,6 +187,28 @@ class DijetWindow:
         max_delta_eta: float | None = None,
         method: str = "cwola",
     ) -> None:
+        """Draw the pseudo-experiment and choose the network's events; the class says what the arguments mean.
+
+        Args:
+            data: the sample.
+            rng: the stream of the data set.
+            features: names of the network's inputs.
+            window: 0 ... 7, names the signal region.
+            fold: 0 ... 4, the test fold.
+            subfold: 0 ... 3, which of the other folds validates.
+            n_background: how many background events are drawn; all, if None.
+            n_signal: how many signal events are injected on average (Poisson).
+            signal: the process that is injected.
+            pseudo_experiment: 0 keeps the generated masses.
+            redraw: whose masses the other pseudo-experiments draw: of "none", "background" or "all".
+            masses: the number of the draw of masses; None leaves it to ``pseudo_experiment``.
+            disjoint: pseudo-experiments share no background event.
+            max_delta_eta: events whose jets are further apart are left out; None leaves out none.
+            method: what is told from what: "cwola", "boosting", "idealised" or "supervised".
+
+        Raises:
+            ValueError: an argument has an unknown value, or a class would hold no event.
+        """
         if redraw not in REDRAW:
             raise ValueError(f"redraw={redraw!r} must be one of {REDRAW}")
         if method not in METHODS:

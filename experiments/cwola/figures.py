@@ -37,9 +37,13 @@ def percent(efficiency: float) -> str:
 def significance_scan(
     groups: pd.DataFrame, efficiencies: Sequence[float], title: str = "", resonance: float | None = None
 ) -> Figure:
-    """Draw the signed local significance of every window (rows of ``groups``), one line for each cut.
+    """Draw the signed local significance of every window, one line for each cut.
 
-    ``resonance``: the mass in GeV at which signal was injected, to be marked.
+    Args:
+        groups: one row for each window.
+        efficiencies: the cuts.
+        title: of the figure.
+        resonance: the mass in GeV at which signal was injected, to be marked.
     """
     figure, axes = new_figure(height=4.8)
     edges = np.array([[BINNING.window(w).low, BINNING.window(w).high] for w in groups["window"]])
@@ -80,9 +84,13 @@ def _p_value_axis(axes: Axes, highest: float) -> None:
 def spectra(
     index: int, counts: NDArray[np.int64], cuts: Sequence[tuple[float, int]], title: str = ""
 ) -> Figure:
-    """Draw the spectra after each cut of window ``index`` with the masked fit and its error; pulls below.
+    """Draw a window's spectra after each cut with the masked fit and its error; pulls below.
 
-    ``counts`` (cuts, bins); ``cuts``: efficiency and number of fit parameters of each.
+    Args:
+        index: of the window.
+        counts: spectra (cuts, bins).
+        cuts: efficiency and number of fit parameters of each.
+        title: of the figure.
     """
     figure, (main, *pulls) = new_figure(
         len(cuts) + 1, 1, height=4.6 + 1.2 * len(cuts), sharex=True,

@@ -90,8 +90,15 @@ def qcd_dijets(events: EventRange) -> pa.Table:
 def resonance_dijets(
     events: EventRange, *, process: int, mass: float, heavy: float, light: float
 ) -> pa.Table:
-    """Produce the signal A(mass) -> X(heavy) Y(light) -> 4 quarks, masses in GeV; rows have the label
-    ``process``."""
+    """Produce the signal A -> X Y -> 4 quarks.
+
+    Args:
+        events: the range to produce.
+        process: the label of the rows.
+        mass: of A in GeV.
+        heavy: the mass of X in GeV.
+        light: the mass of Y in GeV.
+    """
     return _dijets(events, resonance_commands(mass, heavy, light), process=process)
 
 

@@ -43,6 +43,12 @@ def not_declared(recipe: Recipe, window: int, efficiency: float, *, observed: bo
     message.
 
     The window must be hunted in by CWoLa, in the observation or in a pseudo-experiment.
+
+    Args:
+        recipe: the recipe of the launch.
+        window: that the report declares.
+        efficiency: that the report declares.
+        observed: whether the window is looked for in the observation, or else in pseudo-experiments.
     """
     if recipe.groups is None:
         return {"window": "no window is ever combined: the recipe has no `groups:`"}

@@ -40,6 +40,20 @@ class TrainClassifiers:
         clip_norm: float | None = None,
         forest_iterations: int = 100,
     ) -> None:
+        """Take the settings of the training.
+
+        Args:
+            learning_rate: of Adam.
+            weight_decay: decoupled, as in ``torch.optim.AdamW``.
+            batch_size: rows of a minibatch.
+            max_epochs: the most epochs of a network.
+            patience: epochs without improvement after which a network stops; None lets it go on.
+            clip_norm: limits the norm of a network's gradient; None does not.
+            forest_iterations: the most trees of a boosted forest.
+
+        Raises:
+            ValueError: the learning rate, batch size or number of epochs is not positive.
+        """
         if not learning_rate > 0:
             raise ValueError(f"learning_rate={learning_rate} must be positive")
         if batch_size < 1 or max_epochs < 1:

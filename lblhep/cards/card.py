@@ -33,6 +33,9 @@ class Column(CardSection):
     (NaN, null, an empty cell) is refused, unless ``missing: allowed`` is stated: then it is null in Parquet
     and NaN in memory.  ``missing: -999`` names the number by which the source says that a value is missing.
     Weights and ids are never missing.  The whole rule is in ``lblhep.cards.values``.
+
+    >>> Column(unit="GeV", role="observable", description="transverse momentum").missing is None
+    True
     """
 
     unit: str
@@ -49,7 +52,11 @@ class Column(CardSection):
 
 class DataCard(CardSection):
     """States what a data set is and where its data come from.  ``file`` and ``workspace`` say where it was
-    read."""
+    read.
+
+    >>> read_card(workspace, "made").source
+    'produce'
+    """
 
     schema_: Literal["lblhep/card@1"] = Field(alias="schema")
     name: DiskName

@@ -17,6 +17,10 @@ def content_digest(table: pa.Table) -> str:
     It does not depend on the order of columns, on row groups, compression, or the version of the library
     that wrote the file.  Columns hold numbers, strings, or lists of them.  Which values are missing enters
     the digest; whether any may be is not asked here (``lblhep.cards.values``).
+
+    >>> one, other = pa.table({"a": [1], "b": [2]}), pa.table({"b": [2], "a": [1]})
+    >>> content_digest(one) == content_digest(other)
+    True
     """
     digest = hashlib.sha256(f"lblhep/content@1:{len(table)}".encode())
     for name in sorted(table.column_names):

@@ -33,6 +33,10 @@ def open_sample(workspace: Path, name: str) -> Sample:
 
     What is made here is made in this process; a long production is better made beforehand by ``make``.
     If another process is at it, wait for that.
+
+    >>> sample = open_sample(workspace, "jets")
+    >>> sample.columns(["pt"])["pt"].tolist()
+    [10.0, 20.0, 30.0]
     """
     card = read_card(workspace, name)
     key = fingerprint(card)
@@ -56,8 +60,18 @@ def make(
 ) -> Sample:
     """Produce the card's events into the cache, going on where a killed production stopped.
 
-    ``serial`` stays in this process; otherwise ranges are Ray tasks.  Raises CardError if another process
-    is making them, unless told to ``wait``.  ``cluster_wait``: seconds that a Ray cluster has to answer.
+    Args:
+        card: a card with ``produce``.
+        serial: stay in this process; otherwise ranges are Ray tasks.
+        wait: for another process that makes the events.
+        observe: receives the progress.
+        cluster_wait: seconds that a Ray cluster has to answer.
+
+    Raises:
+        CardError: the card has no ``produce``, or another process makes the events and ``wait`` is false.
+
+    >>> len(make(read_card(workspace, "made"), serial=True))
+    6
     """
     if not card.sources.produce:
         raise CardError(f"{card.file}: the card has no `produce` to make data with")
@@ -70,7 +84,11 @@ def make(
 
 
 def fetch(card: DataCard, observe: files.Observe = files.ignore) -> Iterator[tuple[FileSource, Path]]:
-    """Download what the card's addresses name and is not here yet; each file with its path, verified."""
+    """Download what the card's addresses name and is not here yet; each file with its path, verified.
+
+    >>> [path.name for source, path in fetch(read_card(workspace, "jets"))]
+    ['jets.csv']
+    """
     for source in card.sources.files:
         yield source, files.fetched(card, source, observe)
 
@@ -100,7 +118,11 @@ class State:
 
 
 def state(card: DataCard) -> State:
-    """Look, without verifying anything."""
+    """Look, without verifying anything.
+
+    >>> state(read_card(workspace, "fresh")).detail
+    '0 of 3 ranges'
+    """
     key = fingerprint(card)
     directory = sample_directory(card.name, key)
     if (directory / MANIFEST).exists():
@@ -126,7 +148,12 @@ class Finding:
 
 
 def verify(card: DataCard) -> Iterator[Finding]:
-    """Check every file that the card names against its checksum, and all that the cache holds of the data."""
+    """Check every file that the card names against its checksum, and all that the cache holds of the data.
+
+    >>> verify_all = [finding.verdict for finding in verify(read_card(workspace, "jets"))]
+    >>> verify_all[0]  # the card states no checksum
+    'unverified'
+    """
     for source in card.sources.files:
         path = files.local_path(card, source)
         if not path.is_file():
@@ -175,7 +202,11 @@ def _verified_ranges(card: DataCard) -> Iterator[Finding]:
 
 
 def forget(card: DataCard) -> list[Path]:
-    """Remove all that the cache holds of the card's data, of this and of earlier versions, but downloads."""
+    """Remove all that the cache holds of the card's data, of this and of earlier versions, but downloads.
+
+    >>> forget(read_card(workspace, "fresh"))  # nothing was made of it
+    []
+    """
     with lock(_lock_file(card), wait=False):
         places = card_directories(card.name)
         there = [path for path in places if path.exists() or path.is_symlink()]

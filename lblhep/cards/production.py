@@ -145,7 +145,12 @@ def produce(
 ) -> Sample:
     """Make what is missing of the card's ranges, then the data set.  The caller holds the lock.
 
-    ``wait``: seconds that a Ray cluster has to answer.
+    Args:
+        card: a card with ``produce``.
+        fingerprint: of the card's data.
+        serial: stay in this process; otherwise ranges are Ray tasks.
+        observe: receives the progress.
+        wait: seconds that a Ray cluster has to answer.
     """
     jobs = range_jobs(card, fingerprint)
     every = [job for of_source in jobs.values() for job in of_source]

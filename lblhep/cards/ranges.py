@@ -17,7 +17,11 @@ import numpy as np
 
 @dataclass(frozen=True)
 class EventRange:
-    """Names the events ``start <= i < stop`` of one source, with the seed that makes them."""
+    """Names the events ``start <= i < stop`` of one source, with the seed that makes them.
+
+    >>> len(EventRange(start=10, stop=25, seed=7))
+    15
+    """
 
     start: int
     stop: int
@@ -32,7 +36,17 @@ class EventRange:
 
 
 def cut(*, first: int, events: int, size: int, seed: int) -> Iterator[EventRange]:
-    """Cut ``events`` events, numbered from ``first``, into ranges of at most ``size``."""
+    """Cut numbered events into ranges.
+
+    Args:
+        first: the number of the first event.
+        events: how many events there are.
+        size: the most events of a range.
+        seed: the source's seed.
+
+    >>> [(part.start, part.stop) for part in cut(first=0, events=25, size=10, seed=1)]
+    [(0, 10), (10, 20), (20, 25)]
+    """
     for start in range(first, first + events, size):
         yield EventRange(start, min(start + size, first + events), range_seed(seed, start))
 

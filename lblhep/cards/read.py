@@ -18,7 +18,11 @@ FOLDER = "data_cards"
 
 
 def list_cards(workspace: Path) -> list[str]:
-    """Return the names of the workspace's cards, sorted; whether they parse is not looked at."""
+    """Return the names of the workspace's cards, sorted; whether they parse is not looked at.
+
+    >>> list_cards(workspace)
+    ['fresh', 'jets', 'made']
+    """
     return sorted(path.stem for path in (workspace / FOLDER).glob("*.yaml"))
 
 
@@ -26,6 +30,9 @@ def read_card(workspace: Path, name: str) -> DataCard:
     """Read ``data_cards/<name>.yaml``.
 
     Raises CardError if there is no such card and RecipeError with every problem of its text.
+
+    >>> read_card(workspace, "jets").columns["pt"].unit
+    'GeV'
     """
     if fault := name_fault(name):
         raise CardError(f"the name of a data card {fault}")

@@ -74,7 +74,12 @@ def store(card: DataCard, fingerprint: str, tables: Mapping[str, pa.Table]) -> P
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Gives the data of a card.  Columns are read once per process and shared: the arrays are read-only."""
+    """Gives the data of a card.  Columns are read once per process and shared: the arrays are read-only.
+
+    >>> sample = open_sample(workspace, "jets")
+    >>> len(sample), sample.table().column_names
+    (3, ['pt'])
+    """
 
     card: DataCard
     fingerprint: str

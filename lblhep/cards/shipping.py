@@ -26,7 +26,12 @@ class Shipped:
 
 
 def ship(sample: Sample) -> Shipped:
-    """Copy the sample's parts, one for each ``produce`` entry, to ``data_cards/<card>/``."""
+    """Copy the sample's parts, one for each ``produce`` entry, to ``data_cards/<card>/``.
+
+    >>> shipped = ship(make(read_card(workspace, "made"), serial=True))
+    >>> [path.as_posix() for path, checksum in shipped.files]
+    ['made/events.parquet']
+    """
     folder = sample.card.file.parent
     files = []
     for part, path in zip(sample.manifest.parts, sample.paths(), strict=True):

@@ -31,7 +31,11 @@ _SITE = {"site-packages", "dist-packages"}
 
 def fingerprint(card: DataCard, source: Literal["files", "produce"] | None = None) -> str:
     """Return the hash of the card's data, 64 hexadecimal digits, as made from ``source`` (default: the one
-    used)."""
+    used).
+
+    >>> len(fingerprint(read_card(workspace, "jets")))
+    64
+    """
     components.on_path(card.workspace)
     files = (source or card.source) == "files"
     stated = {

@@ -20,9 +20,17 @@ def checked_recipe(
     imports: bool = True,
     every_profile: bool = False,
 ) -> Recipe:
-    """Return the recipe if it is sound: as it stands and, with ``every_profile``, with each of its profiles.
+    """Return the recipe if it is sound.
 
-    Raises RecipeError with all faults of form, components, cards and axes, in the order of their lines.
+    Args:
+        path: the recipe's file.
+        overrides: ``a.b.c=value``.
+        profile: the profile to apply; None for none.
+        imports: also import the components and check their arguments.
+        every_profile: check the recipe also with each of its profiles.
+
+    Raises:
+        RecipeError: it holds all faults of form, components, cards and axes, in the order of their lines.
     """
     from lblhep.recipe import Recipe
 

@@ -29,7 +29,14 @@ class Adam:
     def start(
         cls, parameters: Tensor, learning_rate: Tensor, weight_decay: float, clip_norm: float | None
     ) -> Adam:
-        """Make the state before the first step."""
+        """Make the state before the first step.
+
+        Args:
+            parameters: the networks' parameters (P, K).
+            learning_rate: of each network (P,).
+            weight_decay: decoupled, as in ``torch.optim.AdamW``.
+            clip_norm: limits the norm of each network's gradient; None does not.
+        """
         first, second = torch.zeros_like(parameters), torch.zeros_like(parameters)
         return cls(learning_rate, weight_decay, clip_norm, first, second, torch.zeros_like(learning_rate))
 
@@ -49,9 +56,16 @@ class Adam:
         return Schedule(size, epsilon, (1 - rate * self.weight_decay).to(self.first.dtype))
 
     def step(self, parameters: Tensor, gradient: Tensor, start: int, schedule: Schedule, step: int) -> None:
-        """Updates ``parameters`` (A, K), those of networks start to start + A; ``gradient`` is overwritten.
+        """Update ``parameters`` by one step; ``gradient`` is overwritten.
 
         m/(1-b1^t) / (sqrt(v/(1-b2^t)) + eps), with both corrections drawn together into one step size.
+
+        Args:
+            parameters: of the networks that have a minibatch in this step (A, K).
+            gradient: of ``parameters`` (A, K).
+            start: the place of the first of these networks among all.
+            schedule: the step sizes of the epoch.
+            step: the number of this step in the epoch, from 0.
         """
         active = len(parameters)
         networks = slice(start, start + active)

@@ -23,6 +23,14 @@ class Buffers:
     step."""
 
     def __init__(self, sizes: Sequence[int], networks: int, batch: int, like: Tensor) -> None:
+        """Reserve the memory.
+
+        Args:
+            sizes: features, hidden widths, 1.
+            networks: the most networks that pass together.
+            batch: rows of each network.
+            like: a tensor of the same type on the same device.
+        """
         self.sizes, self.batch = tuple(sizes), batch
         self._outputs = [like.new_empty(networks * batch * width) for width in sizes[1:]]
         # Going backwards only two layers' gradients are alive at a time.

@@ -18,15 +18,19 @@ from lblhep.nn.perceptron import perceptron
 
 MIN_SLOPE = 1e-3  # nflows' own
 
-# A function of the coordinates before coordinate i, (N, i), returns log weights (N, K) of K equal cells of [0, 1], or None.
+# A function of i and the coordinates before coordinate i, (N, i).  It returns log weights (N, K) of K equal
+# cells of [0, 1], or None.
 Weights = Callable[[int, Tensor], Tensor | None]
 
 
 class CubeFlow(nn.Module):
     """Models a density of ``dimensions`` coordinates in [0, 1] given ``context`` numbers.
 
-    ``hidden`` are the widths of each coordinate's network, ``bins`` the pieces of each spline.  Coordinates
-    in ``periodic`` are angles: their densities agree at 0 and 1.
+    >>> flow = CubeFlow(2, context=1, hidden=[8], bins=4)
+    >>> context = torch.zeros(5, 1)
+    >>> u = flow.sample(torch.full((5, 2), 0.25), context)
+    >>> flow.log_prob(u, context).sum(dim=1).shape
+    torch.Size([5])
     """
 
     def __init__(
@@ -38,6 +42,15 @@ class CubeFlow(nn.Module):
         bins: int = 16,
         periodic: Sequence[int] = (),
     ) -> None:
+        """Make the networks, one for each coordinate.
+
+        Args:
+            dimensions: how many coordinates the density has.
+            context: how many numbers it depends on.
+            hidden: widths of each coordinate's network.
+            bins: pieces of each spline.
+            periodic: coordinates that are angles, whose densities agree at 0 and 1.
+        """
         super().__init__()
         self.dimensions, self.bins, self.periodic = dimensions, bins, tuple(periodic)
         self.conditioners = nn.ModuleList(
@@ -63,7 +76,14 @@ class CubeFlow(nn.Module):
         """Return the distribution function (N,) of coordinate ``i`` at ``u`` (N, dimensions), given those
         before it.
 
-        Even numbers in [0, 1] where the points are distributed as the flow says.
+        Args:
+            i: the coordinate.
+            u: points (N, dimensions); coordinates after ``i`` are not looked at.
+            context: numbers that the density depends on (N, context).
+            weights: what is known of the density already, as in ``log_prob``.
+
+        Returns:
+            Numbers in [0, 1], evenly distributed where the points are distributed as the flow says.
         """
         uniform, _ = self._made_uniform(i, u, weights)
         integral, _ = _spline(uniform, self._knots(i, u[:, :i], context), inverse=False)
@@ -78,7 +98,11 @@ class CubeFlow(nn.Module):
     ) -> Tensor:
         """Return points (N, dimensions) made from uniform random numbers of the same shape.
 
-        Where ``meant`` (N, dimensions) is false, a coordinate is the uniform random number itself.
+        Args:
+            uniform: random numbers in [0, 1] (N, dimensions).
+            context: numbers that the density depends on (N, context).
+            meant: where it is false (N, dimensions), a coordinate is the uniform random number itself.
+            weights: what is known of the density already, as in ``log_prob``.
         """
         u = uniform[:, :0]
         for i in range(self.dimensions):

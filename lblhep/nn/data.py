@@ -23,6 +23,11 @@ class TrainingSet:
 
     Labels lie in [0, 1]. Weights are relative: each split's are scaled to mean 1. ``scale`` is (mean, std),
     each (F,), as fitted on the training rows; the trained network keeps it and standardises its input by it.
+
+    >>> table, rows = torch.randn(10, 2), torch.arange(10)
+    >>> data = TrainingSet(table, rows, torch.ones(10), torch.ones(10))
+    >>> [len(part) for part in data.split("validation")]
+    [0, 0, 0]
     """
 
     features: Tensor  # (N, F) float; share one object between networks
@@ -57,7 +62,11 @@ class TrainingSet:
 
 def minibatch_order(seed: int, epoch: int, rows: int) -> Tensor:
     """Return the order (rows,) in which a network sees its training rows: from its seed and the epoch
-    alone."""
+    alone.
+
+    >>> sorted(minibatch_order(seed=1, epoch=0, rows=4).tolist())
+    [0, 1, 2, 3]
+    """
     stream = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1, epoch)))
     return torch.from_numpy(stream.permutation(rows))
 
@@ -108,8 +117,14 @@ class Feed:
     """Gathers blocks of minibatches into reused buffers; a block is overwritten by the next."""
 
     def __init__(self, networks: int, steps: int, batch: int, like: Tensor) -> None:
-        """Reserve the buffers for ``steps`` steps, the most that an epoch has; ``like`` is a feature table
-        (width, type, device)."""
+        """Reserve the buffers.
+
+        Args:
+            networks: the most networks that train together.
+            steps: the most steps that an epoch has.
+            batch: rows of a minibatch.
+            like: a feature table of the same width and type on the same device.
+        """
         features = like.shape[1]
         step_bytes = networks * batch * features * like.element_size()
         self.steps = max(1, min(steps, _BLOCK_BYTES.get(like.device.type, 2**26) // step_bytes))
@@ -127,8 +142,16 @@ class Feed:
         mean: Tensor,
         std: Tensor,
     ) -> Block:
-        """Gather the given steps of ``data``, in each network's order if given; ``mean`` and ``std`` are (T,
-        F)."""
+        """Gather the minibatches of the given steps into the buffers, standardised.
+
+        Args:
+            data: of the T networks that train together.
+            split: ``train`` or ``validation``.
+            orders: the order of each network's rows; None keeps the order of ``data``.
+            steps: which steps of the epoch.
+            mean: of each network's features (T, F).
+            std: of each network's features (T, F).
+        """
         front = (slice(len(data)), slice(steps.stop - steps.start))
         lengths = torch.tensor([len(one.split(split)[0]) for one in data])
         rows = (lengths[:, None] - self.batch * torch.arange(steps.start, steps.stop)).clamp_(0, self.batch)

@@ -31,7 +31,11 @@ def layer_views(parameters: Tensor, sizes: Sequence[int]) -> Iterator[tuple[Tens
 
 class Standardise(nn.Module):
     """Computes (x - mean) / std, feature by feature: the first layer of a network trained on standardised
-    features."""
+    features.
+
+    >>> Standardise(torch.tensor([1.0]), torch.tensor([2.0]))(torch.tensor([[5.0]]))
+    tensor([[2.]])
+    """
 
     mean: Tensor
     std: Tensor
@@ -80,8 +84,18 @@ class MLPEnsemble:
         activation: str = "relu",
         device: str | torch.device = "cpu",
     ) -> MLPEnsemble:
-        """Make networks with initial weights as in ``torch.nn.Linear`` (Kaiming uniform), from seeds[i]
-        alone."""
+        """Make networks with initial weights as in ``torch.nn.Linear`` (Kaiming uniform).
+
+        Args:
+            sizes: features, hidden widths, 1.
+            seeds: one for each network; its initial weights depend on nothing else.
+            activation: a name among ``ACTIVATIONS``.
+            device: where the parameters lie.
+
+        >>> ensemble = MLPEnsemble.initialised([2, 16, 1], seeds=[1, 2, 3])
+        >>> ensemble.predict(torch.zeros(5, 2)).shape
+        torch.Size([3, 5])
+        """
         bounds = np.concatenate(
             [np.full((fan_in + 1) * fan_out, 1 / math.sqrt(fan_in)) for fan_in, fan_out in pairwise(sizes)]
         )

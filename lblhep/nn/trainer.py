@@ -30,6 +30,15 @@ class EnsembleTrainer:
     def __init__(
         self, ensemble: MLPEnsemble, data: Sequence[TrainingSet], seeds: Sequence[int], batch: int, adam: Adam
     ) -> None:
+        """Sort the networks by their steps an epoch and reserve the buffers.
+
+        Args:
+            ensemble: networks to train.
+            data: of each network.
+            seeds: of each network's minibatch orders.
+            batch: rows of a minibatch.
+            adam: the optimiser's state of these networks.
+        """
         lengths = np.array([len(one.train) for one in data])
         self.batch = min(batch, int(lengths.max()))
         self._shape = ensemble.sizes, ensemble.activation

@@ -40,7 +40,29 @@ def train_ensemble(
     as in ``torch.optim.AdamW``; ``clip_norm`` limits the norm of each network's whole gradient. A network
     whose loss or weights stop being finite is marked as failed and leaves; the others do not notice.
 
-    Raises ValueError where lengths, widths or settings do not fit.
+    Args:
+        ensemble: networks with their initial weights, which stay as they are.
+        data: of each network.
+        learning_rate: of all networks, or of each.
+        max_epochs: the most epochs that a network trains.
+        batch_size: rows of a minibatch.
+        seeds: of each network's minibatch orders.
+        patience: a network stops so many epochs after its last improvement; never, if None.
+        weight_decay: decoupled, as in ``torch.optim.AdamW``.
+        clip_norm: limits the norm of each network's whole gradient; None does not.
+        on_epoch: receives the losses of every epoch.
+
+    Raises:
+        ValueError: lengths, widths or settings do not fit.
+
+    >>> x = torch.linspace(-1, 1, 40)[:, None]
+    >>> rows, label = torch.arange(40), (x[:, 0] > 0).float()
+    >>> data = TrainingSet(x, rows, label, torch.ones(40))
+    >>> ensemble = MLPEnsemble.initialised([1, 8, 1], seeds=[1, 2])
+    >>> options = {"learning_rate": 0.1, "max_epochs": 30, "batch_size": 20, "seeds": [1, 2]}
+    >>> result = train_ensemble(ensemble, [data, data], **options)
+    >>> bool((result.ensemble.predict(x)[:, -1] > 0).all())
+    True
     """
     _check(ensemble, data, seeds)
     if min(max_epochs, batch_size, 1 if patience is None else patience) < 1:

@@ -44,7 +44,15 @@ class Step(NamedTuple):
 
 
 def split(step: Step, coordinates: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the particle (N, 4) and what is left of the system (N, 4), from coordinates (N, 3) in [0, 1]."""
+    """Return the particle (N, 4) and what is left of the system (N, 4), from coordinates (N, 3) in [0, 1].
+
+    >>> system = torch.tensor([[0.0, 0.0, 0.0, 3.0]], dtype=torch.float64)
+    >>> one = torch.ones(1, dtype=torch.float64)
+    >>> step = Step(system, axes(system[:, :3], system[:, :3]), one, one, torch.tensor([True]))
+    >>> particle, rest = split(step, torch.full((1, 3), 0.5, dtype=torch.float64))
+    >>> [round(invariant_mass(part).item(), 12) for part in (particle, rest)]
+    [1.0, 1.0]
+    """
     energy = invariant_mass(step.system)
     room = (energy - step.mass - step.left).clamp_min(0)
     rest_mass = torch.where(step.last, step.left, step.left + coordinates[:, 0] * room)
@@ -58,7 +66,15 @@ def split(step: Step, coordinates: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def coordinates(step: Step, particle: Tensor) -> Tensor:
-    """Return the coordinates (N, 3) of a particle (N, 4) that leaves the system: the inverse of ``split``."""
+    """Return the coordinates (N, 3) of a particle (N, 4) that leaves the system: the inverse of ``split``.
+
+    >>> system = torch.tensor([[0.0, 0.0, 0.0, 3.0]], dtype=torch.float64)
+    >>> one = torch.ones(1, dtype=torch.float64)
+    >>> step = Step(system, axes(system[:, :3], system[:, :3]), one, one, torch.tensor([True]))
+    >>> where = torch.tensor([[0.5, 0.3, 0.8]], dtype=torch.float64)
+    >>> torch.allclose(coordinates(step, split(step, where)[0]), where)
+    True
+    """
     energy, rest_mass = invariant_mass(step.system), invariant_mass(step.system - particle)
     room = energy - step.mass - step.left
     mass = torch.where(step.last | (room <= 0), 0.5, (rest_mass - step.left) / room)
@@ -74,6 +90,10 @@ def axes(polar: Tensor, plane: Tensor) -> Tensor:
 
     Where the two are parallel, or ``plane`` is 0, the first lies in the plane of ``polar`` and x, or y; where
     ``polar`` is 0, z stands for it.
+
+    >>> z = torch.tensor([[0.0, 0.0, 2.0]])
+    >>> axes(z, torch.tensor([[1.0, 0.0, 1.0]]))[0].tolist()
+    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     """
     x, y, z = torch.eye(3, dtype=polar.dtype, device=polar.device).unbind()
     length = polar.norm(dim=1, keepdim=True)
@@ -89,25 +109,42 @@ def axes(polar: Tensor, plane: Tensor) -> Tensor:
 
 def two_body_momentum(energy: Tensor, first: Tensor, second: Tensor) -> Tensor:
     """Return the momentum of two particles of these masses in the rest frame of their system of this
-    energy."""
+    energy.
+
+    >>> two_body_momentum(torch.tensor(5.0), torch.tensor(3.0), torch.tensor(0.0)).item()
+    1.600000023841858
+    """
     above, below = energy**2 - (first + second) ** 2, energy**2 - (first - second) ** 2
     return (above.clamp_min(0) * below).sqrt() / (2 * energy)
 
 
 def invariant_mass(momenta: Tensor) -> Tensor:
-    """Return sqrt(E^2 - p^2) of four-momenta (..., 4) in GeV, 0 where round-off makes the square negative."""
+    """Return sqrt(E^2 - p^2) of four-momenta (..., 4) in GeV, 0 where round-off makes the square negative.
+
+    >>> invariant_mass(torch.tensor([3.0, 0.0, 0.0, 5.0])).item()
+    4.0
+    """
     return (momenta[..., 3] ** 2 - (momenta[..., :3] ** 2).sum(-1)).clamp_min(0).sqrt()
 
 
 def on_shell(momentum: Tensor, mass: Tensor) -> Tensor:
-    """Return four-momenta (N, 4) of particles with three-momenta (N, 3) and masses (N,)."""
+    """Return four-momenta (N, 4) of particles with three-momenta (N, 3) and masses (N,).
+
+    >>> on_shell(torch.tensor([[3.0, 0.0, 0.0]]), torch.tensor([4.0])).tolist()
+    [[3.0, 0.0, 0.0, 5.0]]
+    """
     energy = ((momentum**2).sum(-1) + mass**2).sqrt()
     return torch.cat([momentum, energy[..., None]], dim=-1)
 
 
 def to_rest_frame(momenta: Tensor, system: Tensor) -> Tensor:
     """Return the four-momenta (..., 4) in the rest frame of ``system`` (..., 4), by one boost without
-    rotation."""
+    rotation.
+
+    >>> system = torch.tensor([[3.0, 0.0, 0.0, 5.0]], dtype=torch.float64)
+    >>> to_rest_frame(system, system).tolist()
+    [[0.0, 0.0, 0.0, 4.0]]
+    """
     mass = invariant_mass(system)
     energy = system[..., 3] * momenta[..., 3] - (system[..., :3] * momenta[..., :3]).sum(-1)
     return torch.cat([_boosted(momenta, system, -system[..., :3]), (energy / mass)[..., None]], dim=-1)

@@ -136,10 +136,22 @@ def fit_dijet(
     sqrt_s: float = SQRT_S,
     slack: float = SLACK,
 ) -> DijetFit:
-    """Fit each spectrum of ``counts`` (..., n), bins of ``edges`` (n + 1,) GeV, where ``used`` (n,) is True.
+    """Fit each spectrum of ``counts`` by the dijet function.
 
-    Raises ValueError if a used count is negative or not finite, or if there are fewer used bins than
-    parameters.
+    Args:
+        counts: spectra (..., n).
+        edges: the bins' edges (n + 1,) in GeV.
+        used: which bins are fitted (n,); all, if None.
+        n_parameters: 3, 4 or 5.
+        sqrt_s: the collider's energy in GeV.
+        slack: the width of the constraint of each orthonormal coefficient.
+
+    Raises:
+        ValueError: a used count is negative or not finite, or fewer bins are used than there are parameters.
+
+    >>> fit = fit_dijet([900, 500, 280, 150, 80], [2500, 2700, 2900, 3100, 3300, 3500])
+    >>> bool(fit.converged), fit.ndf
+    (True, 2)
     """
     e, n = np.asarray(edges, dtype=np.float64), np.asarray(counts, dtype=np.float64)
     if e.ndim != 1 or len(e) < 2 or not (np.all(np.diff(e) > 0) and e[0] > 0 and np.isfinite(e[-1])):
@@ -172,7 +184,12 @@ def fit_dijet(
 
 
 def refit(fit: DijetFit, counts: ArrayLike) -> DijetFit:
-    """Fit other spectra (..., n) exactly as ``fit`` was made."""
+    """Fit other spectra (..., n) exactly as ``fit`` was made.
+
+    >>> fit = fit_dijet([900, 500, 280, 150, 80], [2500, 2700, 2900, 3100, 3300, 3500])
+    >>> refit(fit, [[890, 510, 270, 160, 70], [900, 500, 280, 150, 80]]).converged.tolist()
+    [True, True]
+    """
     shape = fit.shape
     return fit_dijet(
         counts,
@@ -186,7 +203,11 @@ def refit(fit: DijetFit, counts: ArrayLike) -> DijetFit:
 
 def deviance(counts: Floats, expected: Floats) -> Floats:
     """Return the Poisson deviance of counts (..., n) from expectations (..., n), summed over the last
-    axis."""
+    axis.
+
+    >>> float(deviance(np.array([3.0, 5.0]), np.array([3.0, 5.0])))
+    0.0
+    """
     saturated = xlogy(counts, counts) - xlogy(counts, expected)
     return np.asarray(2 * (expected - counts + saturated).sum(axis=-1))
 

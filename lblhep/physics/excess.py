@@ -51,11 +51,20 @@ def p_value(
     discreteness: Discreteness = "mid",
     rng: np.random.Generator | None = None,
 ) -> Floats:
-    """Return the probability of a count at least as high without signal; shapes broadcast.  NaN where the
-    input is.
+    """Return the probability of a count at least as high without signal; NaN where the input is NaN.
 
-    ``uncertainty`` is the standard error of ``background``; with a background of 0 it is that of one event.
-    Raises ValueError for negative input, and where background and uncertainty are both 0.
+    Args:
+        observed: counts; shapes broadcast.
+        background: the expected background.
+        uncertainty: the standard error of ``background``; with a background of 0 it is that of one event.
+        discreteness: "conservative", "mid" or "randomised".
+        rng: draws the random numbers of "randomised".
+
+    Raises:
+        ValueError: the input is negative, or background and uncertainty are both 0.
+
+    >>> float(p_value(10, 3.0, discreteness="conservative")) < 0.002
+    True
     """
     return _tails(observed, background, uncertainty, discreteness, rng)[0]
 
@@ -68,10 +77,22 @@ def significance(
     discreteness: Discreteness = "mid",
     rng: np.random.Generator | None = None,
 ) -> Floats:
-    """Return the p-value as standard deviations, negative for a deficit; accurate in both tails, never
-    capped.
+    """Return the p-value as standard deviations, negative for a deficit, accurate in both tails.
 
     Beyond 35 standard deviations, where p underflows, it is the asymptotic value.
+
+    Args:
+        observed: counts; shapes broadcast.
+        background: the expected background.
+        uncertainty: the standard error of ``background``; with a background of 0 it is that of one event.
+        discreteness: "conservative", "mid" or "randomised".
+        rng: draws the random numbers of "randomised".
+
+    Raises:
+        ValueError: the input is negative, or background and uncertainty are both 0.
+
+    >>> float(significance(130, 100.0, 5.0).round(2))
+    2.55
     """
     above, below = _tails(observed, background, uncertainty, discreteness, rng)
     z = np.where(above < below, norm.isf(above), norm.ppf(below))
@@ -84,7 +105,11 @@ def significance(
 def asymptotic_significance(
     observed: ArrayLike, background: ArrayLike, uncertainty: ArrayLike = 0.0
 ) -> Floats:
-    """Return the signed root of the on-off likelihood ratio (Li and Ma, ApJ 272 (1983) 317, eq. 17)."""
+    """Return the signed root of the on-off likelihood ratio (Li and Ma, ApJ 272 (1983) 317, eq. 17).
+
+    >>> float(asymptotic_significance(130, 100.0).round(2))
+    2.87
+    """
     n, b, sigma = _checked(observed, background, uncertainty)
     n_off, tau = _off_measurement(b, sigma)
     # Without signal the best estimate of the background is (n + n_off) / (1 + tau).

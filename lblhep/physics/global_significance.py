@@ -26,6 +26,10 @@ def global_p_value(observed: float, pseudo: ArrayLike, level: float = 0.95) -> G
     """Compare the observed largest local significance with those (n,) of null pseudo-experiments.
 
     Raises ValueError if any of them is NaN: a pseudo-experiment left out would bias the answer.
+
+    >>> found = global_p_value(2.5, [1.0, 2.0, 3.0])
+    >>> found.k, found.p
+    (1, 0.5)
     """
     largest = np.asarray(pseudo, dtype=np.float64).ravel()
     if not len(largest) or np.isnan(largest).any() or np.isnan(observed):
@@ -47,7 +51,11 @@ class Extrapolation:
 
 def upcrossings(curves: ArrayLike, level: float) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Return how often each curve (pseudo-experiments, windows) rises through ``level`` from window to
-    window."""
+    window.
+
+    >>> upcrossings([[-1, 1, -1, 1], [1, 0.5, -1, -2]], level=0.0).tolist()
+    [2, 0]
+    """
     z = np.asarray(curves, dtype=np.float64)
     if z.ndim != 2 or np.isnan(z).any():
         raise ValueError("curves must be (pseudo-experiments, windows) and free of NaN")
@@ -61,6 +69,9 @@ def gross_vitells(observed: float, curves: ArrayLike, reference: float = 0.0) ->
     degree of freedom (Gross and Vitells, arXiv:1005.1891; Rice's rate for a Gaussian process).  Windows are
     discrete steps of that process and their upcrossings fall faster with u, so the extrapolation errs to the
     safe side.  A curve is one cut's: each cut needs a call of its own, and their p-values add up at most.
+
+    >>> round(gross_vitells(3.0, [[-1, 1, -1, 1], [1, 0.5, -1, -2]]).p, 4)
+    0.0125
     """
     if observed < reference:
         raise ValueError(f"cannot extrapolate from {reference} down to {observed}")

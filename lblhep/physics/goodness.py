@@ -27,7 +27,13 @@ class Goodness:
 
 
 def goodness_of_fit(fit: DijetFit, rng: np.random.Generator, toys: int = 200) -> Goodness:
-    """Compare each fit's deviance with those of ``toys`` refitted toys; NaN where a fit did not converge."""
+    """Compare each fit's deviance with those of ``toys`` refitted toys; NaN where a fit did not converge.
+
+    >>> from lblhep.physics.dijet_fit import fit_dijet
+    >>> fit = fit_dijet([900, 500, 280, 150, 80], [2500, 2700, 2900, 3100, 3300, 3500])
+    >>> 0 < float(goodness_of_fit(fit, np.random.default_rng(1), toys=50).p) <= 1
+    True
+    """
     if toys < 1:
         raise ValueError("a calibration needs toys")
     expected = np.where(fit.converged[..., None], fit.expected, 0.0)

@@ -20,6 +20,22 @@ def draw_mjj(fit: DijetFit, size: int, rng: np.random.Generator, low: float, hig
     """Draw ``size`` values of m_jj (GeV) in low <= m < high, distributed as the curve of a single fit.
 
     The number of events is the caller's: draw it from a Poisson distribution if it should fluctuate.
+
+    Args:
+        fit: one fitted spectrum.
+        size: how many values to draw.
+        rng: draws the random numbers.
+        low: the lower end in GeV.
+        high: the upper end in GeV, excluded.
+
+    Raises:
+        ValueError: the fit is of several spectra, did not converge, or holds no event.
+
+    >>> from lblhep.physics.dijet_fit import fit_dijet
+    >>> fit = fit_dijet([900, 500, 280, 150, 80], [2500, 2700, 2900, 3100, 3300, 3500])
+    >>> masses = draw_mjj(fit, 1000, np.random.default_rng(1), 2500, 3500)
+    >>> bool((masses >= 2500).all() and (masses < 3500).all())
+    True
     """
     if fit.theta.ndim != 1:
         raise ValueError("draw from one fitted spectrum at a time")

@@ -21,6 +21,14 @@ def fill(
     any other value, a mapping with a ``use`` of its own included, replaces what was there.
 
     Raises RecipeError for a name that is no axis.
+
+    Args:
+        values: the recipe's plain values.
+        axes: axis -> address.
+        point: axis -> value.
+
+    >>> fill({"task": {"steps": 3}}, {"steps": "task.steps"}, {"steps": 4})
+    ({'task': {'steps': 4}}, {'task.steps': 'steps'})
     """
     addresses: Addresses = {}
     for name, value in point.items():
@@ -40,7 +48,11 @@ def sets_several(value: Any) -> bool:
 
 
 def cells(point: Mapping[str, Any]) -> dict[str, Any]:
-    """Show a point as a table does: one column for each axis, or for each argument that its value sets."""
+    """Show a point as a table does: one column for each axis, or for each argument that its value sets.
+
+    >>> cells({"init": 1, "hunt": {"window": 4, "method": "cwola"}})
+    {'init': 1, 'window': 4, 'method': 'cwola'}
+    """
     shown: dict[str, Any] = {}
     for axis, value in point.items():
         shown |= value if sets_several(value) else {axis: value}

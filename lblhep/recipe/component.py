@@ -47,6 +47,9 @@ class Component(BaseModel):
 
     A mapping with a ``use`` key anywhere inside the arguments is a ``Component`` too; whoever receives it
     builds it (an optimizer, say, needs the parameters first).
+
+    >>> Component.model_validate({"use": "torch.optim:Adam", "lr": 0.1}).arguments
+    {'lr': 0.1}
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="allow")

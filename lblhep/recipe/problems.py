@@ -33,7 +33,15 @@ def translate(error: ValidationError, document: Document, model: type[BaseModel]
 
 
 def problem_at(marks: Marks, file: str, keys: Keys, message: str, hint: str = "") -> Problem:
-    """Return a problem placed at ``keys`` or at the nearest written key above."""
+    """Return a problem placed at ``keys`` or at the nearest written key above.
+
+    Args:
+        marks: where the document's keys are written.
+        file: the document's file.
+        keys: the address of what is wrong.
+        message: what is wrong.
+        hint: what may help.
+    """
     mark = marks.nearest(keys) or Mark(file, 1, 1)
     by = f" ({mark.by})" if mark.by else ""
     return Problem(mark.file, mark.line, mark.column, dotted(keys), message + by, hint)

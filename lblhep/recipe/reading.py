@@ -79,7 +79,14 @@ def all_problems(
     document: Document, faults: list[Problem], error: ValidationError | None, model: type[BaseModel]
 ) -> list[Problem]:
     """Return the text's faults, then the schema's, then those between sections; one for each address, by
-    place."""
+    place.
+
+    Args:
+        document: the values and their places.
+        faults: what was found on reading the text and applying overrides.
+        error: what the schema found, if anything.
+        model: the schema.
+    """
     found = {problem.path or str(problem): problem for problem in faults}
     schema = [] if error is None else translate(error, document, model)
     between = [
@@ -95,7 +102,15 @@ def all_problems(
 def point_problems(
     origin: Origin, error: ValidationError, addresses: Addresses, values: Any, model: type[BaseModel]
 ) -> list[Problem]:
-    """Return the schema's faults of one trial, at the axes that brought them."""
+    """Return the schema's faults of one trial, at the axes that brought them.
+
+    Args:
+        origin: where the recipe comes from.
+        error: what the schema found in the trial.
+        addresses: address -> name of the axis that sets it.
+        values: the trial's values.
+        model: the schema.
+    """
     marks = origin.marks
     for address, axis in addresses.items():
         sections = [("trials", section, axis) for section in ("axes", "space", "replicates")]

@@ -77,6 +77,10 @@ class Recipe(Section):
         """Read the recipe of a file, with a profile and then overrides (``a.b.c=value``) applied.
 
         Raises RecipeError with every problem found.
+
+        >>> recipe = Recipe.read(workspace / "recipes" / "toy.yaml", ["seed=5"])
+        >>> recipe.study, recipe.seed
+        ('toy', 5)
         """
         recipe, problems, _ = cls.survey(path, overrides, profile)
         if problems or recipe is None:
@@ -91,6 +95,10 @@ class Recipe(Section):
         was left out.
 
         Raises RecipeError when the text itself is faulty.
+
+        >>> recipe, problems, left_out = Recipe.survey(workspace / "recipes" / "toy.yaml", ["seed=one"])
+        >>> print(problems[0].message)
+        must be an integer, not the text 'one'
         """
         (resolved,) = reading.resolve(Path(path), tuple(overrides), [profile])
         return cls._surveyed(resolved)
@@ -129,7 +137,12 @@ class Recipe(Section):
 
     def at(self, point: Mapping[str, Any]) -> Self:
         """Return the recipe of one trial: axis name -> value filled in, validated again. Raises
-        RecipeError."""
+        RecipeError.
+
+        >>> recipe = Recipe.read(workspace / "recipes" / "toy.yaml")
+        >>> recipe.at({"steps": 2}).task.arguments
+        {'steps': 2}
+        """
         values, addresses = axis_values.fill(self.values, self.trials.axes_of_trial, point)
         cls = type(self)
         try:
@@ -163,7 +176,12 @@ class Recipe(Section):
 
     def digest(self) -> str:
         """Return the sha256 of all that the result depends on; defaults left out do not differ from defaults
-        written."""
+        written.
+
+        >>> recipe = Recipe.read(workspace / "recipes" / "toy.yaml", ["title=Another title"])
+        >>> recipe.digest() == Recipe.read(workspace / "recipes" / "toy.yaml").digest()
+        True
+        """
         matter = self.model_dump(by_alias=True, exclude_defaults=True, exclude=set(NOT_IN_DIGEST))
         text = json.dumps(matter, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()

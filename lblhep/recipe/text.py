@@ -73,7 +73,11 @@ def parse(text: str, file: str, faults: list[Problem] | None = None) -> Document
 
 
 def parse_value(text: str, source: str) -> Any:
-    """Parse one YAML value, as an override gives it. Raises RecipeError."""
+    """Parse one YAML value, as an override gives it. Raises RecipeError.
+
+    >>> parse_value("[1e-3, four]", "the command line")
+    [0.001, 'four']
+    """
     node = _compose(text, source)
     reader = _Reader(Document(source, None))
     value = None if node is None else reader.value(node, ())

@@ -56,7 +56,11 @@ def valid_subset(
 
 
 def lies_in(path: str, gone: frozenset[str]) -> bool:
-    """Return whether an address is one of those that were taken out, or inside one."""
+    """Return whether an address is one of those that were taken out, or inside one.
+
+    >>> lies_in("task.steps", frozenset({"task"})), lies_in("tasks", frozenset({"task"}))
+    (True, False)
+    """
     ends = [place for place, letter in enumerate(path) if letter in ".["]
     return not gone.isdisjoint(path[:end] for end in (*ends, len(path)))
 

@@ -13,7 +13,12 @@ ONE_LINE = 90
 
 
 def to_yaml(values: dict[str, Any]) -> str:
-    """Write plain values as YAML 1.2 text."""
+    """Write plain values as YAML 1.2 text.
+
+    >>> print(to_yaml({"study": "toy", "task": {"steps": 3}}), end="")
+    study: toy
+    task: {steps: 3}
+    """
     yaml = YAML()
     yaml.width = 10_000  # a folded line would be valid, but hard to edit
     yaml.representer.ignore_aliases = lambda _data: True

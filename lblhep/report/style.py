@@ -58,10 +58,17 @@ def house_style() -> Iterator[None]:
 def new_figure(
     rows: int = 1, columns: int = 1, *, width: float = 6.4, height: float = 4.4, **grid: Any
 ) -> tuple[Figure, Any]:
-    """Make a figure of ``width`` x ``height`` inches and its axes: one ``Axes``, or an array of them.
+    """Make a figure and its axes: one ``Axes``, or an array of them.
 
     ``grid`` goes to ``Figure.subplots`` (``sharex``, ``height_ratios`` ...).  The style is applied to what is
     created here; :meth:``lblhep.report.Page.figure`` applies it again while drawing.
+
+    Args:
+        rows: of axes.
+        columns: of axes.
+        width: in inches.
+        height: in inches.
+        grid: goes to ``Figure.subplots`` (``sharex``, ``height_ratios`` ...).
     """
     from matplotlib.figure import Figure
 

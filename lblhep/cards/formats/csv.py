@@ -58,8 +58,15 @@ def read_csv(
 ) -> pa.Table:
     """Read the named columns, default all, below a header line.
 
-    ``separator`` stands between the values, ``decimal`` in a number; lines that begin with ``comment`` are
-    left out.  Integers beyond 2^63 stay integers, or are refused.
+    Args:
+        path: the file.
+        columns: their names in the file; all, if None.
+        separator: stands between the values.
+        comment: lines that begin with it are left out.
+        decimal: stands in a number.
+
+    Raises:
+        CardError: the file cannot be read, or lacks a column.
     """
     text = _opened(path, separator, comment)
     try:
