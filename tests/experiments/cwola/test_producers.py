@@ -15,6 +15,14 @@ from lblhep.cards.ranges import EventRange, range_seed
 EVENTS = EventRange(100, 130, range_seed(7, 100))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def small_batches():
+    """Batches so small that 30 events take more than one: what is not kept need not be generated."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(producers, "BATCH", 25)
+        yield
+
+
 @pytest.fixture(scope="module")
 def signal():
     return producers.resonance_dijets(EVENTS, process=1, mass=3500.0, heavy=500.0, light=100.0)
