@@ -19,7 +19,7 @@ SHOWN_VALUES = 6
 
 
 def print_plan(recipe: Recipe) -> None:
-    """Trials, packs, groups, axes, data cards, digest and a time estimate of a valid recipe."""
+    """Print trials, packs, groups, axes, data cards, digest and a time estimate of a valid recipe."""
     trials, sizes = recipe.trials, _plan(recipe).sizes
     say(f"{recipe.study}: {recipe.title}" if recipe.title else recipe.study)
     say(f"digest:   {recipe.digest()}")
@@ -68,7 +68,8 @@ def _settings(recipe: Recipe) -> dict[str, Any]:
 
 
 def _seconds_a_trial(directory: Path, size: int) -> float | None:
-    """From the launch's packs of this size in which no trial failed; None if there are none."""
+    """Return the seconds a trial took in the launch's packs of this size without a failure; None if there are
+    none."""
     from lblhep.launch.store import packs
 
     whole = (pack for pack in packs.committed(directory) if not packs.read_failures(directory, pack))

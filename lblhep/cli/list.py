@@ -82,7 +82,7 @@ def launch_table(workspace: Path, newest: int | None) -> Table:
 
 
 def launch_states(workspace: Path) -> list[tuple[str, str, str]]:
-    """Of each launch, the newest first: its id, its state, when it began (or why it cannot be read)."""
+    """Return of each launch, the newest first: its id, its state, when it began (or why it cannot be read)."""
     from lblhep.launch.store.directory import launches
     from lblhep.launch.store.info import read_info, state
 

@@ -66,7 +66,7 @@ def find_removable(name: str) -> Path:
 
 
 def _named(name: str) -> Path:
-    """The workspace's launch of that id, of that beginning of an id, or the ``newest``."""
+    """Find the workspace's launch of that id, of that beginning of an id, or the ``newest``."""
     from lblhep.launch.store.directory import launches
 
     known = {path.name: path for path in launches(workspace_here())}
