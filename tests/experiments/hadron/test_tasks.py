@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 from types import SimpleNamespace
 
@@ -26,7 +27,9 @@ from lblhep.tasks import FitLightning
 ENERGY, SIZE = 0.7, 500
 
 
-def generated(events: int, seed: int, energy=ENERGY) -> Interactions:
+@functools.cache
+def generated(events: int, seed: int, energy: float | tuple[float, float] = ENERGY) -> Interactions:
+    """Return events of the generator, made once for all tests that ask for the same."""
     sample = read_events(pion_proton(EventRange(0, events, seed), energy=energy))
     return interactions(sample, np.random.default_rng(seed))
 
@@ -60,8 +63,13 @@ def tests() -> Interactions:
 
 @pytest.fixture(scope="module")
 def bench(tests) -> Bench:
-    every = generated(8 * SIZE, 5, energy=[0.45, 3.0])
+    every = generated(8 * SIZE, 5, energy=(0.45, 3.0))
     return Bench(tests, every.of(abs(np.log(every.kinetic_energy / ENERGY)) > 0.35))
+
+
+@pytest.fixture(scope="module")
+def floor(bench):
+    return SelfDistance(size=SIZE)(bench, None)
 
 
 class Whole(WholeEventFlow):
@@ -83,16 +91,13 @@ class Leading(CollisionModel):
         return {name: value[rows] for name, value in values.items()}
 
 
-def test_the_generator_is_at_the_floor_in_whole_events_and_in_the_reduced_form(tests, bench, inventory):
+def test_the_generator_is_at_the_floor_in_whole_events_and_in_the_reduced_form(bench, floor, inventory):
     """Six pairs of 500 events scatter.
 
     The total variation of three multiplicities does by half of itself, the mean of twelve distances by a
     fifth.
     """
-    floor, replayed = (
-        SelfDistance(size=SIZE)(bench, None),
-        NearestEvents(events=4 * SIZE, size=SIZE)(bench, None),
-    )
+    replayed = NearestEvents(events=4 * SIZE, size=SIZE)(bench, None)
     floored = {ENERGY: Baseline(floor[ENERGY], {}, np.array([], dtype=np.int64), 0.25)}
     known = dict(zip(("kinds", "channels", "resonance_decays"), inventory, strict=True))
     whole = Whole(**known, batch_size=64, energies=(0.6, 0.8), hidden=(8,), context=4, history=4, bins=4)
@@ -123,9 +128,9 @@ def test_the_generator_is_at_the_floor_in_whole_events_and_in_the_reduced_form(t
     assert "w1_0.7" not in reduced
 
 
-def test_a_second_generator_is_as_far_as_its_events_are(bench):
+def test_a_second_generator_is_as_far_as_its_events_are(bench, floor):
     """One is the same generator with another seed, the other one of another energy."""
-    floor, opinion = SelfDistance(size=SIZE)(bench, None), SecondOpinion(size=SIZE)
+    opinion = SecondOpinion(size=SIZE)
     rows = []
     for seed, energy in ((79, ENERGY), (80, 0.8)):
         events = generated(2 * SIZE, seed, energy=energy)
@@ -156,14 +161,14 @@ def test_a_fit_offers_the_cross_sections_that_it_names(bench, monkeypatch):
 
 def test_an_energy_that_was_trained_on_tests_nothing(tests, bench):
     """Neither the baseline nor a model of any data set is tested there."""
-    bench.sets["other"] = bench.sets["whole"] = Training(generated(200, 9, energy=[0.5, 1.0]))
+    bench.sets["other"] = bench.sets["whole"] = Training(generated(200, 9, energy=(0.5, 1.0)))
     with pytest.raises(ValueError, match="GeV is tested, but not held_out from the data set whole"):
         NearestEvents(events=50, size=20)(bench, None)
     with pytest.raises(ValueError, match="not held_out from the data set other"):
         Fit(model="flow", dataset="other", max_epochs=1)(bench, None, None)
 
 
-@pytest.mark.parametrize("trained", [[1.0, 3.0], [0.4, 0.49]])
+@pytest.mark.parametrize("trained", [(1.0, 3.0), (0.4, 0.49)])
 def test_an_energy_beyond_all_that_were_trained_on_is_refused_before_the_training(tests, bench, trained):
     bench.sets["other"] = Training(generated(50, 9, energy=trained))
     with pytest.raises(ValueError, match=r"0\.7 GeV is tested, but the data set other trains from"):
