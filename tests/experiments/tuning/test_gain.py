@@ -18,7 +18,7 @@ from experiments.tuning.metrics import difference
 from lblhep.cards import open_sample
 from tests.experiments.tuning.conftest import REPOSITORY
 
-PAIRS = 80
+PAIRS = 50
 POOL = 3000
 # Shapes that the same events fill, and a spectrum that is normalised.
 OBSERVABLES = ["one_minus_thrust", "c_parameter", "b_sum", "b_max", "sphericity", "d2_durham", "x_p"]
@@ -58,11 +58,11 @@ def grid() -> GeneratorGrid:
 
 
 def test_samples_of_one_point_gain_nothing_and_the_error_is_their_spread(grid, generate, monkeypatch):
-    """80 pairs of 18,000 and 2,000 events.
+    """50 pairs of 18,000 and 2,000 events.
 
     Their mean is zero within three of its standard errors (a correct code fails in 0.5 % of seeds), and their
-    spread, known to 8 %, agrees with the stated error to 20 % (it fails in about 1 %).  Errors summed bin by
-    bin, as if other events filled each, are a quarter too small: they would not agree.
+    spread, known to 10 %, agrees with the stated error to 25 % (it fails in about 1 %).  Errors summed bin by
+    bin, as if other events filled each, are more than a fifth smaller.
     """
     measured = Measured(open_sample(REPOSITORY, "lep-hadronic-z"), observables=OBSERVABLES)
     monkeypatch.setattr(datasets, "generate", generate)
@@ -77,7 +77,7 @@ def test_samples_of_one_point_gain_nothing_and_the_error_is_their_spread(grid, g
     alone = np.array([difference(measured.bins, *map(without_correlation, pair))[1] for pair in pairs])
     spread = gains.std(ddof=1)
     assert abs(gains.mean()) < 3 * spread / np.sqrt(PAIRS)
-    assert np.sqrt((errors**2).mean()) == pytest.approx(spread, rel=0.2)
+    assert np.sqrt((errors**2).mean()) == pytest.approx(spread, rel=0.25)
     assert np.sqrt((alone**2).mean()) < 0.8 * np.sqrt((errors**2).mean())
 
 
