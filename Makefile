@@ -32,7 +32,7 @@ imports: .venv/installed  ## who may import whom (pyproject.toml, importlinter)
 
 # Each process computes in one thread; the tests of one file, and all that use Ray, run in one process.
 pytest: .venv/installed  ## the tests alone, in two processes (WORKERS=0: in one; ARGS="-k recipe" picks some)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations 20 $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations 20 $(ARGS)
 
 bench: .venv/installed  ## the benchmarks alone, which are no part of test: ratios of speed, printed and judged
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m benchmark -s tests/benchmarks $(ARGS)

@@ -41,15 +41,21 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the benchmarks unless they are named; assign tests to the processes of pytest-xdist.
 
-    Tests that use Ray run in one process, one after the other, and so do the tests of one file.
+    Tests that use Ray run in one process, one after the other, and so do the tests of one file.  Those that
+    use Ray come first: the other processes share the files meanwhile.
     """
     if not any("benchmarks" in word for word in config.args):
         left_out = [item for item in items if item.get_closest_marker("benchmark")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
     for item in items:
-        uses_ray = item.get_closest_marker("ray") or "ray_session" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("ray" if uses_ray else item.nodeid.split("::")[0]))
+        item.add_marker(pytest.mark.xdist_group("ray" if uses_ray(item) else item.nodeid.split("::")[0]))
+    items.sort(key=lambda item: not uses_ray(item))
+
+
+def uses_ray(item: pytest.Item) -> bool:
+    """Whether a test is marked ``ray`` or asks for the session's Ray."""
+    return item.get_closest_marker("ray") is not None or "ray_session" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")

@@ -54,7 +54,7 @@ def harness_seconds(toy, trials: int, pack: int) -> float:
     [
         # Times a minimal MLflow run by MLflow's client; the launch's fixed end (3 to 4 s) is counted in.
         pytest.param(800, 50, 1.5, marks=pytest.mark.benchmark),
-        (200, 25, 10.0),  # in every run of the tests
+        (100, 25, 10.0),  # in every run of the tests
     ],
 )
 def test_cost_of_a_trial(
