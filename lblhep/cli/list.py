@@ -82,7 +82,7 @@ def launch_table(workspace: Path, newest: int | None) -> Table:
 
 
 def launch_states(workspace: Path) -> list[tuple[str, str, str]]:
-    """Return of each launch, the newest first: its id, its state, when it began (or why it cannot be read)."""
+    """Return the id, the state and the beginning (or why it cannot be read) of each launch, newest first."""
     from lblhep.launch.store.directory import launches
     from lblhep.launch.store.info import read_info, state
 
