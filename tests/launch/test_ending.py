@@ -147,7 +147,7 @@ def test_a_launch_in_which_all_fails_stops_early(
 ) -> None:
     if not serial:
         request.getfixturevalue("ray_session")
-    recipe = toy("scan", f"task.fail={ALL}", "trials.pack=1")
+    recipe = toy("scan", f"task.fail={ALL}", "trials.pack=1", "groups=null")
     ended = launch(recipe, serial=serial)
     assert (ended.state, ended.exit_code) == ("failed", 1)
     assert 2 <= ended.progress.failed == ended.progress.done < 12

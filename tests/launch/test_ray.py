@@ -10,6 +10,7 @@ import pytest
 from lblhep.errors import LaunchError
 from lblhep.launch import LaunchView, Progress, launch
 from lblhep.launch.store import packs
+from lblhep.tracking.store import connect
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
 
@@ -27,7 +28,9 @@ def test_ray_and_serial_give_the_same_bits(toy):
 
 
 def test_search_prunes_and_learns(toy):
-    outcome = launch(toy("search"))
+    """Points that are pruned say so in their rows and packs, and their runs in MLflow are killed."""
+    recipe = toy("search")
+    outcome = launch(recipe)
     view = LaunchView(outcome.directory)
     assert len(view.rows) == 24
     pruned = outcome.progress.pruned
@@ -38,6 +41,12 @@ def test_search_prunes_and_learns(toy):
     assert outcome.progress.best[1] == pytest.approx(view.groups["score"].max())
     abouts = [packs.read_about(outcome.directory, pack) for pack in packs.committed(outcome.directory)]
     assert all(about["curve"] for about in abouts if about.get("pruned"))
+    client = connect(recipe.workspace)
+    experiment = client.get_experiment_by_name("toy")
+    runs = client.search_runs([experiment.experiment_id], f"tags.`lblhep.launch` = '{outcome.id}'")
+    trials = [run for run in runs if "lblhep.trial" in run.data.tags]
+    assert sum(run.info.status == "KILLED" for run in trials) == pruned
+    assert {run.data.tags["lblhep.status"] for run in trials} == {"finished", "pruned"}
 
 
 @pytest.mark.parametrize("max_t", [6, 3])
@@ -68,15 +77,15 @@ def test_search_goes_on_where_it_stopped(toy):
 
 
 def test_a_killed_worker_is_tried_once_more(toy):
-    outcome = launch(toy("scan", "task.use=experiments.toy.tasks:DiesOnce", "trials.pack=1"))
+    use = "task.use=experiments.toy.tasks:DiesOnce"
+    outcome = launch(toy("scan", use, "trials.pack=1", "groups=null"))
     assert outcome.state == "finished"
     assert outcome.progress.done == 12
 
 
 def test_a_worker_that_always_dies_costs_its_pack(toy):
-    outcome = launch(
-        toy("scan", "task.use=experiments.toy.tasks:DiesOnce", "task.always=true", "trials.pack=1")
-    )
+    use = ("task.use=experiments.toy.tasks:DiesOnce", "task.always=true")
+    outcome = launch(toy("scan", *use, "trials.pack=1", "groups=null"))
     assert (outcome.state, outcome.exit_code, outcome.progress.failed) == ("failed", 1, 1)
     rows = LaunchView(outcome.directory).rows.set_index("trial")
     assert rows.loc["000002", "status"] == "failed"

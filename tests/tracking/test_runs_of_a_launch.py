@@ -91,15 +91,6 @@ def test_artifacts(toy):
     assert (recipe.workspace / "mlruns" / "artifacts").is_dir()
 
 
-@pytest.mark.ray
-def test_a_search_logs_pruned_points_as_killed(toy, ray_session: None, runs_of: RunsOf, by_tag: ByTag):
-    recipe = toy("search")
-    outcome = launch(recipe)
-    trials = by_tag(runs_of(outcome, recipe.workspace), "lblhep.trial").values()
-    assert sum(run.info.status == "KILLED" for run in trials) == outcome.progress.pruned > 0
-    assert {run.data.tags["lblhep.status"] for run in trials} == {"finished", "pruned"}
-
-
 def test_the_environment_names_another_store(
     toy, tmp_path: Path, empty_store: Path, monkeypatch, runs_of: RunsOf
 ):

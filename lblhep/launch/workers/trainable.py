@@ -38,11 +38,12 @@ class PackTrainable(Trainable):  # type: ignore[misc]
         return True
 
     def step(self) -> dict[str, Any]:
-        pack, search = pack_of(self._plan, self._next), self._context.search
+        search = self._context.search
         if search is None:
-            run_pack(self._context, self._worker, pack)
+            run_pack(self._context, self._worker, pack_of(self._plan, self._next))
             return {"done": True}
         if self._training is None:
+            pack = pack_of(self._plan, self._next)
             self._training = PointTraining(lambda report: run_pack(self._context, self._worker, pack, report))
         outcome = self._training.proceed()
         while not isinstance(outcome, PackResult) and self._reported < self._skip:
