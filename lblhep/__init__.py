@@ -1,3 +1,3 @@
-"""lblhep: one declarative recipe in, a defensible machine-learning study in high-energy physics out."""
+"""lblhep turns one declarative recipe into a defensible machine-learning study in high-energy physics."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""Types of NumPy arrays for annotations all over the project; docstrings give the shapes."""
+"""These types of NumPy arrays serve annotations all over the project; docstrings give the shapes."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""Whether arguments fit a signature: their names, and their types by the annotations or else the defaults."""
+"""Check whether arguments fit a signature: their names, and their types by annotation or else default."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lblhep.recipe.problems import shown, wording
 
 @dataclass(frozen=True)
 class ArgumentFault:
-    """One argument, or a part of one, that does not fit."""
+    """This fault says which argument, or which part of one, does not fit."""
 
     keys: Keys
     message: str

@@ -1,4 +1,4 @@
-"""The one way to write a file or a folder whole, to remove a folder whole, and to lock.
+"""Write a file or a folder whole, remove a folder whole, and lock: the only way that lblhep does these.
 
 What is written is a *draft* at first: a file or folder beside its place, under a name that begins with a dot
 and that no other writer has.  Its bytes reach the disk, then it gets its name, then the folder that holds the

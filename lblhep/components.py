@@ -1,4 +1,4 @@
-"""Components: from ``use: module:Attribute`` to the object, with checks of its arguments.
+"""Import the component that ``use: module:Attribute`` names, and check its arguments.
 
 The rule of ``build``: a class is instantiated; any other callable (a plain metric, a Combine, a producer) is
 bound to its arguments with ``functools.partial`` and is called later, by whoever asked for it.

@@ -1,4 +1,4 @@
-"""Every exception that lblhep raises on purpose, in one place.
+"""This module has every exception that lblhep raises on purpose.
 
 The command line turns each into its message and its ``exit_code``; anything else is a bug and shows a
 traceback only with ``--debug``.
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 
 class LblhepError(Exception):
-    """Something the user can mend; the message names what, where and how."""
+    """Raised for what the user can mend; the message names what, where and how."""
 
     exit_code = 1
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One fault of a recipe or data card: where it stands, what is wrong, what might be meant.
+    """Describes one fault of a recipe or data card: where it stands, what is wrong, what might be meant.
 
     ``line`` counts from 1; it is 0 for a source without lines (the command line).
     """
@@ -38,7 +38,7 @@ class Problem:
 
 
 class RecipeError(LblhepError):
-    """All problems of a recipe (or data card) at once."""
+    """Raised with all problems of a recipe (or data card) at once."""
 
     exit_code = 2
 
@@ -48,7 +48,7 @@ class RecipeError(LblhepError):
 
 
 class ComponentError(LblhepError):
-    """A ``use:`` that does not import, or arguments that its component does not take."""
+    """Raised where a ``use:`` does not import, or its component does not take the arguments."""
 
     exit_code = 2
 

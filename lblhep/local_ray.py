@@ -1,4 +1,4 @@
-"""Ray, for launches and for the production of data alike: started on this machine, or a cluster joined."""
+"""Start Ray on this machine, or join a cluster, for launches and for the production of data alike."""
 
 from __future__ import annotations
 

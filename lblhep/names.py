@@ -1,4 +1,4 @@
-"""The one grammar of names that reach the disk: those of cards, studies, launches and recipes.
+"""Names that reach the disk, of cards, studies, launches and recipes, follow one grammar.
 
 Such a name becomes that of a file or folder, here and on other people's machines, and is typed in a shell.
 """

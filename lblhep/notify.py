@@ -1,4 +1,4 @@
-"""Messages to people through apprise: the only part that imports it.
+"""Send messages to people through apprise; no other module imports it.
 
 The addresses hold passwords and tokens.  They come from an environment variable whose name the recipe gives,
 and are neither logged nor written anywhere, nor put into any message or exception.

@@ -1,4 +1,4 @@
-"""Random streams: what a component draws depends on the recipe's seed, its address and what it declares.
+"""A component's random stream depends on the recipe's seed, its address and the arguments that it declares.
 
 A component declares its random arguments by an attribute ``random_arguments: tuple[str, ...]``: the data set
 of a pseudo-experiment, say, declares ``("pseudo_experiment",)``. Nothing else enters, so every fold, pack

@@ -1,4 +1,4 @@
-"""Temporary folders that are removed however their process ends: if it is killed, when another starts.
+"""Make temporary folders that are removed however their process ends: if killed, when another starts.
 
     <cache>/temporary/<id>.json    which folder, of which process, since when, on which host
     <cache>/temporary/<id>.lock    held by that process as long as it lives

@@ -1,4 +1,4 @@
-"""Trials, packs and groups: what a recipe's ``trials:`` and ``groups:`` sections amount to."""
+"""Turn a recipe's sections ``trials:`` and ``groups:`` into trials, packs and groups."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lblhep.recipe.axis_values import addresses_of
 
 @dataclass(frozen=True)
 class Trial:
-    """One point of a recipe, which costs little: its recipe is made and validated when it is read."""
+    """Holds one point of a recipe, which costs little: its recipe is made and validated when it is read."""
 
     id: str
     base: Recipe = field(repr=False, compare=False)
@@ -23,12 +23,12 @@ class Trial:
 
     @cached_property
     def recipe(self) -> Recipe:
-        """The recipe with the axis values filled in; reading it raises RecipeError if they do not fit."""
+        """Return the recipe with the axis values filled in; RecipeError is raised if they do not fit."""
         return self.base.at(self.point)
 
     @property
     def name(self) -> str:
-        """The axis values in words, such as ``window=3 fold=1``."""
+        """Return the axis values in words, such as ``window=3 fold=1``."""
         return _named(self.point) or self.base.study
 
     def __getstate__(self) -> dict[str, Any]:
@@ -38,7 +38,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Pack:
-    """The trials that a task executes together."""
+    """Holds the trials that a task executes together."""
 
     id: str
     trials: tuple[Trial, ...]
@@ -46,7 +46,7 @@ class Pack:
 
 @dataclass(frozen=True)
 class Group:
-    """The trials (by id) that only together mean something, and the axis values that they share."""
+    """Holds the trials (by id) that mean something only together, and the axis values that they share."""
 
     id: str
     key: dict[str, Any]
@@ -54,13 +54,13 @@ class Group:
 
     @property
     def name(self) -> str:
-        """The values of the key in words, such as ``window=3``."""
+        """Return the values of the key in words, such as ``window=3``."""
         return _named(self.key) or "all trials"
 
 
 @dataclass(frozen=True)
 class ScanPlan:
-    """A single trial or a scan, cut into packs and groups before the launch starts."""
+    """Cuts a single trial or a scan into packs and groups before the launch starts."""
 
     trials: tuple[Trial, ...]
     packs: tuple[Pack, ...]
@@ -68,7 +68,7 @@ class ScanPlan:
 
     @property
     def partition(self) -> dict[str, list[str]]:
-        """The ids of each pack's trials, by the pack's id."""
+        """Return the ids of each pack's trials, by the pack's id."""
         return {pack.id: [trial.id for trial in pack.trials] for pack in self.packs}
 
     def cut_as(self, partition: Mapping[str, Sequence[str]]) -> ScanPlan:
@@ -98,7 +98,7 @@ class ScanPlan:
 
     @property
     def sizes(self) -> list[int]:
-        """The number of trials of each pack."""
+        """Return the number of trials of each pack."""
         return [len(pack.trials) for pack in self.packs]
 
     @cached_property
@@ -112,7 +112,7 @@ class ScanPlan:
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """A search: its points are proposed one by one, and each is a pack and a group at once."""
+    """Plans a search: its points are proposed one by one, and each is a pack and a group at once."""
 
     recipe: Recipe
     search: Search
@@ -145,7 +145,7 @@ class SearchPlan:
 
     @property
     def sizes(self) -> list[int]:
-        """The number of trials of each pack."""
+        """Return the number of trials of each pack."""
         return [self.search.replicates_total] * self.search.points
 
 

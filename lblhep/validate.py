@@ -1,4 +1,4 @@
-"""Every problem of a recipe that needs more than its file: components, data cards, axis values.
+"""Find each problem of a recipe that needs more than its file: components, data cards, axis values.
 
 ``Recipe.read`` has looked at the form. Here each component is imported and asked for its signature, each data
 card is read, and every axis is tried at its values, so that a launch does not end where it could not start.
@@ -33,7 +33,7 @@ ARGUMENTS_ABOUT_OTHERS = ("use", "card", "goal", "by", "features", "model", "dat
 
 @dataclass(frozen=True)
 class Place:
-    """A component, where it stands, and what its caller will give it."""
+    """Holds a component, where it stands, and what its caller will give it."""
 
     keys: Keys
     component: Component

@@ -1,4 +1,4 @@
-"""Waiting for others: a line within five seconds says for what, and most waits have an end."""
+"""Wait for others: a line within five seconds says for what, and most waits have an end."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ def _draw(
 
 
 class DijetWindow:
-    """What one network learns from: signal region against sidebands, with one fold set aside.
+    """Gives what one network learns from: signal region against sidebands, with one fold set aside.
 
     ``window`` 0 ... 7 names the signal region; ``fold`` the test fold and ``subfold`` which of the other
     four validates.  ``n_background`` events (default all) are drawn, ``n_signal`` injected on average
@@ -263,7 +263,7 @@ class DijetWindow:
 
 @dataclass(frozen=True)
 class Labelled:
-    """Rows with label 1 or 0; each class, and each part of class 0, weighs the same in sum."""
+    """Holds rows with label 1 or 0; each class, and each part of class 0, weighs the same in sum."""
 
     rows: Integers
     label: NDArray[np.float32]

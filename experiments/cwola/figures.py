@@ -1,4 +1,4 @@
-"""The study's figures: what a collaboration would ask to see of a bump hunt."""
+"""Draw what a collaboration would ask to see of a bump hunt."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from lblhep.physics.efficiency import SicCurve
 from lblhep.physics.global_significance import GlobalP
 from lblhep.report import COLOURS, new_figure
 
-MASS = r"$m_{JJ}$ [GeV]"
+MASS_LABEL = r"$m_{JJ}$ [GeV]"
 MIN_EVENTS_PER_CELL = 10  # a cell of fewer events shows no share
 LINE_COLOURS = tuple(COLOURS[i] for i in (0, 1, 2, 4, 6, 5, 9, 7))  # without greys, which are for guides
 
@@ -56,7 +56,7 @@ def significance_scan(
     low, high = axes.get_ylim()
     low, high = min(low, -2.5), max(1.35 * high, 5)
     axes.set(xlim=BINNING.edges[[0, -1]], ylim=(low, high), title=title)
-    axes.set(xlabel=f"Signal region, {MASS}", ylabel=r"Local significance [$\sigma$]")
+    axes.set(xlabel=f"Signal region, {MASS_LABEL}", ylabel=r"Local significance [$\sigma$]")
     for level in (level for level in (3, 5) if level < high):
         axes.axhline(level, color="grey", ls=":", lw=1)
         at = (BINNING.edges[-1] - 60, level)
@@ -117,7 +117,7 @@ def spectra(
     main.legend(handles=_spectra_legend(main), ncols=2, loc="upper right")
     middle_of_the_pulls = 0.04 + 0.5 * len(cuts) / (4 + len(cuts))
     figure.supylabel("(data - fit) / √fit", x=0.0, y=middle_of_the_pulls, fontsize=13)
-    pulls[-1].set_xlabel(MASS)
+    pulls[-1].set_xlabel(MASS_LABEL)
     return figure
 
 
@@ -314,7 +314,7 @@ def feature_profiles(features: Sequence[str], table: Floats, mjj: Floats) -> Fig
         band = np.array([np.quantile(values[which == i], [0.16, 0.5, 0.84]) for i in range(len(centre))])
         axes.fill_between(centre, band[:, 0], band[:, 2], color=LINE_COLOURS[0], alpha=0.3, lw=0)
         axes.plot(centre, band[:, 1], color=LINE_COLOURS[0])
-        axes.set(xlabel=MASS, ylabel=LABELS[name])
+        axes.set(xlabel=MASS_LABEL, ylabel=LABELS[name])
     for axes in all_axes.flat[len(features) :]:
         axes.set_visible(False)
     return figure

@@ -32,7 +32,7 @@ class ValidationAuc:
 
 @dataclass(frozen=True)
 class FoldScores:
-    """The events of one test fold with the averaged output of the networks that never saw it."""
+    """Holds the events of one test fold with the averaged output of the networks that never saw it."""
 
     window: int
     mjj: Floats

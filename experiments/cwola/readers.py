@@ -1,4 +1,4 @@
-"""The public R&D features of the LHC Olympics (doi:10.5281/zenodo.6466204) in our own sample's columns."""
+"""Read the public R&D features of the LHC Olympics (doi:10.5281/zenodo.6466204) into our sample's columns."""
 
 from __future__ import annotations
 

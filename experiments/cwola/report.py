@@ -1,4 +1,4 @@
-"""The bump hunt's page: what was observed, and what pseudo-experiments say that is worth."""
+"""The bump hunt's page shows what was observed, and what pseudo-experiments say that is worth."""
 
 from __future__ import annotations
 

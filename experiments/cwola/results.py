@@ -1,4 +1,4 @@
-"""A launch of this study as tables: which groups are the observation, which are pseudo-experiments."""
+"""Read a launch of this study as tables: some groups are the observation, others pseudo-experiments."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ SMOOTH_PARAMETERS = 4  # parameters of the curve that null masses are drawn from
 
 @dataclass(frozen=True)
 class Window:
-    """One signal region low <= m < high between its sidebands; all edges in GeV."""
+    """Places one signal region low <= m < high between its sidebands; all edges are in GeV."""
 
     index: int
     low: float

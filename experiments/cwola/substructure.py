@@ -1,4 +1,4 @@
-"""Jets and their substructure for a batch of events: fastjet's array interface, no loop over events.
+"""Compute jets and their substructure for a batch of events, by fastjet's array interface, without a loop.
 
 N-subjettiness follows arXiv:1108.2701 with beta = 1; the axes are those of exclusive kT clustering with
 the winner-takes-all scheme, which need no minimisation and lie along a hard particle (arXiv:1401.2158).

@@ -18,7 +18,7 @@ from lblhep.trials import Trial
 
 
 class TrainClassifiers:
-    """One network, or one boosted forest where the data set's method says so, for each trial of the pack.
+    """Train one network, or boosted trees where the data set's method says so, for each trial of the pack.
 
     Adam with ``learning_rate`` and decoupled ``weight_decay``; minibatches of ``batch_size`` events; a
     network stops when its validation loss has not improved for ``patience`` epochs and keeps its best

@@ -1,4 +1,4 @@
-"""Pages of the studies that stand behind the hunt: calibration, sensitivity, sculpting."""
+"""These pages check the hunt: its calibration, its sensitivity, and whether cuts sculpt the spectrum."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Headline = Mapping[str, str | float]
 
 
 class NullCalibrationReport:
-    """Exact-null pseudo-experiments at a declared window and cut: are the p-values what they say?"""
+    """Shows exact-null pseudo-experiments at a declared window and cut: are the p-values what they say?"""
 
     def __init__(self, *, window: int, efficiency: float) -> None:
         self.window = window
@@ -129,7 +129,7 @@ def calibration(null: pd.DataFrame, efficiency: float) -> dict[str, str | float]
 
 
 MAX_S_OVER_SQRT_B = 2  # the README's bar speaks of a discovery up to this S/sqrt(B) before cuts
-MASSES = {
+MASS_NOTES = {
     "none": "All events keep their generated masses.",
     "background": "Background events keep their features and get masses from the smooth fit; signal is "
     "injected with its own.",
@@ -155,8 +155,8 @@ class SensitivityReport:
         found = results.at(results.pseudo, self.window)
         z = found[f"significance_{self.efficiency:g}"].to_numpy(float)
         page.text(
-            f"{MASSES[results.dataset.get('redraw', 'none')]} The significance is that of the masked fit at "
-            f"the declared cut. Missing groups: {results.missing_in_words}."
+            f"{MASS_NOTES[results.dataset.get('redraw', 'none')]} The significance is that of the masked fit "
+            f"at the declared cut. Missing groups: {results.missing_in_words}."
         )
         page.figure(
             "significance",

@@ -1,4 +1,4 @@
-"""Two adversarial models learn the reduced form: a Wasserstein GAN, and the group's first GAN.
+"""The reduced form is learned by two adversarial models: a Wasserstein GAN, and the group's first GAN.
 
 ``WassersteinGan`` has a gradient penalty: arXiv:1704.00028.  ``Gan`` has the plain adversarial loss, in
 which the generator makes the discriminator call its events true (arXiv:1406.2661); gan4hep's had ten layers
@@ -21,7 +21,7 @@ from experiments.hadron.flow.conditions import COLLISION_INPUTS
 from experiments.hadron.models import ReducedModel
 from lblhep.nn.perceptron import perceptron
 
-LEAKY = partial(nn.LeakyReLU, 0.2)
+LEAKY_RELU = partial(nn.LeakyReLU, 0.2)
 
 
 class Adversarial(ReducedModel):
@@ -44,8 +44,8 @@ class Adversarial(ReducedModel):
         self.automatic_optimization = False
         self.noise, self.rate, self.betas = noise, rate, tuple(betas)
         self.opponent_steps = opponent_steps
-        self.generator = perceptron([COLLISION_INPUTS + noise, *hidden, len(REDUCED)], LEAKY)
-        self.opponent = perceptron([COLLISION_INPUTS + len(REDUCED), *hidden, 1], LEAKY)
+        self.generator = perceptron([COLLISION_INPUTS + noise, *hidden, len(REDUCED)], LEAKY_RELU)
+        self.opponent = perceptron([COLLISION_INPUTS + len(REDUCED), *hidden, 1], LEAKY_RELU)
 
     def cube(self, known: Tensor, random: torch.Generator | None = None) -> Tensor:
         """Return points (N, 5) that the generator makes of noise, with its gradient."""

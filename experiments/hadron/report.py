@@ -22,7 +22,7 @@ from experiments.hadron.results import (
 )
 from lblhep.report import Launched, Page
 
-MEANING = (
+WHAT_IS_MEASURED = (
     "The *replay* is the nearest-event baseline: training events of nearly the same energy, rescaled. The "
     "*floor* is the generator-against-itself baseline. "
     "W1 is the Wasserstein distance of one variable from the generator's, in standard deviations, of events "
@@ -35,12 +35,12 @@ MEANING = (
     "events of each process as its cross-section at these energies says. Numbers of several trainings are "
     "median and range."
 )
-INFORMED = (
+KNOWN_CROSS_SECTIONS = (
     "The flow of whole events knows each process's cross-section at these energies, which models of the "
     "leading hadrons and the plain replay do not"
 )
-BLIND = "No model knows cross-sections at these energies, only the replay by process does"
-TREES = (
+UNKNOWN_CROSS_SECTIONS = "No model knows cross-sections at these energies, only the replay by process does"
+RESONANCES_NOTE = (
     "Of its training events the flow of whole events also knows from which resonances the particles come, "
     "where the generator tells."
 )
@@ -59,7 +59,8 @@ class HadronReport:
         """
         results = Results(launch)
         page = Page(launch.recipe.title or "Hadronic interactions", sizes(results))
-        page.text(f"{MEANING} {INFORMED if knows_cross_sections(results) else BLIND}. {TREES}")
+        known = KNOWN_CROSS_SECTIONS if knows_cross_sections(results) else UNKNOWN_CROSS_SECTIONS
+        page.text(f"{WHAT_IS_MEASURED} {known}. {RESONANCES_NOTE}")
         if judged(results) < MIN_JUDGED_EVENTS:
             page.text("Of so few events numbers say that all runs, not how good a model is.")
         headline: dict[str, str | float] = {}

@@ -1,4 +1,4 @@
-"""Pythia command files of a tune and of its eigentunes: ``pythia.readFile("tune.cmnd")`` uses them.
+"""Write Pythia command files of a tune and its eigentunes, for ``pythia.readFile("tune.cmnd")``.
 
     ! Tune: ALEPH, equal weights
     ! alphaS = 0.13721 +- 0.0004

@@ -1,4 +1,4 @@
-"""The measured bins, and the generator's grid in the same bins."""
+"""The study's data sets are the measured bins, and the generator's grid in the same bins."""
 
 from __future__ import annotations
 

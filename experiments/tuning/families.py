@@ -1,4 +1,4 @@
-"""Families of observables: what is left out together when a tune is asked to predict what it has not seen.
+"""A family of observables is left out as a whole when a tune is asked to predict what it has not seen.
 
 Observables of one kind are functions of the same particles: a tune to ``xi_p`` that leaves out ``x_p``
 predicts nothing new.  So whole families are left out.

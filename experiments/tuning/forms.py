@@ -1,4 +1,4 @@
-"""The forms of chi2 that this study compares: what each takes for the error of data less surrogates.
+"""This study compares forms of chi2, which differ in the error of data less surrogates.
 
 ``plain``       the data's errors alone: the surrogates are taken for exact
 ``log_det``     the covariance of the surrogates' fit as well, and ln det Sigma

@@ -1,4 +1,4 @@
-"""How well a prediction describes the measured bins, and whether one does better than another."""
+"""Measure how well a prediction describes the measured bins, and whether one does better than another."""
 
 from __future__ import annotations
 

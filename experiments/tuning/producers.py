@@ -1,4 +1,4 @@
-"""A grid of generator points with their histograms: the input of a tune.
+"""Produce a grid of generator points with their histograms, which a tune starts from.
 
 An event range lies at one point, and ranges go round the points, so that a production cut short after any
 round is a smaller grid of the same events.  A range becomes a table of one row a bin, with the sums of its

@@ -1,4 +1,4 @@
-"""Data whose true parameters are known: drawn from the surrogates, or made by Pythia.
+"""Pseudo-data have known true parameters: they are drawn from the surrogates, or made by Pythia.
 
 In a pseudo-experiment (``Nature``) the surrogates of the real grid are the truth.  Each draws the data, with
 their published errors, and the whole grid, with Monte Carlo noise and the bins' correlation, and fits

@@ -1,4 +1,4 @@
-"""Tables of other tuning programs under the names of this study's data cards, and the other way round.
+"""Rename tables of other tuning programs to the names of this study's data cards, and the other way round.
 
 The cards call the experiments ``ALEPH_1996`` and ``DELPHI_1996``; Rivet, apprentice and Professor name them
 by Rivet's analyses.  The tables of the cards have the numbers of the HEPData records, which these analyses

@@ -1,4 +1,4 @@
-"""The study's pages: the tunes, judged on data that they saw and did not see; and a search of weights."""
+"""These pages show the tunes, judged on data that they saw and did not see, and a search of weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from experiments.tuning.weighting.search import best_weights, ranked_points
 from lblhep.report import COLOURS, Launched, Page, new_figure
 
 Headline = Mapping[str, str | float]
-NO_INTERVAL = (
+NO_INTERVAL_NOTE = (
     "The data's bin-to-bin covariance was not published and no model describes them within their errors, so "
     "errors, intervals, contours and eigentunes are those of a fit with diagonal errors of the data (and a "
     "model error where the table says so): they say how sharply the minimum stands, not where the true value "
@@ -40,7 +40,7 @@ class TuneReport:
             f"tuned point and {stages['monash'].arguments['events']} at Monash's",
         )
         page.heading("The tunes")
-        page.text(NO_INTERVAL)
+        page.text(NO_INTERVAL_NOTE)
         page.table(
             tables.parameters(results),
             "Tuned parameters. avgZ is the mean z of a rho; it stands for bLund. Noise: the Monte Carlo "

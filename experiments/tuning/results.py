@@ -1,4 +1,4 @@
-"""A launch of this study as a reader wants it: bins, tunes, and predictions beside the data."""
+"""Read a launch of this study as bins, tunes, and predictions beside the data."""
 
 from __future__ import annotations
 

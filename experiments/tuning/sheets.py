@@ -1,4 +1,4 @@
-"""Every observable beside the data: six to a sheet."""
+"""Draw every observable beside the data, six to a sheet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of a tune's page, and what a reader of them must not overlook."""
+"""Make the tables of a tune's page, and warn of what their reader must not overlook."""
 
 from __future__ import annotations
 

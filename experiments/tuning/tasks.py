@@ -1,4 +1,4 @@
-"""The stages of the study's pipelines, in the order in which they run.
+"""These are the stages of the study's pipelines in the order in which they run.
 
 * a tune: ``FitSurrogates``, ``LeaveOut``, ``TuneTo``, ``FindUncertainty``, ``PredictFamilies``,
   ``RunMonash``, ``RunPythia``, ``Judge``;
@@ -44,7 +44,7 @@ from lblhep.surrogates import (
 from lblhep.tasks import Bench, Failure, Row
 from lblhep.trials import Trial
 
-CUBIC = 3  # order of the polynomials that others are compared with
+CUBIC_ORDER = 3  # order of the polynomials that others are compared with
 VARIANCE_ORDER = 2  # of the polynomial that the generator's variance is, as a function of the parameters
 
 
@@ -375,7 +375,7 @@ class CompareOrders:
 
     def __call__(self, bench: Bench, trial: Trial) -> Mapping[str, float]:
         grid = bench.dataset(trial, "grid").of(bench.dataset(trial, "measured"))
-        cubic = fit_polynomials(grid, CUBIC)
+        cubic = fit_polynomials(grid, CUBIC_ORDER)
         started = time.process_time()
         fit = fit_rationals(grid, self.order) if self.order[1] else fit_polynomials(grid, self.order[0])
         seconds = time.process_time() - started

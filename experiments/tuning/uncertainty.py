@@ -1,4 +1,4 @@
-"""How sharply a tune is determined: intervals, contours, eigentunes, and the part of it that is noise."""
+"""Say how sharply the data determine a tune: by intervals, contours, eigentunes, and the part from noise."""
 
 from __future__ import annotations
 

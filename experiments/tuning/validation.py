@@ -1,4 +1,4 @@
-"""Pages of the study's own checks: coverage of intervals, closure on Pythia's events, orders."""
+"""These pages show the study's own checks: coverage of intervals, closure on Pythia's events, orders."""
 
 from __future__ import annotations
 

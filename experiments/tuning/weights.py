@@ -1,4 +1,4 @@
-"""What each measured bin counts in a tune: weightings that a recipe can name.
+"""A recipe names one of these weightings, which say how much each measured bin counts in a tune.
 
 A weighting turns the fitted bins and their surrogates into weights (B,).  All but the filters weigh whole
 observables, which are tables, named ``experiment/table`` as in the grid's card.  Only ratios of weights
@@ -39,14 +39,14 @@ def build_weighting(given: Component | Weighting | None) -> Weighting:
 
 
 class Equal:
-    """Every bin counts the same."""
+    """This weighting counts all bins the same."""
 
     def __call__(self, bins: pd.DataFrame, surrogates: Surrogate) -> Floats:
         return np.ones(len(bins))
 
 
 class Stated:
-    """Each table has its stated weight, such as that of the best point of recipes/tuning-weights.yaml.
+    """This weighting is stated for each table, such as that of the best point of recipes/tuning-weights.yaml.
 
     Tables that are not among the bins may be stated as well: one mapping serves the tunes to either
     experiment, and to a part of the tables.

@@ -1,4 +1,4 @@
-"""Data cards and their data sets: read, fetch, make, verify, open."""
+"""Read data cards, and fetch, make, verify and open their data sets."""
 
 from lblhep.cards.card import Column, DataCard
 from lblhep.cards.content import content_digest

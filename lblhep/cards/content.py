@@ -1,4 +1,4 @@
-"""What a table says, apart from how its file says it."""
+"""Hash what a table says, apart from how its file says it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cache on disk: where things lie, and how they get there whole or not at all.
+"""Keep the cache on disk: say where things lie, and write them whole or not at all.
 
     <cache>/downloads/<hash of address>/<file>            files fetched from elsewhere
     <cache>/productions/<card>/<fingerprint>/<source>/    committed event ranges of an unfinished production

@@ -1,4 +1,4 @@
-"""The files that a card names: get them, check them, read them."""
+"""Get, check and read the files that a card names."""
 
 from __future__ import annotations
 

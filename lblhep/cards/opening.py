@@ -1,4 +1,4 @@
-"""From a card to its data: open, make, fetch, verify, remove."""
+"""Open, make, fetch, verify and remove the data of a card."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _gather(card: DataCard, key: str) -> Sample:
 
 @dataclass(frozen=True)
 class State:
-    """What the cache holds of a card's data (for people to read)."""
+    """This state says what the cache holds of a card's data, for people to read."""
 
     kind: Literal["made", "partly made", "not made"]
     detail: str
@@ -140,7 +140,7 @@ def state(card: DataCard) -> State:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was checked."""
+    """This finding says how one check came out."""
 
     what: str
     verdict: Literal["ok", "unverified", "absent", "wrong"]

@@ -37,7 +37,7 @@ METADATA_KEYS = (b"lblhep.events", b"lblhep.content")  # keys in the Parquet fil
 
 @dataclass(frozen=True)
 class Progress:
-    """A production seen from outside; rates are of the ranges made since it started or went on."""
+    """Shows a production from outside; rates are of the ranges made since it started or went on."""
 
     done: int  # ranges
     total: int  # ranges
@@ -54,7 +54,7 @@ def ignore(progress: Progress) -> None:
 
 @dataclass(frozen=True)
 class RangeJob:
-    """One range of one ``produce`` entry: all that a worker needs to make and commit it.
+    """This job holds all that a worker needs to make and commit one range of one ``produce`` entry.
 
     ``columns`` are the card's, one row an event; None leaves the table's form to the entry's ``merge``.
     """

@@ -1,4 +1,4 @@
-"""Event ranges: the unit in which a data set is produced.
+"""A data set is produced in event ranges, which this module describes.
 
 A production of N events is cut into consecutive ranges.  Each range has a random seed that depends only on
 the source's own seed and on the range's first event, so its content is the same whoever makes it, in

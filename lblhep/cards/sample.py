@@ -1,4 +1,4 @@
-"""An opened data set: verified Parquet parts in the cache, read by column."""
+"""An opened data set is verified Parquet parts in the cache, read by column."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Part(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What a data set's directory holds; written last, so that its presence means "whole"."""
+    """States what a data set's directory holds; it is written last, so that its presence means "whole"."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

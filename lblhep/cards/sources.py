@@ -1,4 +1,4 @@
-"""The sources of a data set, as a card states them: files, or a producer of event ranges."""
+"""A card states the sources of its data set: files, or a producer of event ranges."""
 
 from __future__ import annotations
 

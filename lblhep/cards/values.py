@@ -1,4 +1,4 @@
-"""One rule for what the columns of a data set may hold, whichever file or producer they come from.
+"""The columns of a data set may hold the same values whichever file or producer they come from.
 
 * A table has rows.
 * Observables and weights are numbers (or lists of them); ids and truth may also be text.

@@ -1,4 +1,4 @@
-"""What a data set depends on, as one hash: change it and the cache is left alone, not used.
+"""Hash what a data set depends on: when that changes, the old cache is left alone and not used.
 
 Covered: names, units and roles of the columns; the source that is used; and, where code makes or reads the
 data, that code's version.  Not covered: prose (title, licence, descriptions), comments, code layout.

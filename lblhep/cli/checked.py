@@ -1,4 +1,4 @@
-"""A recipe as the verbs take it: everything checked that can be, everything wrong said at once."""
+"""Read a recipe for a verb: check everything that can be checked, and report all faults at once."""
 
 from __future__ import annotations
 

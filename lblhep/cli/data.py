@@ -176,7 +176,7 @@ def _production_shown(card: DataCard) -> Iterator[Callable[[Progress], None]]:
 
 
 class _Lines:
-    """Plain lines: the first snapshot, the last, and one in between whenever a share is done."""
+    """Prints plain lines: the first snapshot, the last, and one in between whenever a share is done."""
 
     def __init__(self, name: str) -> None:
         self._name = name

@@ -1,4 +1,4 @@
-"""How an exception leaves the command line: a message on stderr and an exit code.
+"""Turn an exception that leaves the command line into a message on stderr and an exit code.
 
 | exit code | meaning |
 |---|---|

@@ -1,4 +1,4 @@
-"""What one sees while a launch runs: a live table on a terminal, now and then a line elsewhere."""
+"""Show a launch while it runs: by a live table on a terminal, by a line now and then elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``--wait SECONDS``, the option of the verbs that wait for a Ray cluster or an MLflow server."""
+"""Declare ``--wait SECONDS``, the option of the verbs that wait for a Ray cluster or an MLflow server."""
 
 from __future__ import annotations
 

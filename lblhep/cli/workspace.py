@@ -1,4 +1,4 @@
-"""Finding the workspace one stands in, and its launches."""
+"""Find the workspace that one stands in, and its launches."""
 
 from __future__ import annotations
 

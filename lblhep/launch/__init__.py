@@ -1,4 +1,4 @@
-"""Launching: packs of trials under Ray Tune (or serially), committed one by one, resumable at any moment."""
+"""Launch packs of trials under Ray Tune (or serially), commit them one by one, resume at any moment."""
 
 from lblhep.launch.driver import launch
 from lblhep.launch.progress import Launch, Progress

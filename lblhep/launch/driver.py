@@ -1,4 +1,4 @@
-"""The driver: from a recipe to a finished launch."""
+"""The driver takes a recipe to a finished launch."""
 
 from __future__ import annotations
 

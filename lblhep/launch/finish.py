@@ -1,4 +1,4 @@
-"""The end of a launch: tables, report, MLflow and the summary, or what an interrupted one leaves behind."""
+"""End a launch: write tables, report, MLflow's runs and the summary, or what an interrupted launch leaves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a launch is logged in MLflow, and what happens when the store gives out.
+"""Log a launch in MLflow, and go on without it when the store gives out.
 
 The packs on disk are the truth; MLflow is a copy for people to browse.  So a store that fails in the middle
 of a launch does not stop it: logging ends, the launch goes on, and a later ``--resume`` logs what is missing.

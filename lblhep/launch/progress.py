@@ -1,4 +1,4 @@
-"""What a launch says about itself: snapshots while it runs, a summary when it is over."""
+"""Count a launch's trials for people: snapshots while it runs, a summary when it is over."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Launch:
-    """What ``launch`` returns: how the launch ended."""
+    """``launch`` returns this summary of how the launch ended."""
 
     id: str
     directory: Path
@@ -133,12 +133,12 @@ class ProgressCounter:
 
     @property
     def failed(self) -> int:
-        """The number of trials that failed."""
+        """Return the number of trials that failed."""
         return self._counts["failed"]
 
     @property
     def all_failed(self) -> bool:
-        """Whether all has failed so far, in two packs or more, and more trials than there are still running.
+        """Say whether all failed so far, in two packs or more, and more trials than are still running.
 
         (Of many workers, those that fail are the first to be done: the others may be well.  And a search's
         points that diverge are no sign that the others will.)

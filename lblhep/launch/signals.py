@@ -1,4 +1,4 @@
-"""SIGTERM, by which ``kill`` and batch systems stop a driver: the same clean end as by Ctrl-C."""
+"""SIGTERM, by which ``kill`` and batch systems stop a driver, brings the same clean end as Ctrl-C."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state of a launch while it runs: each committed pack is counted, logged, and completes groups."""
+"""While a launch runs, its state counts and logs each committed pack, and completes groups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Neural-network building blocks that any script can use: no recipe, no launch, only torch.
+"""Any script can use these building blocks of neural networks: no recipe, no launch, only torch.
 
 ``MLPEnsemble`` holds hundreds of small networks as one tensor; ``train_ensemble`` trains them as one program.
 """

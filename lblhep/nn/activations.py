@@ -1,4 +1,4 @@
-"""Activation functions whose derivative follows from their output: training stores one tensor a layer.
+"""Each activation's derivative follows from its output, so that training stores one tensor a layer.
 
 Each is given three times: out of place (for inference and autograd), in place, and as the in-place product of
 a gradient with the derivative. A test compares the last with autograd.

@@ -1,4 +1,4 @@
-"""What a network is trained on, and the feed that hands an ensemble its minibatches.
+"""Hold what a network is trained on, and feed minibatches to an ensemble.
 
 Feature tables are never copied: networks refer to rows of a shared table, and the feed gathers the
 minibatches of a few networks, many steps at a time, into one reused buffer.

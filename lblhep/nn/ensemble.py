@@ -1,4 +1,4 @@
-"""P networks of equal shape held as one tensor: row i of ``parameters`` is network i, and nothing else is."""
+"""Hold P networks of equal shape as one tensor: row i of ``parameters`` is network i, and nothing else is."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Physics and statistics that studies share; usable without any recipe."""
+"""Studies share this physics and statistics, which any script can use without a recipe."""

@@ -1,4 +1,4 @@
-"""Ranges of a binomial count: what a correct share of k in n is consistent with.
+"""Compute ranges of a binomial count: what a correct share of k in n is consistent with.
 
 The exact interval of a share that was measured is ``hist.intervals.clopper_pearson_interval``.
 """

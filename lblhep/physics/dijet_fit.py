@@ -47,7 +47,7 @@ class DijetFit:
 
     @property
     def events(self) -> Floats:
-        """Events in the fitted bins, (...)."""
+        """Return the number of events in the fitted bins, (...)."""
         return np.asarray(self.counts[..., self.used].sum(axis=-1))
 
     @property

@@ -1,4 +1,4 @@
-"""The usual dijet functions, in coordinates in which they are easy to fit.
+"""Evaluate the usual dijet functions, in coordinates in which they are easy to fit.
 
     f(x) = p0 (1 - x)^p1 x^-(p2 + p3 ln x + p4 ln^2 x),      x = m / sqrt(s)
 

@@ -1,4 +1,4 @@
-"""How well a score separates signal from background: the SIC curve.
+"""Measure how well a score separates signal from background, by the SIC curve.
 
 The significance improvement characteristic (arXiv:1001.4773) is eps_S / sqrt(eps_B) of a cut on the score:
 the factor by which the cut raises S / sqrt(B).  Scores are higher for signal.

@@ -1,4 +1,4 @@
-"""Global p-values: how often the best of all windows and cuts looks this good without any signal."""
+"""A global p-value says how often the best of all windows and cuts looks this good without any signal."""
 
 from __future__ import annotations
 

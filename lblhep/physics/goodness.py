@@ -1,4 +1,4 @@
-"""Judge a dijet fit by its deviance, calibrated on toys.
+"""Judge a dijet fit by its deviance, which is calibrated on toys.
 
 At hard cuts most bins hold 0 to 5 events and the deviance does not follow a chi-square.  So its distribution
 is made: Poisson toys of the fitted curve are refitted in the same way (parametric bootstrap).

@@ -1,4 +1,4 @@
-"""The recipe: one YAML file that says what a launch's result depends on.
+"""The recipe is one YAML file that says what a launch's result depends on.
 
 ``Recipe.read(path, overrides, profile)`` gives a frozen, validated ``Recipe`` or raises ``RecipeError``
 with every problem at its line and column. Importing this package costs pydantic and ruamel.yaml, no more.

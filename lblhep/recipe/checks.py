@@ -1,4 +1,4 @@
-"""Faults that show only when several sections are read together.
+"""Find faults that show only when several sections are read together.
 
 The checks read plain values, valid or not, so that their findings come with the schema's in one list: what
 has the wrong form is passed over here, because the schema reports it.
@@ -23,7 +23,7 @@ VARIABLE_SECTIONS = ("datasets", "models", "task", "metrics", "seed")
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong at an address, before it has a line."""
+    """Says what is wrong at an address of the recipe, before the line is known."""
 
     keys: Keys
     message: str

@@ -1,4 +1,4 @@
-"""A component as a recipe writes it: ``use: module:Attribute`` and its keyword arguments beside it."""
+"""A recipe writes a component as ``use: module:Attribute`` with its keyword arguments beside it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Argument = TypeAliasType(  # type: ignore[misc]  # mypy cannot follow an alias i
 
 
 class Component(BaseModel):
-    """An importable callable and the keyword arguments that the recipe gives it.
+    """Names an importable callable and the keyword arguments that the recipe gives it.
 
     A mapping with a ``use`` key anywhere inside the arguments is a ``Component`` too; whoever receives it
     builds it (an optimizer, say, needs the parameters first).
@@ -72,19 +72,19 @@ def _copy(value: Argument) -> Argument:
 
 
 class DatasetComponent(Component):
-    """A data set of the study; ``card`` names the data card that the events come from."""
+    """Makes a data set of the study; ``card`` names the data card that the events come from."""
 
     card: DiskName | None = None
 
 
 class MetricComponent(Component):
-    """A metric; ``goal`` says which direction is better, where one is."""
+    """Makes a metric; ``goal`` says which direction is better, where one is."""
 
     goal: Literal["maximize", "minimize"] | None = None
 
 
 class Groups(Component):
-    """Trials that only together mean something, and the component that combines their rows.
+    """Names the component that combines the rows of trials which mean something only together.
 
     ``by`` names the axes whose values tell one group from another; without it all trials are one group.
     """

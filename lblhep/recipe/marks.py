@@ -19,7 +19,7 @@ def dotted(keys: Keys) -> str:
 
 @dataclass(frozen=True)
 class Mark:
-    """Where a value was written: a file's line and column (from 1), or line 0 of a source without lines."""
+    """Gives the place where a value was written: line and column (from 1), or line 0 where there are none."""
 
     file: str
     line: int = 0

@@ -1,4 +1,4 @@
-"""Apply overrides: dotted addresses and the values to put there, from a profile or from the command line.
+"""Apply overrides, which are dotted addresses with new values, from a profile or from the command line.
 
 A profile may build on another one, ``extends: full``, whose overrides then come first.
 

@@ -1,4 +1,4 @@
-"""Pydantic's errors in our words, at the lines that they come from."""
+"""Put pydantic's errors into our words, at the lines that they come from."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from lblhep.recipe.text import Document, parse, read_text
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a recipe came from."""
+    """Says where a recipe came from."""
 
     file: Path = Path("recipe.yaml")
     shown: str = "recipe.yaml"
@@ -40,7 +40,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Resolved:
-    """A file's values with a profile and overrides applied, and what could not be applied."""
+    """Holds a file's values with a profile and overrides applied, and what could not be applied."""
 
     document: Document
     origin: Origin

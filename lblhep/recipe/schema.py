@@ -1,4 +1,4 @@
-"""The recipe: everything that a launch's result depends on."""
+"""A recipe states everything that a launch's result depends on; this module has its sections."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ NOT_IN_DIGEST = ("title", "resources", "tracking", "notify", "report", "profiles
 
 
 class Resources(Section):
-    """What one pack occupies."""
+    """States what one pack occupies."""
 
     cpu: Annotated[int, Field(ge=1)] = 1
     gpu: Annotated[float, Field(ge=0)] = 0.0
 
 
 class Tracking(Section):
-    """How MLflow files the launch; the experiment is the study unless named."""
+    """Says how MLflow files the launch; the experiment is the study unless named."""
 
     experiment: str | None = None
 
 
 class Notify(Section):
-    """Which environment variable holds the addresses to notify, and on which ends of a launch."""
+    """Names the environment variable that holds the addresses to notify, and the ends of a launch that do."""
 
     urls_env: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")]
     on: Annotated[
@@ -51,7 +51,7 @@ class Notify(Section):
 
 
 class Recipe(Section):
-    """One declarative study, validated. Read it with ``Recipe.read``; it never changes afterwards."""
+    """Declares one study, validated. Read it with ``Recipe.read``; it never changes afterwards."""
 
     schema_: Literal["lblhep/recipe@1"] = Field(alias="schema")
     study: DiskName

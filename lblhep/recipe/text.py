@@ -87,7 +87,7 @@ def parse_value(text: str, source: str) -> Any:
 
 
 class _BoundedComposer(Composer):
-    """ruamel's composer recurses with the text's depth: stop long before Python does."""
+    """Stops at YAML that is too deep: ruamel's composer recurses with the depth, and Python stops late."""
 
     depth = 0
 

@@ -1,4 +1,4 @@
-"""The ``trials:`` section: a single trial, a scan over axes, or a search over a space."""
+"""The section ``trials:`` is a single trial, a scan over axes, or a search over a space."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pydantic_core import PydanticCustomError
 
 from lblhep.recipe.component import Component
 
-MOST_TRIALS = 10_000_000
+MAX_TRIALS = 10_000_000
 """More than this is taken for a slip of the pen, and would not fit in memory."""
 
-MOST_FACTORS = 8
+MAX_FACTORS = 8
 """Axes that a message about the number of trials names."""
 
 RESERVED = frozenset({"trial", "name", "status", "group", "launch", "trials", "step"})
@@ -28,18 +28,18 @@ Goal = Literal["maximize", "minimize"]
 
 
 def fault(key: str, message: str, **context: int) -> PydanticCustomError:
-    """An error of one key that only shows when several are read together."""
+    """Return an error of one key that only shows when several are read together."""
     return PydanticCustomError("recipe", "{message}", {"key": key, "message": message, **context})
 
 
 class Section(BaseModel):
-    """A section whose keys are all known."""
+    """Refuses keys that it does not know, and never changes."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
 class Axis(Section):
-    """The values that one address takes: ``range: [first, end)`` or ``values: [...]``.
+    """Lists the values that one address takes: ``range: [first, end)`` or ``values: [...]``.
 
     Values that are mappings set several arguments of the component at ``path`` together.
     """
@@ -61,17 +61,17 @@ class Axis(Section):
 
     @property
     def points(self) -> Sequence[Any]:
-        """The axis values in order."""
+        """Return the axis values in order."""
         return self.values if self.range is None else range(*self.range)  # type: ignore[return-value]
 
     @property
     def count(self) -> int:
-        """The number of values; ``len`` cannot say it of a range of 2^63 or more."""
+        """Return the number of values; ``len`` cannot say it of a range of 2^63 or more."""
         return len(self.values or ()) if self.range is None else self.range[1] - self.range[0]
 
 
 class Dimension(Section):
-    """One searched address and its prior: bounds (of integers half-open, as a range's), or choices."""
+    """States a searched address and its prior: bounds (of integers half-open, as a range's), or choices."""
 
     path: Path
     uniform: tuple[float, float] | None = Field(default=None, strict=False)
@@ -97,53 +97,53 @@ class Dimension(Section):
 
 
 class Objective(Section):
-    """The group metric that a search improves."""
+    """Names the group metric that a search improves."""
 
     metric: str
     goal: Goal
 
 
 class TrialsSection(Section):
-    """What the three kinds of trials have in common."""
+    """Holds what the three kinds of trials have in common."""
 
     @property
     def listed_axes(self) -> dict[str, Axis]:
-        """The axes whose values the recipe lists, by name."""
+        """Return the axes whose values the recipe lists, by name."""
         return {}
 
     @property
     def dimensions(self) -> Mapping[str, Axis | Dimension]:
-        """Everything that ``Recipe.at`` may set, by name."""
+        """Return everything that ``Recipe.at`` may set, by name."""
         return self.listed_axes
 
     @property
     def axes_of_trial(self) -> dict[str, str]:
-        """The addresses of everything that ``Recipe.at`` may set, by name."""
+        """Return the addresses of everything that ``Recipe.at`` may set, by name."""
         return {name: dimension.path for name, dimension in self.dimensions.items()}
 
 
 class Single(TrialsSection):
-    """One trial: the recipe as it stands."""
+    """Asks for one trial: the recipe as it stands."""
 
     kind: Literal["single"]
 
     @property
     def pack(self) -> int:
-        """The most trials of a pack."""
+        """Return the largest number of trials in a pack."""
         return 1
 
     @property
     def objective(self) -> None:
-        """The metric that a search improves; there is none here."""
+        """Return the metric that a search improves; there is none here."""
 
     @property
     def total(self) -> int:
-        """The number of trials."""
+        """Return the number of trials."""
         return 1
 
 
 class Scan(TrialsSection):
-    """Every combination of the axis values, executed in packs."""
+    """Asks for every combination of the axis values, executed in packs."""
 
     kind: Literal["scan"]
     expect: int = Field(ge=1)
@@ -157,21 +157,21 @@ class Scan(TrialsSection):
 
     @property
     def listed_axes(self) -> dict[str, Axis]:
-        """The axes whose values the recipe lists, by name."""
+        """Return the axes whose values the recipe lists, by name."""
         return self.axes
 
     @property
     def objective(self) -> None:
-        """The metric that a search improves; there is none here."""
+        """Return the metric that a search improves; there is none here."""
 
     @property
     def total(self) -> int:
-        """The number of trials."""
+        """Return the number of trials."""
         return self.expect
 
 
 class Search(TrialsSection):
-    """Points proposed by a sampler; each is a group of replicates with one objective."""
+    """Asks for points that a sampler proposes; each is a group of replicates with one objective."""
 
     kind: Literal["search"]
     points: int = Field(ge=1)
@@ -193,22 +193,22 @@ class Search(TrialsSection):
 
     @property
     def listed_axes(self) -> dict[str, Axis]:
-        """The axes whose values the recipe lists, by name."""
+        """Return the axes whose values the recipe lists, by name."""
         return self.replicates
 
     @property
     def dimensions(self) -> Mapping[str, Axis | Dimension]:
-        """Everything that ``Recipe.at`` may set, by name."""
+        """Return everything that ``Recipe.at`` may set, by name."""
         return {**self.space, **self.replicates}
 
     @property
     def replicates_total(self) -> int:
-        """The number of trials of one point."""
+        """Return the number of trials of one point."""
         return math.prod(axis.count for axis in self.replicates.values())
 
     @property
     def total(self) -> int:
-        """The number of trials if no point is stopped early."""
+        """Return the number of trials if no point is stopped early."""
         return self.points * self.replicates_total
 
 
@@ -223,10 +223,10 @@ def _check_expect(expect: int | None, source: str, lengths: dict[str, int]) -> N
         source: the key to which too many trials are put down.
     """
     total = math.prod(lengths.values())
-    longest = sorted(lengths, key=lambda name: -lengths[name])[:MOST_FACTORS]
+    longest = sorted(lengths, key=lambda name: -lengths[name])[:MAX_FACTORS]
     shown = [f"{lengths[name]} {name}" for name in lengths if name in longest]
-    product = " x ".join([*shown, *(["..."] if len(lengths) > MOST_FACTORS else [])])
-    if total > MOST_TRIALS:  # and perhaps too many to be printed
-        raise fault(source, f"make more than {MOST_TRIALS:,} trials: {product}")
+    product = " x ".join([*shown, *(["..."] if len(lengths) > MAX_FACTORS else [])])
+    if total > MAX_TRIALS:  # and perhaps too many to be printed
+        raise fault(source, f"make more than {MAX_TRIALS:,} trials: {product}")
     if expect is not None and total != expect:
         raise fault("expect", f"is {expect}, but there are {total} trials: {product}", total=total)

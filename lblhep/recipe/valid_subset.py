@@ -1,4 +1,4 @@
-"""What holds of a faulty recipe, so that its sound parts can be checked although others have a wrong form.
+"""Keep the sound parts of a faulty recipe, so that they can be checked although others have a wrong form.
 
 The faulty parts are taken out, or replaced where a recipe cannot do without them, until the schema accepts
 the rest.  Nothing is ever launched from it: it exists to find more faults in one go.

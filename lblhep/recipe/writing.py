@@ -8,7 +8,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-ONE_LINE = 90
+MAX_LINE_LENGTH = 90
 """Characters up to which a list or mapping without mappings inside stays on one line."""
 
 
@@ -30,7 +30,7 @@ def to_yaml(values: dict[str, Any]) -> str:
 def _styled(value: Any, top: bool = False) -> Any:
     if isinstance(value, dict):
         mapping = CommentedMap((key, _styled(item)) for key, item in value.items())
-        short = not top and len(str(value)) <= ONE_LINE and not _holds_containers(value.values())
+        short = not top and len(str(value)) <= MAX_LINE_LENGTH and not _holds_containers(value.values())
         if short:
             mapping.fa.set_flow_style()
         return mapping

@@ -1,4 +1,4 @@
-"""From a launch to something a person reads: pages, figures in the house style, comparison tables."""
+"""Turn a launch into what a person reads: pages, figures in the house style, comparison tables."""
 
 from lblhep.report.comparison import comparison
 from lblhep.report.default import DefaultReport

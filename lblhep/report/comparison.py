@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lblhep.recipe import Recipe
     from lblhep.report.protocols import Launched
 
-SPREAD = " spread"  # the column "auc spread" belongs to "auc"
+SPREAD_SUFFIX = " spread"  # the column "auc spread" belongs to "auc"
 PER_LAUNCH = "launch"  # ``by`` this pseudo-axis alone: one row for each launch
 _NOT_METRICS = ("trial", "name", "status", "group")
 
@@ -51,7 +51,7 @@ def comparison(launches: Iterable[Launched], by: Sequence[str] | None = None) ->
     if not goals:
         return table
     metric, direction = goals[0]
-    front += [name for name in (metric, metric + SPREAD) if name in table]
+    front += [name for name in (metric, metric + SPREAD_SUFFIX) if name in table]
     ordered = table.sort_values(metric, ascending=direction == "minimize", kind="stable")
     return ordered[[*front, *(name for name in table if name not in front)]].reset_index(drop=True)
 
@@ -63,14 +63,14 @@ def only(table: pd.DataFrame, patterns: Sequence[str]) -> pd.DataFrame:
     """
     columns = [str(name) for name in table.columns]
     before = columns.index("trials") + 1
-    metrics = [name for name in columns[before:] if not name.endswith(SPREAD)]
+    metrics = [name for name in columns[before:] if not name.endswith(SPREAD_SUFFIX)]
     named = {pattern: [name for name in metrics if fnmatchcase(name, pattern)] for pattern in patterns}
     for pattern, names in named.items():
         if not names:
             hint = did_you_mean(pattern, metrics) or f"there are {len(metrics)}: --json alone shows all"
             raise LblhepError(f"no metric {pattern!r}; {hint}")
     wanted = dict.fromkeys(name for names in named.values() for name in names)
-    kept = [column for name in wanted for column in (name, name + SPREAD) if column in columns]
+    kept = [column for name in wanted for column in (name, name + SPREAD_SUFFIX) if column in columns]
     return table[[*columns[:before], *kept]]
 
 
@@ -106,7 +106,7 @@ def axes(recipe: Recipe) -> tuple[str, ...]:
 
 def spreads(table: pd.DataFrame) -> bool:
     """Return whether any number of the table is a mean with a spread."""
-    return any(table[name].notna().any() for name in table if str(name).endswith(SPREAD))
+    return any(table[name].notna().any() for name in table if str(name).endswith(SPREAD_SUFFIX))
 
 
 def as_json(table: pd.DataFrame) -> str:
@@ -114,12 +114,12 @@ def as_json(table: pd.DataFrame) -> str:
     ...}."""
     rows = []
     for record in json.loads(table.to_json(orient="records", double_precision=15)):
-        spreads = {name.removesuffix(SPREAD) for name in record if name.endswith(SPREAD)}
+        spreads = {name.removesuffix(SPREAD_SUFFIX) for name in record if name.endswith(SPREAD_SUFFIX)}
         rows.append(
             {
-                name: {"mean": value, "spread": record[name + SPREAD]} if name in spreads else value
+                name: {"mean": value, "spread": record[name + SPREAD_SUFFIX]} if name in spreads else value
                 for name, value in record.items()
-                if not name.endswith(SPREAD)
+                if not name.endswith(SPREAD_SUFFIX)
             }
         )
     return json.dumps(rows, indent=2)
@@ -127,11 +127,11 @@ def as_json(table: pd.DataFrame) -> str:
 
 def with_errors(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table for people: "0.7231 ± 0.0042" in one column, digits as the spread allows."""
-    names = [str(name) for name in table.columns if not str(name).endswith(SPREAD)]
+    names = [str(name) for name in table.columns if not str(name).endswith(SPREAD_SUFFIX)]
     shown = table[names].astype(object)
     for name in names:
-        if name + SPREAD in table:
-            pairs = zip(table[name], table[name + SPREAD], strict=True)
+        if name + SPREAD_SUFFIX in table:
+            pairs = zip(table[name], table[name + SPREAD_SUFFIX], strict=True)
             shown[name] = [value_and_spread(value, spread) for value, spread in pairs]
     return shown
 
@@ -186,5 +186,5 @@ def _folded(frame: pd.DataFrame, keys: Sequence[str], names: Sequence[str]) -> p
     mean, spread = parts[metrics].mean(), parts[metrics].std(ddof=1)
     if not (trials["trials"] > 1).any():
         return pd.concat([trials, mean], axis=1)
-    columns = [column for name in metrics for column in (name, name + SPREAD)]
-    return pd.concat([trials, mean, spread.add_suffix(SPREAD)], axis=1)[["trials", *columns]]
+    columns = [column for name in metrics for column in (name, name + SPREAD_SUFFIX)]
+    return pd.concat([trials, mean, spread.add_suffix(SPREAD_SUFFIX)], axis=1)[["trials", *columns]]

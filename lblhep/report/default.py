@@ -1,4 +1,4 @@
-"""The report of a recipe that names none: the comparison table, metrics against axes, curves, failures."""
+"""A recipe that names no report gets this one: a comparison table, metrics against axes, curves, failures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lblhep.report.comparison import SPREAD, axes, comparison, with_errors
+from lblhep.report.comparison import SPREAD_SUFFIX, axes, comparison, with_errors
 from lblhep.report.page import Page
 from lblhep.report.style import house_style, new_figure
 from lblhep.trials import goal
@@ -24,7 +24,7 @@ MAX_CATEGORIES = 30  # names along one axis
 
 
 class DefaultReport:
-    """Any launch's results as they are; a study's own report says what they mean."""
+    """Shows any launch's results as they are; a study's own report says what they mean."""
 
     def render(self, launch: Launched, out: Path) -> Mapping[str, str | float]:
         """Write the page to ``out``; the headline is the goal's best value and where it was reached."""
@@ -57,7 +57,7 @@ def _render(launch: Launched, out: Path) -> dict[str, str | float]:
 
 def _metrics_of(table: pd.DataFrame, recipe: Any) -> list[str]:
     keys = ("launch", "trials", *axes(recipe))
-    metrics = [n for n in map(str, table.columns) if n not in keys and not n.endswith(SPREAD)]
+    metrics = [n for n in map(str, table.columns) if n not in keys and not n.endswith(SPREAD_SUFFIX)]
     return metrics[:MAX_PANELS]
 
 
@@ -92,7 +92,7 @@ def _against(table: pd.DataFrame, axis: str, metrics: Sequence[str]) -> Figure:
     figure, panels = _panels(shown)
     for panel, metric in zip(panels, shown, strict=True):
         x = table[axis] if numeric else range(len(table))
-        spread = table.get(metric + SPREAD)
+        spread = table.get(metric + SPREAD_SUFFIX)
         panel.errorbar(x, table[metric], yerr=None if spread is None else spread.fillna(0), fmt="o")
         panel.set(xlabel=axis, ylabel=metric)
         if not numeric:

@@ -1,4 +1,4 @@
-"""One self-contained HTML page: text, tables and figures in the order in which they are added.
+"""Write one self-contained HTML page: text, tables and figures in the order in which they are added.
 
 The file can be mailed or archived as it is: figures are inside it.  They also lie beside it, each as PNG and
 PDF, for slides and papers.
@@ -34,7 +34,7 @@ _FACTS = {
     "code_digest": "digest of the code",
     "run_id": "MLflow run",
 }
-HEADLINE = "<!-- headline -->"  # its place in page.html
+HEADLINE_MARK = "<!-- headline -->"  # its place in page.html
 PIXELS_PER_INCH = 200  # sharp on a screen of double density
 
 
@@ -52,7 +52,7 @@ class _Picture:
 
 
 class Page:
-    """A report's page; every method adds to its end and returns nothing."""
+    """Collects a report's page; every method but ``write`` adds to its end and returns nothing."""
 
     def __init__(self, title: str, subtitle: str = "") -> None:
         self.title = title
@@ -163,7 +163,7 @@ def put_headline(page: Path, headline: Mapping[str, str | float], warning: str =
         body = "\n".join(f"<tr>{name}{value}</tr>" for name, value in rows)
         begin += f'<div class="scroll"><table><tbody>\n{body}\n</tbody></table></div>\n'
     text = page.read_text(encoding="utf-8")
-    page.write_text(text.replace(f"{HEADLINE}\n", begin, 1), encoding="utf-8")
+    page.write_text(text.replace(f"{HEADLINE_MARK}\n", begin, 1), encoding="utf-8")
 
 
 def formatted(value: Any, format_: Format | None = None) -> str:

@@ -1,4 +1,4 @@
-"""What a report is, and what it may read of a launch."""
+"""These protocols say what a report is, and what it may read of a launch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Launched(Protocol):
-    """A launch as it lies on disk, finished or not (``lblhep.launch.LaunchView`` is one)."""
+    """Reads a launch from disk, finished or not (``lblhep.launch.LaunchView`` does)."""
 
     @property
     def directory(self) -> Path:

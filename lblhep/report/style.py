@@ -1,4 +1,4 @@
-"""The house style of every figure: mplhep's, in a size that reads well on a page and in a paper's column.
+"""Every figure has mplhep's style, in a size that reads well on a page and in a paper's column.
 
 Figures are plain ``matplotlib.figure.Figure`` objects, never pyplot's: nothing is kept open, no display is
 needed, and reports of several launches in one process cannot draw into each other's figures.

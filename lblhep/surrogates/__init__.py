@@ -1,4 +1,4 @@
-"""Surrogates of a generator's bins as functions of its parameters, and the fit of these to data.
+"""Surrogates give a generator's bins as functions of its parameters; they are made and fitted to data here.
 
 No recipe is needed.  ``lblhep.surrogates.exchange`` reads and writes the files of other tuning programs.
 

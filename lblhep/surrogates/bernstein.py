@@ -1,4 +1,4 @@
-"""A proof, not a sample, that a polynomial stays above a level on the whole box [-1, 1]^d.
+"""Prove, not sample, that a polynomial stays above a level on the whole box [-1, 1]^d.
 
 In the Bernstein basis of a box a polynomial lies between its smallest and its largest coefficient, and the
 coefficients at the corners are its values there.  So the smallest coefficient is a lower bound; if it is too

@@ -1,4 +1,4 @@
-"""The named box of parameters in which a generator was run, and the designs that fill it."""
+"""A generator is run in a box of named parameters, at the points of a design that fills it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The covariance of data less surrogates at a parameter point,
+"""The covariance of data less surrogates at a parameter point is
 
     Sigma(p) = C_data + C * (F F^T),     F(p) = [sqrt(v(p)), U(p)]     (* element by element),
 

@@ -1,4 +1,4 @@
-"""Damped Gauss-Newton (Levenberg-Marquardt) steps from many starts at once, inside bounds."""
+"""Take damped Gauss-Newton (Levenberg-Marquardt) steps from many starts at once, inside bounds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the generator gave: bin contents at points of a box, with their Monte Carlo errors."""
+"""A grid holds what the generator gave: bin contents at points of a box, with their Monte Carlo errors."""
 
 from __future__ import annotations
 

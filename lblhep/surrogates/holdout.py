@@ -1,4 +1,4 @@
-"""How well surrogates predict grid points that they were not fitted to, bin by bin."""
+"""Measure how well surrogates predict grid points that they were not fitted to, bin by bin."""
 
 from __future__ import annotations
 

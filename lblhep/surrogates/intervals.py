@@ -1,4 +1,4 @@
-"""Intervals, contours and eigentunes: how far the parameters can go before chi2 has risen by a stated value.
+"""Intervals, contours and eigentunes say how far parameters can go before chi2 rises by a stated value.
 
 All of them walk along rays from the minimum and look for the rise: along +- one parameter (profile
 intervals), along directions in the plane of two (contours), with all others refitted at each step; along the

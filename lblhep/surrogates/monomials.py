@@ -1,4 +1,4 @@
-"""Monomials of several variables up to a total order, graded: 1; z, y, x; zz, yz, yy, xz, xy, xx; ...
+"""Evaluate monomials of several variables in graded order: 1; z, y, x; zz, yz, yy, xz, xy, xx; ...
 
 A polynomial is its coefficients in this order, which is apprentice's, so that coefficients can be exchanged.
 """
@@ -20,7 +20,7 @@ def coefficient_count(order: int, dimension: int) -> int:
 
 
 class Monomials:
-    """The K monomials of ``dimension`` variables; called with x (..., d) they give their values (..., K)."""
+    """Evaluates the K monomials of ``dimension`` variables; it takes x (..., d) and gives values (..., K)."""
 
     def __init__(self, order: int, dimension: int) -> None:
         if order < 0:

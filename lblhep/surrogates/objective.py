@@ -1,4 +1,4 @@
-"""The chi2 between measured bins and surrogates, plain or with the covariance of the Monte Carlo.
+"""Compute chi2 between measured bins and surrogates, plain or with the covariance of the Monte Carlo.
 
 With residuals r_b = sqrt(w_b) (f_b(p) - d_b) and Sigma(p) of ``sigma``, which holds the data's covariance
 and, if asked for, that of a Monte Carlo sample and that of the surrogates' own fit,

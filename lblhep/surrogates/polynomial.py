@@ -1,4 +1,4 @@
-"""Polynomials of any order in any number of parameters, all bins in one least-squares fit."""
+"""Fit polynomials of any order in any number of parameters, all bins in one least-squares fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rationals P / Q of order (m, n), all bins together, with Q proven to have no zero in the box.
+"""Fit rationals P / Q of order (m, n), all bins together, with Q proven to have no zero in the box.
 
 Q is 1 in the middle of the box and at least ``smallest`` everywhere in it.  For n = 1 its minimum is at a
 corner; for n > 1 a bound by Bernstein coefficients decides (``bernstein``).  Bins whose free fit violates it

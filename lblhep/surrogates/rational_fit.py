@@ -1,4 +1,4 @@
-"""Least squares of rationals P / Q, many bins at once, Q = 1 + q . (monomials of order 1 to n).
+"""Fit rationals P / Q by least squares, many bins at once, Q = 1 + q . (monomials of order 1 to n).
 
 Given q, the numerator is a linear fit; so only q is searched for (variable projection, in Kaufman's form,
 whose gradient is exact), by damped Gauss-Newton steps taken in all bins together.  Conditions Q(x_c) > level

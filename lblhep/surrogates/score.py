@@ -1,4 +1,4 @@
-"""What noise in the surrogates' slopes does to a fit, and two ways to be right in spite of it.
+"""Noise in the surrogates' slopes biases a fit; here are two ways to be right in spite of it.
 
 With residuals r = f(p) - d at the true p, cov r = Sigma, and slopes J of surrogates that were fitted to a
 noisy grid, values and slopes fluctuate together: A_j = cov(df/dp_j, f), half the slope of the surrogates' own

@@ -1,4 +1,4 @@
-"""What every surrogate offers: values and slopes in all bins, and the covariance left by the grid's noise.
+"""Every surrogate offers values and slopes in all bins, and the covariance left by the grid's noise.
 
 A fit is linear in small changes of the generator's values y: coefficients of bin b move by A_b dy_b,
 ``response`` (B, K, N).  At one point of the grid the bins fluctuate with errors s_bi and correlation C, and

@@ -1,4 +1,4 @@
-"""The parameters that describe the data best: many starts at once, the best of them finished by iminuit."""
+"""Find the parameters that describe the data best: by many starts, the best of them finished by iminuit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tasks: the contract that every task keeps, and the tasks that serve more than one study."""
+"""Here are the contract that every task keeps, and the tasks that serve more than one study."""
 
 from lblhep.tasks.mean import MeanOf
 from lblhep.tasks.protocols import Bench, Failure, Row, Task

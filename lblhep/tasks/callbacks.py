@@ -1,4 +1,4 @@
-"""What ``FitLightning`` hangs on a Trainer: the best weights, the curves, and what a fit goes on from.
+"""``FitLightning`` gives its Trainer these callbacks: best weights, curves, and a state to go on from.
 
 Importing this loads lightning and torch.
 """
@@ -77,7 +77,7 @@ def check_weights(best: Mapping[str, Any]) -> None:
 
 
 class Curves(Callback):  # type: ignore[misc]
-    """Each epoch's logged metrics become a point of the trial's curves.
+    """Makes each epoch's logged metrics a point of the trial's curves.
 
     A fit that goes on logs again what it had logged: the bench, and a search's scheduler, see whole curves.
     """

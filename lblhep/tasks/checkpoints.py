@@ -1,4 +1,4 @@
-"""Checkpoints on disk, each with its checksum beside it: one that was altered is not read."""
+"""Write and read checkpoints, each with its checksum beside it: one that was altered is not read."""
 
 from __future__ import annotations
 

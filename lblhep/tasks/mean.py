@@ -1,4 +1,4 @@
-"""Make one number of a group's trials in the plainest way: by their mean."""
+"""Combine a group's trials in the plainest way: by their mean."""
 
 from __future__ import annotations
 

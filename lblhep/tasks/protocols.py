@@ -1,4 +1,4 @@
-"""What a task is given and what it returns: the contract between the harness and a study's training code.
+"""State what a task is given and what it returns: the contract between the harness and a study's training.
 
 A task executes a *pack*: one or more trials that it trains together (hundreds of small networks as one tensor
 program, or a single long fit).  It touches the outside world only through its ``Bench``.
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Row:
-    """A trial that worked: its final metrics, each a float (NaN is allowed and recorded as such)."""
+    """Holds the final metrics of a trial that worked, each a float (NaN is allowed and recorded as such)."""
 
     trial: str
     metrics: Mapping[str, float]
@@ -29,7 +29,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Failure:
-    """A trial that did not work; the other trials of its pack are none the worse for it."""
+    """Says why a trial did not work; the other trials of its pack are none the worse for it."""
 
     trial: str
     error: str
@@ -37,7 +37,7 @@ class Failure:
 
 
 class Bench(Protocol):
-    """All that a task may touch.  Names (``"dijets"``, ``"classifier"``) are those of the recipe's maps."""
+    """Offers all that a task may touch.  Names, such as ``"dijets"``, are those of the recipe's maps."""
 
     @property
     def device(self) -> str:

@@ -1,4 +1,4 @@
-"""MLflow: the only part that imports it, and only the driver writes.
+"""Write launches to MLflow: no other package imports it, and only the driver writes.
 
 Importing this package loads no mlflow; the functions do.
 """

@@ -1,4 +1,4 @@
-"""Addresses of MLflow stores: what kind of store each names, and how it is printed without passwords."""
+"""Tell the kind of an MLflow store by its address, and print addresses without passwords."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import unquote
 CREDENTIALS = re.compile(r"(?<=://)(?!/)[^\s'\"<>]*(?=@)")  # what stands before the host
 QUERY = re.compile(r"(?<=\w\?)[^\s'\"<>]+")  # of an address; ``?password=...`` is a form that drivers take
 HIDDEN = "***"
-SHORT = 4  # characters: shorter passwords are found within other words
+MIN_SECRET_LENGTH = 4  # characters: shorter passwords are found within other words
 
 
 def absolute(uri: str) -> str:
@@ -40,7 +40,7 @@ def without_credentials(text: str, uri: str) -> str:
     text = QUERY.sub(HIDDEN, CREDENTIALS.sub(HIDDEN, text))
     user, _, password = ("" if given is None else given[0]).partition(":")
     secrets = {password, unquote(password)} - {""}
-    words = {user, unquote(user)} - {""} | {secret for secret in secrets if len(secret) < SHORT}
+    words = {user, unquote(user)} - {""} | {secret for secret in secrets if len(secret) < MIN_SECRET_LENGTH}
     for secret in secrets - words:
         text = text.replace(secret, HIDDEN)
     for word in words:

@@ -1,4 +1,4 @@
-"""The launch's own run, parent of all others: what the launch was made from, and how it ended."""
+"""A launch's own run, the parent of all others, says what it was made from and how it ended."""
 
 from __future__ import annotations
 

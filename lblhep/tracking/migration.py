@@ -1,4 +1,4 @@
-"""A new database of MLflow's: made under another name, so that no interruption leaves half of one."""
+"""Make a new database of MLflow's under another name, so that no interruption leaves half of one."""
 
 from __future__ import annotations
 

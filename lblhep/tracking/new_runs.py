@@ -1,4 +1,4 @@
-"""New MLflow runs, and the two ways into a store: through MLflow's client, or straight into its tables."""
+"""New MLflow runs reach a store in two ways: through MLflow's client, or straight into its tables."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class NewRun:
 
     @property
     def logged(self) -> int:
-        """The time at which the metrics are logged, at the run's end, in milliseconds since the epoch."""
+        """Return when the metrics are logged, at the run's end, in milliseconds since the epoch."""
         return self.started if self.ended is None else self.ended
 
 

@@ -1,4 +1,4 @@
-"""Where a launch came from: its author and recipe, git commit and diff, versions of packages."""
+"""Record where a launch came from: its author and recipe, git commit and diff, versions of packages."""
 
 from __future__ import annotations
 

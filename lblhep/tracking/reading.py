@@ -1,4 +1,4 @@
-"""Runs and launches in the store: which launch made a run, where to look at them, forgetting a launch."""
+"""Read the store: find the launch that made a run, say where to look at it, and forget a launch."""
 
 from __future__ import annotations
 

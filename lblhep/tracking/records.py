@@ -1,4 +1,4 @@
-"""What the tracker is told: a launch, the data that it reads, its trials.  Plain values, no MLflow."""
+"""The tracker is given these plain values, without MLflow: a launch, the data that it reads, its trials."""
 
 from __future__ import annotations
 

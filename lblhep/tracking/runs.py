@@ -1,4 +1,4 @@
-"""The MLflow runs of one launch: how they are found again, described, filled and closed."""
+"""Find the MLflow runs of one launch again, describe, fill and close them."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 V = TypeVar("V")
 
-PARENT = "mlflow.parentRunId"
-NAME = "mlflow.runName"
-STATUS = {
+PARENT_TAG = "mlflow.parentRunId"
+NAME_TAG = "mlflow.runName"
+MLFLOW_STATUS = {
     "running": "RUNNING",
     "finished": "FINISHED",
     "failed": "FAILED",
     "pruned": "KILLED",
     "interrupted": "KILLED",
 }
-CURVE = "curve/"
+CURVE_PREFIX = "curve/"
 """The prefix of the names of metrics that are curves, not results.
 
 A curve has a name of its own, beside the trial's final metric, because MLflow takes the last step for a
@@ -66,10 +66,10 @@ def new_run(
         All that the run is to hold.
     """
     return NewRun(
-        tags={NAME: name[:MAX_NAME_CHARACTERS], **tags},
+        tags={NAME_TAG: name[:MAX_NAME_CHARACTERS], **tags},
         started=_milliseconds(time.time() if started is None else started),
         ended=None if ended is None else _milliseconds(ended),
-        status=STATUS[status],
+        status=MLFLOW_STATUS[status],
         params=texts(params or {}),
         metrics=numbers(metrics or {}),
     )
@@ -110,7 +110,7 @@ def close_run(client: MlflowClient, run_id: str, status: str, at: float | None =
         status: ``finished``, ``failed``, ``pruned`` or ``interrupted``.
         at: seconds since the epoch, else now.
     """
-    client.set_terminated(run_id, STATUS[status], None if at is None else _milliseconds(at))
+    client.set_terminated(run_id, MLFLOW_STATUS[status], None if at is None else _milliseconds(at))
 
 
 def known_runs(client: MlflowClient, experiment: str, launch: str) -> list[Run]:
@@ -140,7 +140,7 @@ def storable(values: Mapping[str, V]) -> dict[str, V]:
 
 
 def _name(name: str) -> str:
-    name = re.sub(r"[^\w\-. :/]", "_", name)[: MAX_NAME_CHARACTERS - len(CURVE)]
+    name = re.sub(r"[^\w\-. :/]", "_", name)[: MAX_NAME_CHARACTERS - len(CURVE_PREFIX)]
     is_path = posixpath.normpath(name) == name and not name.startswith(("/", ".."))
     return name if is_path and name != "." else re.sub(r"[/.]", "_", name) or "_"
 
@@ -165,12 +165,12 @@ def _milliseconds(seconds: float) -> int:
 def holds(run: Run, status: str, metrics: Mapping[str, float]) -> bool:
     """Say whether the run, as read from the store, ended so with these metrics; it may have curves too."""
     wanted = numbers(metrics)
-    logged = {n: v for n, v in run.data.metrics.items() if n in wanted or not n.startswith(CURVE)}
+    logged = {n: v for n, v in run.data.metrics.items() if n in wanted or not n.startswith(CURVE_PREFIX)}
     same = logged.keys() == wanted.keys() and all(
         logged[name] == value or (math.isnan(logged[name]) and math.isnan(value))
         for name, value in wanted.items()
     )
-    return run.info.status == STATUS[status] and same
+    return run.info.status == MLFLOW_STATUS[status] and same
 
 
 def is_of(run: Run, point: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Which layouts of MLflow's tables are known: inserts into others could be wrong without a word."""
+"""Tell whether the layout of MLflow's tables is known: inserts into others could be wrong without a word."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-KNOWN = {"dc11669786a5": "3.17"}
+KNOWN_LAYOUTS = {"dc11669786a5": "3.17"}
 """The revisions of the tables for which the inserts are tested, and the MLflow that brings each."""
 
 
@@ -38,13 +38,13 @@ def check_schema(client: MlflowClient) -> None:
         return
     with store.engine.connect() as connection:
         revision = MigrationContext.configure(connection).get_current_revision()
-    if revision in KNOWN:
+    if revision in KNOWN_LAYOUTS:
         return
     uri = store.engine.url.render_as_string(hide_password=False)
     raise TrackingError(
         f"{without_credentials(uri, uri)}: "
         f"MLflow {VERSION} lays out its tables in a way that lblhep does not know (revision {revision}; "
-        f"it knows that of MLflow {', '.join(KNOWN.values())}); "
+        f"it knows that of MLflow {', '.join(KNOWN_LAYOUTS.values())}); "
         "install such an MLflow and name a new store in MLFLOW_TRACKING_URI, or log through a server: "
         "`mlflow server --backend-store-uri` with that address, the server's in MLFLOW_TRACKING_URI"
     )

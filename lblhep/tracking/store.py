@@ -1,4 +1,4 @@
-"""Where MLflow keeps things: SQLite and a folder in the workspace's mlruns, unless told otherwise."""
+"""MLflow keeps things in SQLite and a folder in the workspace's mlruns, unless told otherwise."""
 
 from __future__ import annotations
 

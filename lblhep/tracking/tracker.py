@@ -1,4 +1,4 @@
-"""A launch in MLflow: one parent run, a run for each group below it, a run for each trial below its group.
+"""Write a launch to MLflow: one parent run, below it a run for each group, below that one for each trial.
 
 Everything here may be called again after a crash or for a resumed launch: runs are found by their tags
 (``lblhep.launch``, ``lblhep.group``, ``lblhep.trial``), finished ones are left alone, others are completed.
@@ -16,9 +16,9 @@ from lblhep.tracking.new_runs import NewRun, Writer, writer
 from lblhep.tracking.provenance import git_state, source_tags
 from lblhep.tracking.records import About, CurvePoint, TrialRecord
 from lblhep.tracking.runs import (
-    CURVE,
+    CURVE_PREFIX,
     MAX_METRICS_PER_CALL,
-    PARENT,
+    PARENT_TAG,
     close_run,
     holds,
     is_of,
@@ -176,7 +176,7 @@ class Tracker:
         ``started`` is when their first trials began, in seconds since the epoch, else now.
         """
         new = [group for group in names if group not in self._groups]
-        tags = {**self._tags, PARENT: self.run_id}
+        tags = {**self._tags, PARENT_TAG: self.run_id}
         made = self._writer.create(
             [new_run(names[g], tags | {"lblhep.group": g}, started=started) for g in new]
         )
@@ -202,7 +202,7 @@ class Tracker:
         parent = self.run_id if record.group is None else str(self._groups[record.group].info.run_id)
         return new_run(
             record.name,
-            {**self._tags, PARENT: parent, "lblhep.trial": record.id} | _outcome(record),
+            {**self._tags, PARENT_TAG: parent, "lblhep.trial": record.id} | _outcome(record),
             record.status,
             params=record.point,
             metrics=record.metrics,
@@ -243,7 +243,7 @@ class Tracker:
         new = {
             (name, point.step): Metric(name, value, int(point.at * 1000), point.step)
             for point in points
-            for name, value in ((f"{CURVE}{n}", v) for n, v in numbers(point.metrics).items())
+            for name, value in ((f"{CURVE_PREFIX}{n}", v) for n, v in numbers(point.metrics).items())
             if (name, point.step) not in there
         }
         keys = list(new)
@@ -256,7 +256,7 @@ class Tracker:
         """Return metric and step of all points that are there; an earlier driver's are asked for once."""
         run_id = run.info.run_id
         if run_id not in self._logged_steps:
-            names = [name for name in run.data.metrics if name.startswith(CURVE)]
+            names = [name for name in run.data.metrics if name.startswith(CURVE_PREFIX)]
             history = self._client.get_metric_history
             self._logged_steps[run_id] = {
                 (name, point.step) for name in names for point in history(run_id, name)

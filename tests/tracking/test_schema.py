@@ -36,7 +36,7 @@ def test_the_installed_mlflow_is_known(toy):
 
 def test_an_mlflow_with_other_tables(toy, monkeypatch: pytest.MonkeyPatch):
     recipe = toy("scan")
-    monkeypatch.setattr(schema, "KNOWN", {"0123456789ab": "3.99"})
+    monkeypatch.setattr(schema, "KNOWN_LAYOUTS", {"0123456789ab": "3.99"})
     assert_refused(recipe, r"mlflow.db: MLflow 3\.\S+ .*revision \w{12}.*MLflow 3\.99.*`mlflow server")
     assert [e.name for e in connect(recipe.workspace).search_experiments()] == ["Default"]
 
@@ -50,7 +50,7 @@ def test_no_password_of_a_database(toy, monkeypatch: pytest.MonkeyPatch):
     url = make_url("postgresql://anna:pw1@host/db?password=pw2")
     engine = SimpleNamespace(url=url, connect=store.engine.connect)
     monkeypatch.setattr(schema, "database_of", lambda _: SimpleNamespace(engine=engine))
-    monkeypatch.setattr(schema, "KNOWN", {})
+    monkeypatch.setattr(schema, "KNOWN_LAYOUTS", {})
     with pytest.raises(TrackingError, match=r"^postgresql://\*\*\*@host/db\?\*\*\*: MLflow") as refused:
         schema.check_schema(client)
     assert not any(secret in str(refused.value) for secret in ("anna", "pw1", "pw2"))
@@ -82,5 +82,5 @@ def test_a_database_of_an_older_mlflow(toy):
 def test_a_server_has_no_tables_to_know(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     from mlflow import MlflowClient
 
-    monkeypatch.setattr(schema, "KNOWN", {})
+    monkeypatch.setattr(schema, "KNOWN_LAYOUTS", {})
     schema.check_schema(MlflowClient("http://127.0.0.1:9"))

@@ -1,4 +1,4 @@
-"""A trained flow as one TorchScript file that needs neither lblhep nor its preprocessing.
+"""Write a trained flow as one TorchScript file that needs neither lblhep nor its preprocessing.
 
     model = torch.jit.load("pion-proton.pt")
     pdg, momenta = model.sample(0.7, 1000)         # GeV, events; and optionally the pion's PDG code

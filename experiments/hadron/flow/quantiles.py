@@ -1,4 +1,4 @@
-"""The map that makes each variable uniform on [0, 1] by the quantiles of the training sample.
+"""Make each variable uniform on [0, 1] by the quantiles of the training sample.
 
 The map is monotonic and can be undone.  After it sharp edges and long tails are the same to all models, and
 none of them has to learn a scale.

@@ -1,4 +1,4 @@
-"""Before each decay of the chain a network is told these numbers, in training and in sampling alike.
+"""A network is told these numbers before each decay of the chain, in training and in sampling alike.
 
 All of it is invariant under rotations about the beam, so events are.  Momenta of particles that have left
 are given in the rest frame of the system that decays next, along the axes of the coordinates that are

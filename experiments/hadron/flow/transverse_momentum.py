@@ -1,4 +1,4 @@
-"""These tables have what is the same at every energy: transverse momenta of what strings leave.
+"""These tables hold transverse momenta of what strings leave, which are the same at every energy.
 
 Strings give hadrons transverse momenta of some 0.3 GeV whatever the energy, which neighbours on the string
 balance.  Among the coordinates of the decay chain that moves with the energy, and a network would have to

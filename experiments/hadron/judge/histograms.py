@@ -11,7 +11,7 @@ from lblhep.annotations import Floats
 BINS = 40
 PLANE = ("x1", "pt1")  # the leading hadron's longitudinal share and transverse momentum
 PLANE_BINS = 30
-TAIL = 0.002  # of the generator's events beyond either edge
+TAIL_SHARE = 0.002  # of the generator's events beyond either edge
 
 
 def histograms(samples: Mapping[str, Mapping[str, Floats]]) -> dict[str, Floats]:
@@ -36,5 +36,5 @@ def histograms(samples: Mapping[str, Mapping[str, Floats]]) -> dict[str, Floats]
 
 
 def _edges(values: Floats, bins: int) -> Floats:
-    low, high = np.quantile(values, [TAIL, 1 - TAIL])
+    low, high = np.quantile(values, [TAIL_SHARE, 1 - TAIL_SHARE])
     return np.linspace(low, high, bins + 1)

@@ -1,4 +1,4 @@
-"""Thrust and sphericity axes of many events with equally many particles.
+"""Find thrust and sphericity axes of many events with equally many particles.
 
 Arrays of momenta have the shape (events, particles, 3), in GeV.  Thrust is exact: the best plane's
 sides are found among those of the planes through two of the particles (for the major axis, of the lines
@@ -17,7 +17,7 @@ MIN_MOMENTUM = 1e-9  # GeV
 
 
 class Axes(NamedTuple):
-    """Each event has three orthogonal unit vectors, (events, 3, 3) [axis, component], and a number for each.
+    """Axes are three orthogonal unit vectors an event, (events, 3, 3) [axis, component], each with a number.
 
     The numbers are thrust, major and minor; or the momentum tensor's eigenvalues, the largest first.
     """

@@ -1,4 +1,4 @@
-"""Bins, and what each event adds to each of them.
+"""Fill bins: each event adds its own content to each of them.
 
 The fills of an event are one row of a matrix (events, bins) over the bins of all histograms, in their order.
 Means, variances and the covariance of bins that the same events fill all follow from such rows.

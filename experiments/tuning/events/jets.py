@@ -1,4 +1,4 @@
-"""Jet resolutions: the y at which an event turns from n + 1 into n jets, by the Durham or the JADE measure.
+"""Find the y at which an event turns from n + 1 into n jets, by the Durham or the JADE measure.
 
 Pairs are merged one after another, the closest first, by adding four-momenta (the E scheme), all events of
 equal multiplicity at once.  y_ij = 2 (1 - cos) m / E_vis^2 with m = min(E_i, E_j)^2 (Durham, Phys. Lett. B

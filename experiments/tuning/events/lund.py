@@ -1,4 +1,4 @@
-"""The parameters of a tune and the Pythia 8 settings that they stand for.
+"""Turn the parameters of a tune into the Pythia 8 settings that they stand for.
 
 The Lund fragmentation function f(z) ~ (1 - z)^a / z exp(-b mT^2 / z) has two parameters that data tell apart
 badly: a larger a with a larger b leaves the mean of z where it was.  A box in (a, b) is therefore mostly

@@ -1,4 +1,4 @@
-"""Sums of fills over events: from a generator and bins to means, variances and covariance."""
+"""Sum fills over events, to get means, variances and covariance of bins from a generator."""
 
 from __future__ import annotations
 

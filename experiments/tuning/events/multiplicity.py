@@ -1,4 +1,4 @@
-"""One rate, many shapes: spectra of all charged particles without the multiplicity that they share.
+"""Spectra of all charged particles share one number, the multiplicity, which is taken out of them here.
 
 Thirteen of the measured spectra integrate to the mean number of charged particles.  Their published errors
 hold no correlation, so a fit would see that one number thirteen times.  Here such a spectrum is divided by
@@ -52,7 +52,7 @@ def shape_jacobian(bins: pd.DataFrame, values: Floats) -> Floats:
 def as_shapes(
     bins: pd.DataFrame, values: Floats, errors: Floats, correlation: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """Values (N, B), errors (N, B) and correlation (B, B) of a grid's bins with these spectra normalised.
+    """Return values (N, B), errors (N, B) and correlation (B, B) of a grid's bins, these spectra normalised.
 
     The correlation of the shapes is that of the mean point, as the correlation of the spectra is pooled.
 

@@ -1,4 +1,4 @@
-"""Charged particles of hadronic Z decays at rest, from Pythia 8.
+"""Make charged particles of hadronic Z decays at rest by Pythia 8.
 
 "Charged particles" are those of the measurements: stable ones and the products of whatever decays within
 c tau = 300 mm (a lifetime of 1 ns), so K0S, Lambda and the other weakly decaying hyperons count through their

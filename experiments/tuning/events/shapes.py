@@ -1,4 +1,4 @@
-"""What is measured of an event: shapes, spectra of its particles, correlations of their energies.
+"""Compute what is measured of an event: shapes, spectra of its particles, correlations of their energies.
 
 All of it is of charged particles alone, to which ALEPH (Phys. Rept. 294 (1998) 1) and DELPHI (Z. Phys. C 73
 (1996) 11) corrected their data; energies are those of the particles' own masses.  Momenta have the shape

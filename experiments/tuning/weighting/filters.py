@@ -1,4 +1,4 @@
-"""Which bins can the generator describe at all?  Two filters, each a mask (B,) of the bins to keep.
+"""Two filters find the bins that the generator can describe; each gives a mask (B,) of the bins to keep.
 
 arXiv:2103.05751 sets aside, before its tune, what the generator cannot describe; the details here are our
 own.  Both filters look at the data that are then fitted, and what they leave agrees too well: the chi2 of
@@ -17,7 +17,7 @@ from lblhep.annotations import Floats, Mask
 from lblhep.surrogates import Chi2, Grid, Surrogate
 from lblhep.surrogates.descent import descend
 
-STARTS = 20
+N_STARTS = 20
 MIN_FREEDOM = 1e-6  # degrees of freedom below which a run of bins can be fitted exactly
 MIN_SINGULAR_VALUE_RATIO = 1e-8  # of the largest singular value
 
@@ -108,7 +108,7 @@ def _alone(bins: pd.DataFrame, surrogates: Surrogate) -> tuple[Floats, Floats]:
     """
     box = surrogates.box
     value, data_error = bins["value"].to_numpy(), bins["error"].to_numpy()
-    points, error = box.latin_hypercube(STARTS, 0), data_error
+    points, error = box.latin_hypercube(N_STARTS, 0), data_error
     for _ in range(2):
         objective = Chi2(surrogates, value, errors=error)
         minima = descend(objective, points, box.low, box.high, np.ones(len(box), dtype=np.bool_))

@@ -1,4 +1,4 @@
-"""How good is a tune, whatever weights led to it: the outer objectives of bilevel optimisation.
+"""The outer objectives of bilevel optimisation say how good a tune is, whatever weights led to it.
 
 Bilevel optimisation (arXiv:2103.05751) looks for one weight for each observable,
 
@@ -38,16 +38,12 @@ filter or robust optimisation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from lblhep.annotations import Floats
-from lblhep.surrogates import Surrogate, Tune
-from lblhep.tasks import Bench
-from lblhep.trials import Trial
+from lblhep.surrogates import Surrogate
 
 TABLE = ["experiment", "table"]  # an observable is a table of an experiment
 
@@ -75,16 +71,3 @@ def _spread_of_noise(owner: NDArray[np.intp], residuals: Floats, noise: Floats) 
     of_observables = mean @ of_bins @ mean.T
     n = len(of_observables)
     return float(np.trace(of_observables) / n - of_observables.sum() / n**2)
-
-
-class OuterObjectives:
-    """The stage that judges a point of the search, on the bins of the experiment that was fitted.
-
-    The other experiment is not looked at: it is there to test the tune that the weights lead to.
-    """
-
-    def __call__(self, bench: Bench, trial: Trial, surrogates: Surrogate, tuned: Tune) -> Mapping[str, float]:
-        bins = bench.dataset(trial, "measured").bins
-        fitted = bins["experiment"].isin(bins["experiment"].iloc[tuned.objective.used]).to_numpy()
-        row = outer_objectives(bins[fitted], surrogates.only(fitted), tuned.values)
-        return row | dict(zip(tuned.names, map(float, tuned.values), strict=True))

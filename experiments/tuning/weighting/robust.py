@@ -1,4 +1,4 @@
-"""Robust optimisation: the tune that bears the worst data within the errors and gives up what it cannot.
+"""Robust optimisation tunes for the worst data within the errors, and gives up bins that it cannot describe.
 
 Every measured value may lie anywhere in its interval R_b +- k Delta R_b.  The worst values for a tune at p
 make each residual r_b = (f_b(p) - R_b) / Delta R_b as large as it can be, |r_b| + k, so that

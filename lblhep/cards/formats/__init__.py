@@ -1,4 +1,4 @@
-"""Tables from files: Parquet, ROOT, HDF5, CSV and NPZ, each read by its own library into Arrow.
+"""Read tables from Parquet, ROOT, HDF5, CSV and NPZ files, each by its own library, into Arrow.
 
 A reader takes the columns that are wanted and touches no other: what else a file holds may be anything, and
 costs nothing.  Nothing that a file holds is ever run: Python pickles inside HDF5 and NPZ files stay unread.

@@ -1,4 +1,4 @@
-"""What the readers of all formats do with columns: find the wanted ones, and turn arrays into Arrow's."""
+"""Find the wanted columns, and turn arrays into Arrow's: the readers of all formats use these functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames that pandas wrote by ``DataFrame.to_hdf``, in its layouts "fixed" and "table", read by h5py alone.
+"""Read, by h5py alone, frames that pandas wrote by ``DataFrame.to_hdf`` in its layouts "fixed" and "table".
 
 Neither pandas nor PyTables reads these files here, because both run code that a file may hold: pandas keeps
 the text columns of the layout "fixed" as a pickle, and PyTables unpickles attributes as soon as it opens a

@@ -1,4 +1,4 @@
-"""Parquet: read, and the one way in which lblhep writes it."""
+"""Read Parquet files, and write them in the one way in which lblhep does."""
 
 from __future__ import annotations
 

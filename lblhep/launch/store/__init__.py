@@ -1,1 +1,1 @@
-"""What lies on disk of a launch: its directory, its packs and groups, and what they were made from."""
+"""A launch lies on disk as its directory, its packs and groups, and a record of what they were made from."""

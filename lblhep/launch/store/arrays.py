@@ -1,4 +1,4 @@
-"""What trials saved beside their metrics: arrays, a pack's in one npz file."""
+"""Trials save arrays beside their metrics; one npz file holds those of a pack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON records of a launch, which state the checksums of the files beside them and their own.
+"""The JSON records of a launch state the checksums of the files beside them, and their own.
 
 ``launch.json``, each ``pack.json`` and each group's ``metrics.json`` are such records.  Whoever reads a file
 goes by its record, so what a disk, a copy or an editor has altered is named and not taken for a result.

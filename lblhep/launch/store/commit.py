@@ -1,4 +1,4 @@
-"""Writing into a launch directory what came of a pack or a group: whole or not at all.
+"""Write the result of a pack or a group into a launch directory: whole or not at all.
 
 Whoever sees a directory sees all of it (``lblhep.atomic``): a kill leaves a draft, whose name begins with a
 dot, and a power cut may cost the last seconds' packs, but leaves no empty ones.

@@ -1,4 +1,4 @@
-"""The launch's directory: made, kept, and held by one driver at a time."""
+"""A launch's directory is made and kept here, and held by one driver at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lblhep import atomic
 from lblhep.errors import LaunchError
 from lblhep.launch.store.checksums import checksums, record_text, write_record
-from lblhep.launch.store.info import LOCK, SCHEMA, read_info
+from lblhep.launch.store.info import LOCK_FILE, SCHEMA, read_info
 from lblhep.launch.store.inputs import code_digest, code_digests, fingerprints
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class LaunchDirectory:
 
     @property
     def partition(self) -> dict[str, list[str]] | None:
-        """The trial ids of each pack, as cut when the launch began; None for a search (not known then)."""
+        """Return the trial ids of each pack, as cut when the launch began; None for a search."""
         return self.info["partition"]  # type: ignore[no-any-return]
 
     def update(self, **changes: Any) -> None:
@@ -69,7 +69,7 @@ def held(path: Path) -> Iterator[None]:
     """
     with ExitStack() as lock:
         try:
-            lock.enter_context(atomic.lock(path / LOCK, wait=False))
+            lock.enter_context(atomic.lock(path / LOCK_FILE, wait=False))
         except atomic.LockedError as holder:
             raise LaunchError(
                 f"{path}: another driver ({holder}) is running this launch; wait for it, or stop it first"
@@ -88,7 +88,7 @@ def sweep_removed(folder: Path) -> None:
     A launch that is being made in ``folder`` has no lock yet, and one that is being removed is held.
     """
     for draft in atomic.drafts(folder):
-        if (draft / LOCK).is_file() and not atomic.is_locked(draft / LOCK):
+        if (draft / LOCK_FILE).is_file() and not atomic.is_locked(draft / LOCK_FILE):
             shutil.rmtree(draft, ignore_errors=True)
 
 

@@ -1,4 +1,4 @@
-"""launch.json as it lies on disk, and what the launch's state is by it and by its lock."""
+"""Read launch.json from disk, and tell the launch's state by it and by the launch's lock."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from lblhep.recipe.problems import wording
 
 SCHEMA = f"lblhep/launch@{FORMAT}"
 REMEDY = "get it back from a copy, or remove the launch (lblhep rm) and run its recipe anew"
-LOCK = "lock"
+LOCK_FILE = "lock"
 """The file in a launch's directory that its driver holds locked."""
 MAX_START_SECONDS = 1e11
 """The latest start of a launch, in seconds since 1970: in the year 5138, where most calendars end."""
 
 
 class _Content(BaseModel):
-    """The keys of launch.json that lblhep reads; it writes more."""
+    """Names the keys of launch.json that lblhep reads; it writes more."""
 
     model_config = ConfigDict(strict=True)
 
@@ -72,4 +72,4 @@ def read_info(path: Path) -> dict[str, Any]:
 def state(path: Path, info: dict[str, Any]) -> str:
     """Return the state in launch.json, or ``killed`` where no driver holds a launch that is ``running``."""
     said = str(info["state"])
-    return "killed" if said == "running" and not is_locked(path / LOCK) else said
+    return "killed" if said == "running" and not is_locked(path / LOCK_FILE) else said

@@ -1,4 +1,4 @@
-"""What a launch's results depend on beside its recipe: the source files and the data.
+"""A launch's results depend on its recipe, and on the source files and the data that are recorded here.
 
 The files of lblhep and of ``experiments/<study>/`` are watched by digests.  A component from anywhere else
 (another study, a package of the user's) is not: the launch's run in MLflow has the versions of the installed

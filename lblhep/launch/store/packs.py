@@ -1,4 +1,4 @@
-"""What a launch directory holds for each pack and group, as ``lblhep.launch.store.commit`` has written it.
+"""Read each pack and group of a launch directory, as ``lblhep.launch.store.commit`` has written it.
 
 ::
 
@@ -23,7 +23,7 @@ from typing import Any
 from lblhep.launch.store.checksums import DamageError, checked, read_record
 from lblhep.tasks import Failure
 
-NUMBER = re.compile(r"\d{6,}")
+PACK_NUMBER = re.compile(r"\d{6,}")
 ROWS, POINT = "rows.parquet", "point.json"
 
 
@@ -156,4 +156,4 @@ def numbered(parent: Path) -> set[str]:
     """Return the names of the folders called like packs and groups."""
     if not parent.is_dir():
         return set()
-    return {path.name for path in parent.iterdir() if NUMBER.fullmatch(path.name) and path.is_dir()}
+    return {path.name for path in parent.iterdir() if PACK_NUMBER.fullmatch(path.name) and path.is_dir()}

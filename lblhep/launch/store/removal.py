@@ -1,4 +1,4 @@
-"""Removing launches: all that they left on disk and in MLflow."""
+"""Remove launches, with all that they left on disk and in MLflow."""
 
 from __future__ import annotations
 

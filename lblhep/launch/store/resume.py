@@ -1,4 +1,4 @@
-"""Resuming: which launch, whether what it was made from is still the same, and what of it runs again.
+"""Choose the launch to resume, check that its inputs are still the same, and say which packs run again.
 
 What its end had written, what failed and what is damaged is taken out of a launch before it goes on.  The
 groups go first: as long as a bad pack is there, whoever resumes after a kill does all of this again.

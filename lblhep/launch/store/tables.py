@@ -1,4 +1,4 @@
-"""Tables of trials and groups: made from metrics, kept as Parquet, put together from the packs.
+"""Make tables of trials and groups from metrics, keep them as Parquet, put them together from the packs.
 
 A trial's row is: trial, name, its axis values, its metrics, status.
 """

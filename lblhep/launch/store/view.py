@@ -1,4 +1,4 @@
-"""A launch as it lies on disk, read-only: what reports, comparisons and notebooks work from.
+"""Read a launch from disk, changing nothing: reports, comparisons and notebooks work from this view.
 
 Works at any moment: while the launch runs, after it was killed, and on another machine.
 """
@@ -39,7 +39,7 @@ class LaunchView:
 
     @cached_property
     def recipe(self) -> Recipe:
-        """The launch's recipe, resolved: profile and overrides are applied."""
+        """Return the launch's recipe, resolved: profile and overrides are applied."""
         from lblhep.recipe import Recipe
 
         checked(self.directory, self.info, "recipe.yaml", REMEDY)
@@ -47,7 +47,7 @@ class LaunchView:
 
     @cached_property
     def rows(self) -> pd.DataFrame:
-        """One row for each trial so far: trial, name, one column for each axis, metrics, status.
+        """Return one row for each trial so far: trial, name, one column for each axis, metrics, status.
 
         ``status`` is ``finished``, ``failed`` or ``pruned`` (stopped early by the search's scheduler).
         """
@@ -55,12 +55,12 @@ class LaunchView:
 
     @cached_property
     def curves(self) -> pd.DataFrame:
-        """What trials logged while they ran: trial, step, metrics (NaN where a step has none)."""
+        """Return what trials logged while they ran: trial, step, metrics (NaN where a step has none)."""
         return self._table("curves")
 
     @cached_property
     def groups(self) -> pd.DataFrame:
-        """One row for each complete group: group, the axes that name it, metrics."""
+        """Return one row for each complete group: group, the axes that name it, metrics."""
         return tables.read_groups(self.directory)
 
     def arrays(self, trial: str, name: str) -> dict[str, np.ndarray]:

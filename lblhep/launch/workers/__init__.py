@@ -1,1 +1,1 @@
-"""Who runs packs: the calling process or Ray's actors, and what a task works with there."""
+"""Packs run in the calling process or in Ray's actors, and a task finds there what it works with."""

@@ -1,4 +1,4 @@
-"""What Tune calls back: the source of a search's points, who hears of all packs, the way to stop."""
+"""Tune calls these classes: the source of a search's points, the observer of all packs, the way to stop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running one pack, in whatever process: the task, its results, and in a search the point's objective.
+"""Run one pack, in whatever process: the task, its results, and in a search the point's objective.
 
 Nothing here knows Ray; the serial launcher and the Ray workers call the same functions.
 """
@@ -47,19 +47,19 @@ class Pruned(BaseException):
 
 @dataclass(frozen=True)
 class LaunchContext:
-    """What every worker needs to know of a launch; it is shipped once."""
+    """Holds what every worker needs to know of a launch; it is shipped once."""
 
     recipe: Recipe
     directory: Path
 
     @property
     def workspace(self) -> Path:
-        """The folder that holds the launch's ``mlruns``, data cards and studies."""
+        """Return the folder that holds the launch's ``mlruns``, data cards and studies."""
         return self.directory.parents[2]
 
     @property
     def search(self) -> Search | None:
-        """The recipe's search; None if its trials are a single one or a scan."""
+        """Return the recipe's search; None if its trials are a single one or a scan."""
         return self.recipe.trials if isinstance(self.recipe.trials, Search) else None
 
 

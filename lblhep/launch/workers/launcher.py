@@ -1,4 +1,4 @@
-"""What the driver asks of a launcher, and the launcher that needs no Ray."""
+"""A launcher runs packs for the driver; here are its protocol and the launcher that needs no Ray."""
 
 from __future__ import annotations
 

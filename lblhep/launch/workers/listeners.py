@@ -1,4 +1,4 @@
-"""Who hears what a pack logs while it trains: a search's scheduler, and the file of its live curves.
+"""Pass on what a pack logs while it trains: to a search's scheduler, and to the file of its live curves.
 
 A pack's curves stand in ``live/<pack>.jsonl``.  Packs of more than ``MAX_LIVE_TRIALS`` trials have no such
 file: hundreds of small networks that train as one tensor program end soon, and nobody looks at one of their

@@ -1,4 +1,4 @@
-"""A search's parts, built from the recipe: Optuna's space and sampler, and what earlier points taught it."""
+"""Build a search from the recipe: Optuna's space and sampler, and what earlier points taught it."""
 
 from __future__ import annotations
 

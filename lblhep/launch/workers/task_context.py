@@ -1,4 +1,4 @@
-"""What a task works with, in a worker: data sets, models, random streams, and where results go."""
+"""In a worker a task works with its context: data sets, models, random streams, a place for results."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Worker:
 
 
 class TaskContext:
-    """Gathers what the task of one pack logs and saves; the ``lblhep.tasks.Bench`` that the task is given.
+    """Gathers what the task of one pack logs and saves: this is the ``lblhep.tasks.Bench`` that it is given.
 
     Args:
         worker: the process that runs the pack.

@@ -1,4 +1,4 @@
-"""The Ray Tune trainable: an actor that runs one pack after another and keeps its data sets in between."""
+"""The Ray Tune trainable is an actor that runs one pack after another and keeps its data sets in between."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The launcher: every pack a Ray Tune trial, on this machine or on a cluster (``RAY_ADDRESS``)."""
+"""Launch every pack as a Ray Tune trial, on this machine or on a cluster (``RAY_ADDRESS``)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of other tuning programs: apprentice, Professor, Rivet's YODA and HEPData; no recipe needed.
+"""Read and write files of apprentice, Professor, Rivet's YODA and HEPData; no recipe is needed.
 
 | file | read | write |
 |---|---|---|

@@ -1,4 +1,4 @@
-"""One bin's entry of an approximation file, to and from the arrays of ``lblhep.surrogates``."""
+"""Turn one bin's entry of an approximation file into the arrays of ``lblhep.surrogates``, and back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""apprentice's approximation files: polynomials or rationals of bins, of their values or of their errors.
+"""Read and write apprentice's approximation files: polynomials or rationals of bins' values or errors.
 
     {"/ALEPH_1996_S3486095/d01-x01-y01#0":
         {"dim": 3, "m": 3, "pcoeff": [...],                       p, and for rationals q ("n", "qcoeff")

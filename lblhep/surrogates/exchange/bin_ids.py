@@ -1,4 +1,4 @@
-"""Names of bins: ``/ALEPH_1996_S3486095/d01-x01-y01#3`` is bin 3 of a table of a Rivet analysis.
+"""Parse names of bins: ``/ALEPH_1996_S3486095/d01-x01-y01#3`` is bin 3 of a table of a Rivet analysis.
 
 Rivet, apprentice and Professor name a distribution by its analysis and table, and a bin by its number in the
 table, from 0.  In a table of bins, the column ``experiment`` holds the name of the analysis.
@@ -16,7 +16,7 @@ _ID = re.compile(r"/(?:REF/)?([^/#@\s]+)/([^#@\s]+)#(\d+)")
 
 
 class Bin(NamedTuple):
-    """Bin ``number`` (from 0, in ascending x) of a published ``table`` of an ``experiment``."""
+    """This names bin ``number`` (from 0, in ascending x) of a published ``table`` of an ``experiment``."""
 
     experiment: str
     table: str

@@ -1,4 +1,4 @@
-"""apprentice's data file: ``{"/ALEPH_1996_S3486095/d01-x01-y01#0": [value, error], ...}``.
+"""apprentice's data file has the form ``{"/ALEPH_1996_S3486095/d01-x01-y01#0": [value, error], ...}``.
 
 One error a bin: that of ``reference.symmetric_error``.
 """

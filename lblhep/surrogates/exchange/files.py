@@ -1,4 +1,4 @@
-"""Reading and writing whole files, with errors that say where and how to mend it.
+"""Read and write whole files, with errors that say where the fault is and how to mend it.
 
 A file is written beside its place under a temporary name and renamed: a reader never sees a half, and a
 failure leaves what was there before.

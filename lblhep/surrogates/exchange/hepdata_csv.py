@@ -1,4 +1,4 @@
-"""Tables of HEPData in CSV, as "Download / CSV" gives them.
+"""Read tables of HEPData in CSV, as "Download / CSV" gives them.
 
 Comments (``#:``) say what the table is; then comes a block for each measured quantity, with a blank line
 between two:

@@ -1,4 +1,4 @@
-"""Numbers and errors as HEPData writes them."""
+"""Parse numbers and errors as HEPData writes them."""
 
 from __future__ import annotations
 

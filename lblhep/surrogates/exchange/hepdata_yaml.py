@@ -1,4 +1,4 @@
-"""Tables of HEPData in YAML: the format of its submissions and of its export.
+"""Read tables of HEPData in YAML, the format of its submissions and of its export.
 
     independent_variables: [{header: {name: ...}, values: [{low: 0, high: 0.1}, ...]}]
     dependent_variables:

@@ -1,4 +1,4 @@
-"""The table of measured bins that every reader of published data fills.
+"""Every reader of published data fills this table of measured bins.
 
 Columns: ``experiment``, ``table``, ``bin`` (its number in the table), ``x_low``, ``x_high`` in the units of
 the publication (equal for a point without a width), ``value``, ``error_down``, ``error_up`` (both >= 0).

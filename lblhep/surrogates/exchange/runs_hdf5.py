@@ -1,4 +1,4 @@
-"""apprentice's HDF5 files of generator runs, from which approximations are built (``io.py`` of 1.1).
+"""Read and write apprentice's HDF5 files of generator runs, which it approximates (``io.py`` of 1.1).
 
 | data set | shape | what |
 |---|---|---|

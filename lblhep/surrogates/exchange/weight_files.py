@@ -1,4 +1,4 @@
-"""Weight files of apprentice and Professor: which bins count in a fit, and how much.
+"""Weight files of apprentice and Professor say which bins count in a fit, and how much.
 
     # path of a distribution, with a selection of its bins or not, and a weight
     /ALEPH_1996_S3486095/d01-x01-y01            1

@@ -1,4 +1,4 @@
-"""YODA files: the tables of reference data that Rivet ships, and what a generator filled; also gzipped.
+"""Read YODA files, also gzipped: reference data that Rivet ships, and histograms that a generator filled.
 
     BEGIN YODA_SCATTER2D_V2 /REF/ALEPH_1996_S3486095/d01-x01-y01        x, its errors down and up, y, errors
     BEGIN YODA_ESTIMATE1D_V3 /REF/...              Edges(A1): [...], then value and signed errors by source

@@ -1,4 +1,4 @@
-"""The objects of a YODA file, each between a BEGIN and an END, in the three versions of the format.
+"""Find the objects of a YODA file, each between a BEGIN and an END, in the three versions of the format.
 
     # BEGIN YODA_SCATTER2D /REF/...      version 1; the "# " may be missing, the path may stand in Path= alone
     Path=/REF/...                        annotations are the lines with "=" or ":", wherever they stand

@@ -1,4 +1,4 @@
-"""What a generator filled: Histo1D of YODA 1 and 2 and Profile1D of YODA 1, as heights or means with errors.
+"""Read histograms that a generator filled, Histo1D of YODA 1 and 2 and Profile1D of YODA 1, with errors.
 
 With sums over the fills of a bin of width h, of weights w and, in a profile, of values y:
 
