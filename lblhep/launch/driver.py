@@ -183,7 +183,7 @@ class Driver:
         if self._plan.partition is not None:
             committed &= self._plan.partition.keys()
         for pack in sorted(committed):
-            self._state.take_pack(pack, launcher, here=False)
+            self._state.record_pack(pack, launcher, here=False)
         self._tell(launcher.notice or "the first packs are starting")
         events = self._start(launcher, committed)
         try:

@@ -51,7 +51,7 @@ class LaunchState:
             self._counter.started(event.pack)
         elif isinstance(event, Done):
             self._curves.stop(event.pack)
-            return self.take_pack(event.pack, launcher, here=True)
+            return self.record_pack(event.pack, launcher, here=True)
         elif isinstance(event, Combined):
             return self._take_group(event.group, event.error)
         elif isinstance(event, Exhausted):
@@ -59,8 +59,8 @@ class LaunchState:
             return f"the sampler has no more points: {event.missing} fewer than trials.points={event.asked}"
         return ""
 
-    def take_pack(self, pack_id: str, launcher: Launcher, *, here: bool) -> str:
-        """Take up a committed pack: count it, log it, have the groups combined that it completes.
+    def record_pack(self, pack_id: str, launcher: Launcher, *, here: bool) -> str:
+        """Record a committed pack: count it, log it, have the groups combined that it completes.
 
         Args:
             pack_id: the pack's id.
@@ -78,7 +78,7 @@ class LaunchState:
         if (point := self._plan.point_of(pack)) is not None:
             self._log_point(point, about)
         for trial, group in group_of.items():
-            self._remove_missing(trial, group, launcher, here)
+            self._combine_if_complete(trial, group, launcher, here)
         failures = packs.read_failures(self._path, pack_id)
         self.reasons.update((failure.error.splitlines() or [""])[0] for failure in failures)
         if failures and here:
@@ -92,8 +92,8 @@ class LaunchState:
         else:
             self._log.log_group(point, "pruned" if about.get("pruned") else "failed")
 
-    def _remove_missing(self, trial: str, group: Group, launcher: Launcher, here: bool) -> None:
-        """Remove a trial from those that its group waits for; the last one sets the group going."""
+    def _combine_if_complete(self, trial: str, group: Group, launcher: Launcher, here: bool) -> None:
+        """Combine the group of a trial that has come in, if it was the last that the group waited for."""
         if group.id not in self._missing:
             return
         self._missing[group.id].discard(trial)

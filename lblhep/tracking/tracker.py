@@ -118,6 +118,8 @@ class Tracker:
             curve: called with a trial's id for its whole curve, if some of it was logged while it grew.
         """
         self._make_trials(records, group_names)
+        # Runs made by inserts are whole.  What a server made, and what a live curve or another driver left
+        # open, is completed by the client.
         for record in records:
             if not holds(self._trials[record.id], record.status, record.metrics):
                 self._complete(record, curve)
