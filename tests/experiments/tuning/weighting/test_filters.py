@@ -51,13 +51,17 @@ def test_the_envelope_is_the_grids_range_and_the_errors(linear):
 
 
 def test_a_described_table_is_cut_with_the_probability_of_the_level(linear):
-    """4 x 40 tables at a level of 10 %: 16 +- 3.8 expected, 4 standard deviations allowed."""
+    """4 x 80 tables at a level of 10 %: 32 +- 5.4 are cut, and three standard deviations are allowed.
+
+    A correct code fails in 0.2 % of seeds.  One that cuts 2 % of the tables fails in 99.9 %, one that cuts 5 %
+    in 46 %.
+    """
     rng, cut = np.random.default_rng(2), 0
     expected = linear.values(TRUTH)
-    for _ in range(40):
+    for _ in range(80):
         data = table_of(expected + ERROR * rng.standard_normal(len(expected)))
         cut += int((~longest_runs(data, linear, level=0.1)).reshape(TABLES, BINS).any(axis=1).sum())
-    assert cut == pytest.approx(16, abs=4 * 3.8)
+    assert cut == pytest.approx(32, abs=3 * 5.4)
 
 
 def test_a_run_with_a_hopeless_end_is_kept_without_it(linear):
