@@ -51,7 +51,7 @@ def test_the_last_bin_of_each_table_of_several_says_nothing_new():
 
 
 def test_pulls_of_pseudo_data_with_the_stated_covariance_are_unit_gaussians():
-    """120 pulls fix a mean to 0.091 and a width to 0.065: within three and a half of these."""
+    """120 pulls fix a mean to 0.091 and a width to 0.065: within 2.8 of these, which fails in 0.5 % each."""
     rng, box = np.random.default_rng(8), Box(["a", "b", "c", "d"], [-1] * 4, [1] * 4)
     slopes, points = rng.normal(size=(4, BINS)), box.sobol(16, 1)
     correlation = 0.2 + 0.8 * np.eye(BINS)
@@ -75,8 +75,8 @@ def test_pulls_of_pseudo_data_with_the_stated_covariance_are_unit_gaussians():
     assert said["sets"] == SETS
     assert said["pulls"].shape == (SETS, len(CLOSURE_FORMS), 4)
     for form in CLOSURE_FORMS:
-        assert said[f"mean_{form}"] == pytest.approx(0, abs=3.5 * 0.091)
-        assert said[f"width_{form}"] == pytest.approx(1, abs=3.5 * 0.065)
+        assert said[f"mean_{form}"] == pytest.approx(0, abs=2.8 * 0.091)
+        assert said[f"width_{form}"] == pytest.approx(1, abs=2.8 * 0.065)
 
 
 def test_the_headline_names_the_parameter_that_is_furthest_off(tmp_path, monkeypatch):

@@ -117,7 +117,10 @@ def test_a_run_has_the_covariance_of_its_events_and_an_empty_bin_has_none(measur
 
 
 def test_a_run_of_normalised_spectra_has_the_errors_of_repeated_runs(grid, monkeypatch):
-    """60 runs of 500 events fix a variance to 18 %; asked for 60 %."""
+    """100 runs of 500 events fix a variance to 14 %; the stated one agrees with it to 50 %.
+
+    A correct code fails in 1.3 % of seeds, one that states half the variance in 48 %, and twice in 99 %.
+    """
     columns = MEASURED | {"observable": ["x_p", "x_p", "eec", "thrust"]}
     measured, rng = Measured(Data(columns)), np.random.default_rng(2)
 
@@ -128,9 +131,9 @@ def test_a_run_of_normalised_spectra_has_the_errors_of_repeated_runs(grid, monke
         return Moments(500, total, (fills**2).sum(axis=0), products)
 
     monkeypatch.setattr(datasets, "generate", generate)
-    runs = [grid.run(measured, {}, 500, seed=1) for _ in range(60)]
+    runs = [grid.run(measured, {}, 500, seed=1) for _ in range(100)]
     spread = np.cov(np.array([run.values for run in runs]).T)
     mean = np.mean([run.covariance for run in runs], axis=0)
-    np.testing.assert_allclose(np.diag(mean), np.diag(spread), rtol=0.6)
-    assert mean[0, 1] == pytest.approx(spread[0, 1], rel=0.6)
+    np.testing.assert_allclose(np.diag(mean), np.diag(spread), rtol=0.5)
+    assert mean[0, 1] == pytest.approx(spread[0, 1], rel=0.5)
     assert runs[0].values[:2] @ [0.1, 0.2] == pytest.approx(1)

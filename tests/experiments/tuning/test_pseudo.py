@@ -57,7 +57,7 @@ def test_profile_and_hessian_of_a_linear_model_are_one(linear):
 
 def test_noise_widens_the_plain_chi2_and_not_that_with_its_covariance(linear):
     """Bins with noise of half the data's error: chi2 / ndf of 60 pseudo-experiments of 20 bins is 1 +- 0.043
-    with covariance; without, the surrogates' own error adds to it."""
+    with covariance; without, the surrogates' own error adds 0.020 +- 0.0012 to it."""
     grid, _ = linear
     nature = Nature.of(fit_polynomials(grid, 1), pd.Series(np.full(BINS, 0.1)), noise=0.5)
     rng, truth = np.random.default_rng(3), np.array([0.2, 2.0])
@@ -67,7 +67,7 @@ def test_noise_widens_the_plain_chi2_and_not_that_with_its_covariance(linear):
     ]
     plain, covariance = np.mean(compared, axis=0) / (BINS - 2)
     assert covariance == pytest.approx(1, abs=4 * 0.043)
-    assert plain > covariance + 0.02
+    assert plain > covariance + 0.01
 
 
 def test_coverage_of_a_true_chi2_is_its_level():
