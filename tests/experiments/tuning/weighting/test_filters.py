@@ -53,8 +53,8 @@ def test_the_envelope_is_the_grids_range_and_the_errors(linear):
 def test_a_described_table_is_cut_with_the_probability_of_the_level(linear):
     """4 x 80 tables at a level of 10 %: 32 +- 5.4 are cut, and three standard deviations are allowed.
 
-    A correct code fails in 0.2 % of seeds.  One that cuts 2 % of the tables fails in 99.9 %, one that cuts 5 %
-    in 46 %.
+    A correct code fails in 0.2 % of seeds.  One that cuts 2 % of the tables fails in 99.9 %, one that cuts
+    5 % in 46 %.
     """
     rng, cut = np.random.default_rng(2), 0
     expected = linear.values(TRUTH)
