@@ -1,6 +1,7 @@
 """The seconds that the suite may take: the harness and each study have a limit, and so has a single test.
 
-Pytest's own durations are compared with the limits: setup and call of every test, added up for each part.
+Pytest's own durations are compared with the limits: setup and call of every test, added up for each part, and
+the call alone for a single test, because its setup may be the first to import or to make what others share.
 The smoke runs of the shipped recipes count for their studies.  What is over a limit is printed; a part that
 takes twice its limit fails the run where ``CI`` is set, because only there nobody else uses the cores.
 """
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 HARNESS, STUDY, TEST = 300.0, 45.0, 15.0
-"""Seconds of the harness, of one study, and of one test without the marker ``slow`` and its reason."""
+"""Seconds of the harness, of one study, and of one test's call without the marker ``slow`` and its reason."""
 
 STUDIES = sorted(path.name for path in (Path(__file__).parents[1] / "experiments").iterdir() if path.is_dir())
 
@@ -33,14 +34,15 @@ class Budget:
         self.fails = fails
         """Whether a part that takes twice its limit fails the run."""
         self.parts: defaultdict[str, float] = defaultdict(float)
-        self.tests: defaultdict[str, float] = defaultdict(float)
+        self.calls: dict[str, float] = {}
         self.reasoned: set[str] = set()
         """The tests with a reason to be slow."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when != "teardown":
             self.parts[part_of(report.nodeid)] += report.duration
-            self.tests[report.nodeid] += report.duration
+        if report.when == "call":
+            self.calls[report.nodeid] = report.duration
         if "slow" in report.keywords:
             self.reasoned.add(report.nodeid)
 
@@ -51,7 +53,7 @@ class Budget:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         over = {part: s for part, s in self.parts.items() if s > limit(part)}
-        slow = {test: s for test, s in self.tests.items() if s > TEST and test not in self.reasoned}
+        slow = {test: s for test, s in self.calls.items() if s > TEST and test not in self.reasoned}
         if over or slow or terminalreporter.config.getoption("durations") is not None:
             terminalreporter.section("seconds of setups and calls")
             for part, seconds in sorted(self.parts.items()):

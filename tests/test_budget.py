@@ -52,10 +52,10 @@ STUDYS = "tests/experiments/cwola/test_folds.py::"
 
 
 def test_within_the_limits_nothing_is_printed_unless_durations_are() -> None:
-    seconds = {f"{STUDYS}one": TEST - 1, f"{STUDYS}two": TEST - 1, "tests/test_names.py::one": TEST - 1}
+    seconds = {f"{STUDYS}one": TEST, f"{STUDYS}two": TEST - 3, "tests/test_names.py::one": TEST - 1}
     assert told(seconds) == ("", pytest.ExitCode.OK)
     printed, status = told(seconds, durations=20)
-    assert printed.splitlines()[1:] == ["    28 of 45 s: cwola", "    14 of 300 s: the harness"]
+    assert printed.splitlines()[1:] == ["    27 of 45 s: cwola", "    14 of 300 s: the harness"]
     assert status == pytest.ExitCode.OK
 
 
@@ -72,9 +72,14 @@ def test_more_than_a_limit_is_printed_and_twice_as_much_fails() -> None:
 
 
 def test_a_slow_test_gives_its_reason() -> None:
-    printed, status = told({f"{STUDYS}one slow": TEST + 1, f"{STUDYS}two": TEST + 1})
-    assert f"    16 s: {STUDYS}two, over 15 s without a reason" in printed
-    assert f"{STUDYS}one" not in printed
+    """Two thirds of each test's seconds are its call, which alone is judged."""
+    seconds = {"one slow": 1.5 * TEST + 1.5, "two": 1.5 * TEST + 1.5, "three": 1.5 * TEST - 1.5}
+    printed, status = told({f"tests/test_names.py::{name}": duration for name, duration in seconds.items()})
+    assert printed == (
+        "seconds of setups and calls\n"
+        "    69 of 300 s: the harness\n"
+        "    16 s: tests/test_names.py::two, over 15 s without a reason: @pytest.mark.slow('why')\n"
+    )
     assert status == pytest.ExitCode.OK
 
 
