@@ -78,6 +78,7 @@ def runs_per_trial(outcome: Launch) -> pd.Series:
     return pd.Series([run.data.tags["lblhep.trial"] for run in trials]).value_counts()
 
 
+@pytest.mark.slow("starts processes that import everything, and Ray, and kills them one after the other")
 @pytest.mark.parametrize(("how", "kills"), [("serial", 3), ("ray", 1)])
 def test_driver_killed_and_resumed(
     toy, tmp_path: Path, ray_session: None, how: str, kills: int, monkeypatch: pytest.MonkeyPatch
@@ -123,6 +124,7 @@ def test_driver_killed_and_resumed(
         assert not [path for path in temporary if path.exists()]
 
 
+@pytest.mark.slow("starts a process that imports everything and starts a Ray of its own")
 def test_sigterm_reaches_a_driver_that_started_its_own_ray(toy, tmp_path: Path):
     """Ray puts a handler of its own in place, which would end the process at once."""
     overrides = ["task.seconds=1", f"task.diary={tmp_path / 'diary'}"]
@@ -135,6 +137,7 @@ def test_sigterm_reaches_a_driver_that_started_its_own_ray(toy, tmp_path: Path):
     assert len(view.rows) < 12
 
 
+@pytest.mark.slow("starts a process that imports everything and Ray, and waits for the time limits of Ray")
 @pytest.mark.parametrize("process", ["raylet", "gcs_server"])
 def test_a_driver_outlives_its_ray(toy, tmp_path: Path, process: str):
     """Ray would end it from within, after seconds or a minute, and the launch would look killed."""
