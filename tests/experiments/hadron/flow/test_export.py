@@ -53,6 +53,11 @@ def file(flow, traced) -> io.BytesIO:
 
 @pytest.fixture(scope="module")
 def read(file) -> torch.jit.ScriptModule:
+    return loaded(file)
+
+
+def loaded(file: io.BytesIO) -> torch.jit.ScriptModule:
+    file.seek(0)
     with pytest.warns(DeprecationWarning, match="torch.jit.load"):
         return torch.jit.load(file)
 
@@ -72,6 +77,19 @@ def test_events_are_the_flows_in_the_laboratory(flow, read, uniform_numbers):
     assert not laboratory.numpy()[~there].any()
     total = np.tile(total_momentum(np.array(5.0)), (500, 1))
     np.testing.assert_allclose(laboratory.numpy().sum(axis=1), total, atol=1e-9)
+
+
+def test_compiled_events_are_the_flows(flow, file, uniform_numbers):
+    """As TorchScript runs it by default: it looks on at the first call and compiles at the second."""
+    compiled, energy = loaded(file), torch.full((20,), 5.0, dtype=torch.float64)
+    beam, numbers = torch.full((20,), 211), uniform_numbers(flow, 20, 4)
+    events = LaboratoryEvents(Draw(flow.channel), flow.cascade, flow)
+    with torch.no_grad(), torch.jit.optimized_execution(True):
+        expected, momenta = events(energy, beam, numbers)
+        for _ in range(3):
+            pdg, laboratory = compiled(energy, beam, numbers)
+            assert torch.equal(pdg, expected)
+            assert (laboratory - momenta).abs().max() < MOMENTUM_TOLERANCE
 
 
 @pytest.mark.parametrize("n", [1, 3, 700])
