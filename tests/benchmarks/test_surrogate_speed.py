@@ -1,6 +1,7 @@
 """Surrogates and tunes against pyapprentice 1.1: the same numbers, and how many times faster.
 
-``pytest tests/benchmarks/test_surrogate_speed.py -s`` prints the ratios; without apprentice it is skipped.
+``pytest -m benchmark tests/benchmarks/test_surrogate_speed.py -s`` prints the ratios; without apprentice it
+is skipped, except for the small inputs, which are compared with a loop over bins.
 Install it with ``pip install --no-deps pyapprentice==1.1 --target DIR`` and set ``PYTHONPATH=DIR`` for the
 test.  What it needs for numpy 2 is mended here: ``np.Infinity`` and ``np.float`` are gone.  numba, which it
 can use, is absent.
@@ -14,16 +15,17 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from itertools import combinations_with_replacement
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
 from lblhep.surrogates import Box, Chi2, Grid, Polynomials, fit_polynomials, tune
-
-pytestmark = pytest.mark.benchmark
 
 BINS, POINTS, STARTS = 500, 100, 20
 NAMES = ["alphaS", "bLund", "sigma"]
@@ -39,12 +41,33 @@ def apprentice() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def grid() -> Grid:
+    return smooth_bins(BINS, POINTS)
+
+
+def smooth_bins(bins: int, points: int) -> Grid:
     """Smooth bins with noise, in the smallest box around the points: that is what apprentice scales with."""
     rng = np.random.default_rng(1)
-    points = Box(NAMES, [0.10, 0.2, 0.2], [0.16, 1.8, 0.5]).latin_hypercube(POINTS, seed=2)
-    box = Box(NAMES, points.min(axis=0), points.max(axis=0))
-    values = 5 * np.exp(box.scale(points) @ rng.normal(0, 0.3, (3, BINS)))
-    return Grid(box, points, values + 0.05 * rng.normal(size=values.shape))
+    sampled = Box(NAMES, [0.10, 0.2, 0.2], [0.16, 1.8, 0.5]).latin_hypercube(points, seed=2)
+    box = Box(NAMES, sampled.min(axis=0), sampled.max(axis=0))
+    values = 5 * np.exp(box.scale(sampled) @ rng.normal(0, 0.3, (3, bins)))
+    return Grid(box, sampled, values + 0.05 * rng.normal(size=values.shape))
+
+
+class BinByBin:
+    """Cubics of one bin after the other, as a loop fits and evaluates them."""
+
+    def __init__(self, grid: Grid) -> None:
+        self.box = grid.box
+        fits = [np.linalg.lstsq(self.monomials(grid.points), values)[0] for values in grid.values.T]
+        self.coefficients = fits
+
+    def monomials(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        scaled = self.box.scale(points)
+        chosen = [of for order in range(4) for of in combinations_with_replacement(range(3), order)]
+        return np.stack([scaled[..., list(of)].prod(axis=-1) for of in chosen], axis=-1)
+
+    def values(self, point: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.array([self.monomials(point) @ of_bin for of_bin in self.coefficients])
 
 
 def theirs(apprentice: ModuleType, grid: Grid) -> list[Any]:
@@ -68,6 +91,7 @@ def ratio(slow: Callable[[], object], fast: Callable[[], object], repeats: int) 
         return statistics.median(seconds(slow, 1) / seconds(fast, repeats) for _ in range(5))
 
 
+@pytest.mark.benchmark
 def test_building_polynomials(apprentice: ModuleType, grid: Grid) -> None:
     reference = np.array([fit._pcoeff for fit in theirs(apprentice, grid)]).T
     difference = abs(fit_polynomials(grid, 3).coefficients - reference).max()
@@ -81,6 +105,7 @@ def test_building_polynomials(apprentice: ModuleType, grid: Grid) -> None:
     assert faster >= 100
 
 
+@pytest.mark.benchmark
 @pytest.mark.filterwarnings("ignore:Unknown solver options")  # its maxiter, to scipy's TNC
 def test_tuning(apprentice: ModuleType, grid: Grid) -> None:
     """Same starts, same objective.  apprentice squares its weights; its minimiser is the default, TNC."""
@@ -112,3 +137,38 @@ def test_tuning(apprentice: ModuleType, grid: Grid) -> None:
         f" apprentice's {reference['fun']:.8f}"
     )
     assert faster >= 10
+
+
+def test_bins_are_fitted_together_faster_than_one_by_one() -> None:
+    """In every run of the tests: 50 bins at 40 points."""
+    grid = smooth_bins(50, 40)
+    point = grid.box.unscale([0.2, -0.3, 0.1])
+    np.testing.assert_allclose(
+        fit_polynomials(grid, 3).values(point), BinByBin(grid).values(point), rtol=1e-10
+    )
+    faster = ratio(lambda: BinByBin(grid), lambda: fit_polynomials(grid, 3), repeats=10)
+    print(f"\n50 bins x 40 points: {faster:.1f} times faster than bin by bin")
+    assert faster > 5
+
+
+def test_a_tune_is_faster_than_a_loop_over_bins() -> None:
+    """In every run of the tests: 50 bins, one start, the loop's gradients by differences."""
+    grid = smooth_bins(50, 40)
+    surrogate, loop = fit_polynomials(grid, 3), BinByBin(grid)
+    truth = grid.box.unscale([0.2, -0.3, 0.1])
+    errors = 0.02 * surrogate.values(truth)
+    data = surrogate.values(truth) + errors * np.random.default_rng(3).normal(size=50)
+    starts = grid.box.latin_hypercube(1, seed=4)
+
+    def chi2_of(scaled: NDArray[np.float64]) -> float:
+        return float((((loop.values(grid.box.unscale(scaled)) - data) / errors) ** 2).sum())
+
+    def slow() -> Any:
+        return minimize(chi2_of, grid.box.scale(starts[0]), bounds=[(-1, 1)] * 3)
+
+    chi2 = Chi2(surrogate, data, errors=errors)
+    result = tune(chi2, starts=starts)
+    assert result.chi2 == pytest.approx(slow().fun, rel=1e-5)
+    faster = ratio(slow, lambda: tune(chi2, starts=starts), repeats=3)
+    print(f"\ntune of 50 bins: {faster:.1f} times faster than a loop over bins")
+    assert faster > 5
