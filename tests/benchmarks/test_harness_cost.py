@@ -83,7 +83,7 @@ def test_cpu_of_another_trial(toy, ray_session: None):
 
     It is the CPU time of the driver, which commits and logs: other programs disturb it little, and what every
     launch takes cancels.  A trial in a pack takes 0.15 of a minimal run by MLflow's client, one in a pack of
-    its own 2 of them.  A pack that is logged or committed trial by trial takes more than the bar of 0.5.
+    its own two or three of them.  In a pack that is logged by MLflow's client, run by run, it takes two.
     """
     minimal = minimal_run_seconds(toy("scan").workspace, runs=20, clock=time.process_time)
     driver_seconds(toy, trials=25, pack=25)  # imports

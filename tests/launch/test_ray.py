@@ -83,6 +83,7 @@ def test_a_killed_worker_is_tried_once_more(toy):
     assert outcome.progress.done == 12
 
 
+@pytest.mark.slow("Ray starts a process anew for a worker that died, twice")
 def test_a_worker_that_always_dies_costs_its_pack(toy):
     use = ("task.use=experiments.toy.tasks:DiesOnce", "task.always=true")
     outcome = launch(toy("scan", *use, "trials.pack=1", "groups=null"))
@@ -93,6 +94,7 @@ def test_a_worker_that_always_dies_costs_its_pack(toy):
     assert "worker failed twice" in packs.read_failures(outcome.directory, "000002")[0].error
 
 
+@pytest.mark.slow("a launch through Ray which ends while its workers start")
 def test_a_pack_that_cannot_be_written_says_so(toy):
     """The worker's OSError ends the launch as the driver's own would: file, reason, how to go on."""
 
