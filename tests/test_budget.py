@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from _pytest.terminal import TerminalReporter
 
-from tests.budget import HARNESS, STUDY, TEST, Budget, part_of
+from tests.budget import STUDY, TEST, Budget, failing, part_of
 
 
 @pytest.mark.parametrize(
@@ -61,14 +61,15 @@ def test_within_the_limits_nothing_is_printed_unless_durations_are() -> None:
 
 def test_more_than_a_limit_is_printed_and_twice_as_much_fails() -> None:
     within, over = (
-        {f"{STUDYS}one slow": STUDY - 5, f"{STUDYS}two slow": seconds} for seconds in (15.0, STUDY + 15)
+        {f"{STUDYS}one slow": STUDY - 5, f"{STUDYS}two slow": seconds} for seconds in (15.0, failing("cwola"))
     )
     printed, status = told(within)
     assert "    55 of 45 s: cwola, over its limit by 10 s\n" in printed
     assert status == pytest.ExitCode.OK
     assert told(over)[1] == pytest.ExitCode.TESTS_FAILED
     assert told(over, fails=False)[1] == pytest.ExitCode.OK
-    assert told({"tests/test_names.py::one slow": 2 * HARNESS + 1})[1] == pytest.ExitCode.TESTS_FAILED
+    too_much = {"tests/test_names.py::one slow": failing("the harness") + 1}
+    assert told(too_much)[1] == pytest.ExitCode.TESTS_FAILED
 
 
 def test_a_slow_test_gives_its_reason() -> None:
@@ -89,6 +90,7 @@ def test_a_run_over_budget_ends_with_an_error(
     """Pytest itself takes the exit status that the plugin sets."""
     (tmp_path / "test_it.py").write_text("def test_it(): pass\n")
     monkeypatch.setattr("tests.budget.HARNESS", 0.0)
+    monkeypatch.setattr("tests.budget.MEASURED", {})
     plugins = [Budget(fails=True)]
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     words = ["-q", "-p", "no:cacheprovider", "-c", str(tmp_path / "pytest.ini"), str(tmp_path)]

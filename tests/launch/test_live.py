@@ -73,6 +73,7 @@ def test_half_a_line_is_left_out(tmp_path: Path, clock: list[float]) -> None:
 
 
 @pytest.mark.ray
+@pytest.mark.slow("a curve is written once its pack has lasted seconds")
 def test_a_curve_is_seen_within_ten_seconds(toy: Callable[..., Recipe], ray_session: None) -> None:
     """While the trial trains, and again each step once after its worker's death; progress names the step."""
     size = ["trials.axes.window.range=[0, 1]", "trials.axes.fold.range=[0, 1]", "trials.expect=1"]

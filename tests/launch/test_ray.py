@@ -60,6 +60,7 @@ def test_a_point_that_trains_to_its_end_is_complete_whatever_max_t(toy, max_t: i
     assert complete == 24 if max_t == 6 else 0 < complete < 24
 
 
+@pytest.mark.slow("a search through Ray, twice")
 def test_search_goes_on_where_it_stopped(toy):
     def interrupt(progress: Progress) -> None:
         if progress.done >= 8:
