@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -146,10 +147,24 @@ with atomic.lock(Path(sys.argv[1]), wait=False):
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:
-    """Of torch: threads that wait for each other cost more than small networks' arithmetic."""
+    """Let torch use one thread: threads that wait for each other cost more than a small network does."""
     import torch
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def apprentice() -> Iterator[ModuleType]:
+    """Return pyapprentice 1.1 with the names that numpy 2 took from it; tests are skipped where it is absent.
+
+    ``pip install --no-deps pyapprentice==1.1 --target DIR`` and ``PYTHONPATH=DIR`` let the comparisons run.
+    """
+    import numpy as np
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(np, "Infinity", np.inf, raising=False)
+        patched.setattr(np, "float", float, raising=False)
+        yield pytest.importorskip("apprentice")

@@ -1,4 +1,4 @@
-"""From ``use:`` to the object, and what is said when that fails."""
+"""Components are loaded from ``use:``, and what fails says why."""
 
 from __future__ import annotations
 

@@ -190,7 +190,7 @@ def test_a_report_may_refuse_a_recipe(found: Callable[..., list[str]]) -> None:
     ],
 )
 def test_text_for_a_number_of_another_package(workspace: Path, overrides: list[str], problem: str) -> None:
-    """In a component inside another one's arguments: from the command line, an axis, a search space."""
+    """The text reaches a component inside another one: from the command line, an axis, a search space."""
     file = workspace / "recipe.yaml"
     adam = '"torch.optim:AdamW", lr: 1e-3, amsgrad: false'
     text = RECIPE.replace('"fractions:Fraction"', adam)

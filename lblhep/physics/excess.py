@@ -79,17 +79,8 @@ def significance(
 ) -> Floats:
     """Return the p-value as standard deviations, negative for a deficit, accurate in both tails.
 
-    Beyond 35 standard deviations, where p underflows, it is the asymptotic value.
-
-    Args:
-        observed: counts; shapes broadcast.
-        background: the expected background.
-        uncertainty: the standard error of ``background``; with a background of 0 it is that of one event.
-        discreteness: "conservative", "mid" or "randomised".
-        rng: draws the random numbers of "randomised".
-
-    Raises:
-        ValueError: the input is negative, or background and uncertainty are both 0.
+    Beyond 35 standard deviations, where p underflows, it is the asymptotic value.  Arguments and errors are
+    those of ``p_value``.
 
     >>> float(significance(130, 100.0, 5.0).round(2))
     2.55

@@ -69,29 +69,30 @@ def test_cost_of_a_trial(toy, ray_session: None, capsys: pytest.CaptureFixture[s
 
 
 def driver_seconds(toy, trials: int, pack: int) -> float:
-    """CPU seconds of the driver for a whole launch."""
+    """Return the CPU seconds of the driver for a whole launch, the lesser of two: noise only adds to them."""
     size = [f"trials.axes.window.range=[0, {trials // 25}]", "trials.axes.fold.range=[0, 25]"]
     recipe = toy("scan", *size, f"trials.expect={trials}", f"trials.pack={pack}")
-    begin = time.process_time()
-    assert launch(recipe).state == "finished"
-    return time.process_time() - begin
+    taken = []
+    for _ in range(2):
+        begin = time.process_time()
+        assert launch(recipe).state == "finished"
+        taken.append(time.process_time() - begin)
+    return min(taken)
 
 
-@pytest.mark.slow("four launches through Ray, whose difference is what a trial costs")
+@pytest.mark.slow("launches through Ray, whose difference is what a trial costs")
 def test_cpu_of_another_trial(toy, ray_session: None):
     """What 75 more trials in packs of 25, or 25 trials in as many packs, take more than one pack of 25 does.
 
     It is the CPU time of the driver, which commits and logs: other programs disturb it little, and what every
-    launch takes cancels.  A trial in a pack takes 0.15 to 0.8 of a minimal run by MLflow's client (the more
-    the busier the cores are), one in a pack of its own two or three of them.  In a pack that is logged by
-    MLflow's client, run by run, it takes two.
+    launch takes cancels.  A trial in a pack takes 0.15 of a minimal run by MLflow's client, one in a pack
+    of its own two or three of them.  In a pack that is logged by MLflow's client, run by run, it takes two.
     """
     minimal = minimal_run_seconds(toy("scan").workspace, runs=20, clock=time.process_time)
-    driver_seconds(toy, trials=25, pack=25)  # imports
     one_pack = driver_seconds(toy, trials=25, pack=25)
     packed = (driver_seconds(toy, trials=100, pack=25) - one_pack) / 75
     single = (driver_seconds(toy, trials=25, pack=1) - one_pack) / 24
     print(f"minimal {1e3 * minimal:.1f} ms, in packs of 25 {1e3 * packed:.1f} ms, of 1 {1e3 * single:.1f} ms")
-    assert packed < 1.3 * minimal
-    assert packed < single
+    assert packed < 0.5 * minimal
+    assert packed < single / 3
     assert single < 5 * minimal

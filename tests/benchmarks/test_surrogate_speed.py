@@ -2,9 +2,7 @@
 
 ``pytest -m benchmark tests/benchmarks/test_surrogate_speed.py -s`` prints the ratios; without apprentice it
 is skipped, except for the small inputs, which are compared with a loop over bins.
-Install it with ``pip install --no-deps pyapprentice==1.1 --target DIR`` and set ``PYTHONPATH=DIR`` for the
-test.  What it needs for numpy 2 is mended here: ``np.Infinity`` and ``np.float`` are gone.  numba, which it
-can use, is absent.
+``tests/conftest.py`` says how to install it.  numba, which it can use, is absent.
 
 500 bins of cubics of 3 parameters at 100 points, no weights, as apprentice fits.  One thread; the thread's
 own time; both warmed up and timed in turn; the median of the ratios.
@@ -29,14 +27,6 @@ from lblhep.surrogates import Box, Chi2, Grid, Polynomials, fit_polynomials, tun
 
 BINS, POINTS, STARTS = 500, 100, 20
 NAMES = ["alphaS", "bLund", "sigma"]
-
-
-@pytest.fixture(scope="module")
-def apprentice() -> ModuleType:
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(np, "Infinity", np.inf, raising=False)
-        patched.setattr(np, "float", float, raising=False)
-        yield pytest.importorskip("apprentice")
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +130,7 @@ def test_tuning(apprentice: ModuleType, grid: Grid) -> None:
 
 
 def test_bins_are_fitted_together_faster_than_one_by_one() -> None:
-    """In every run of the tests: 50 bins at 40 points."""
+    """Every run of the tests fits 50 bins at 40 points."""
     grid = smooth_bins(50, 40)
     point = grid.box.unscale([0.2, -0.3, 0.1])
     np.testing.assert_allclose(
@@ -152,7 +142,7 @@ def test_bins_are_fitted_together_faster_than_one_by_one() -> None:
 
 
 def test_a_tune_is_faster_than_a_loop_over_bins() -> None:
-    """In every run of the tests: 50 bins, one start, the loop's gradients by differences."""
+    """Every run of the tests tunes 50 bins from one start; the loop takes gradients by differences."""
     grid = smooth_bins(50, 40)
     surrogate, loop = fit_polynomials(grid, 3), BinByBin(grid)
     truth = grid.box.unscale([0.2, -0.3, 0.1])

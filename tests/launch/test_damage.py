@@ -26,7 +26,7 @@ SMALL = {
     "search": ("trials.points=2", "task.epochs=2", "trials.scheduler=null"),
 }
 IDENTITY = ("launch.json", "recipe.yaml")
-"""Without these nothing is known of the launch: they are named, and cannot be made again."""
+"""Nothing is known of a launch without these: they are named, and cannot be made again."""
 
 
 def delete(path: Path) -> None:

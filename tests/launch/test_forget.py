@@ -125,7 +125,7 @@ def test_a_kill_at_any_step_leaves_nothing_of_a_failure(
     ],
 )
 def test_what_is_damaged_is_made_again(toy: Callable[..., Recipe], kind: str, file: str) -> None:
-    """As a power cut or a copy that broke off may leave it."""
+    """A power cut, or a copy that broke off, may leave such damage."""
     recipe = toy(kind, *(["trials.points=2"] if kind == "search" else []))
     directory = launch(recipe, serial=True).directory
     before = LaunchView(directory)

@@ -85,7 +85,7 @@ def test_a_curve_is_seen_within_ten_seconds(toy: Callable[..., Recipe], ray_sess
     told: list[tuple[int, ...]] = []
 
     def look(progress: Progress) -> None:
-        """Of each run of the trial: when a step was first seen."""
+        """Note when a step was first seen, for each run of the trial."""
         assert len(progress.steps) <= progress.running
         told.extend([] if progress.done else [progress.steps])
         experiment = client.get_experiment_by_name("toy")

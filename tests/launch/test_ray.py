@@ -130,7 +130,7 @@ def test_a_scheduler_that_pauses_points(toy):
 
 
 def test_optuna_sees_a_point_at_the_tasks_own_steps(toy, monkeypatch: pytest.MonkeyPatch):
-    """As a resumed search tells it."""
+    """A resumed search tells the same steps."""
     steps: list[int] = []
     monkeypatch.setattr(optuna.trial.Trial, "report", lambda self, value, step: steps.append(step))
     recipe = toy("search", "trials.points=8")

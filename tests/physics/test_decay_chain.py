@@ -46,7 +46,7 @@ def cube() -> torch.Tensor:
 
 @pytest.fixture
 def energy() -> torch.Tensor:
-    """From just above threshold to the highest energy of the study."""
+    """The energies go from just above threshold to the highest of the study."""
     return MASSES.sum() + torch.logspace(-6, 1, EVENTS, dtype=torch.float64)
 
 

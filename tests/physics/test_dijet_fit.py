@@ -108,7 +108,7 @@ def test_covariance_of_predictions_is_that_of_toys(truth, region):
 
 
 def test_parameter_covariance_is_that_of_toys(truth):
-    """As above: 2,000 toys, standard errors known to 1.6 %, asked for 7 %."""
+    """2,000 toys fix the standard errors to 1.6 %; 7 % are asked for."""
     rng = np.random.default_rng(6)
     toys = fit_dijet(rng.poisson(truth.expected / 10, (2000, 32)), EDGES, slack=NO_SLACK)
     values = np.stack(list(toys.parameters.values()), axis=-1)

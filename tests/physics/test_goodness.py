@@ -27,7 +27,7 @@ def test_a_bump_or_a_turn_on_is_not_smooth(truth, edges):
 
 
 def test_few_events_do_not_follow_the_chi_square(truth, edges):
-    """With 20 events in 32 bins the chi-square has a mean p of 0.75; toys do not."""
+    """The chi-square of 20 events in 32 bins has a mean p of 0.75; toys do not."""
     rng = np.random.default_rng(4)
     fit = fit_dijet(rng.poisson(truth.expected / 10_000, (200, 32)), edges)
     by_toys = goodness_of_fit(fit, rng, toys=50).p

@@ -38,7 +38,7 @@ def axes_that_name_nothing(number: int) -> str:
 
 
 def steps(number: int) -> str:
-    """A dotted path of sixty times the number: 48,000 steps."""
+    """A dotted path of sixty times the number: 90,000 steps."""
     path = ".".join(["task", *["a"] * (60 * number)])
     axis = f"{{path: {path}, values: [1]}}"
     return f"{SINGLE.partition('trials:')[0]}trials: {{kind: scan, expect: 1, axes: {{a: {axis}}}}}\n"
@@ -64,10 +64,10 @@ def seconds(tmp_path: Path) -> Callable[[str], float]:
 def test_ten_times_as_much_costs_ten_times_as_much(
     seconds: Callable[[str], float], large: Callable[[int], str]
 ) -> None:
-    """800 at most 15 times 80, the best of three: another process may have slowed one down."""
+    """1,500 at most 15 times 150, the best of three: another process may have slowed one down."""
     seconds(large(10))  # imports
-    small = min(seconds(large(80)) for _ in range(2))
-    text = large(800)
+    small = min(seconds(large(150)) for _ in range(2))
+    text = large(1500)
     ratios = []
     for _ in range(3):
         ratios.append(seconds(text) / small)

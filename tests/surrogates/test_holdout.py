@@ -17,7 +17,7 @@ def test_the_closed_form_is_an_explicit_refit(grid, rows, shared):
 
 
 def test_rationals_are_fitted_again(grid):
-    """From another start, so equal as far as the minimum is one."""
+    """The fit starts elsewhere, so the results are equal as far as the minimum is one."""
     rows, few = [3, 30], grid.only([0, 1, 2, 3])
     refit = fit_rationals(few.at(np.delete(np.arange(64), rows)), (2, 1)).values(grid.points[rows])
     left_out = fit_rationals(few, (2, 1)).predict_left_out(rows)

@@ -16,7 +16,7 @@ FORMS = {
 
 @pytest.fixture(scope="module")
 def variance(grid):
-    """Of a Monte Carlo sample, as a surrogate; it falls below its floor in a few places."""
+    """Return a Monte Carlo sample's variance as a surrogate, which falls below its floor in a few places."""
     return fit_polynomials(Grid(grid.box, grid.points, grid.errors**2 - 0.01), 2)
 
 

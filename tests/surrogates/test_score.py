@@ -73,7 +73,7 @@ def test_ln_det_has_no_such_score(grid, exact, truth):
 
 @pytest.fixture(scope="module")
 def toys():
-    """Of each form the tunes of ``TOYS`` pseudo-experiments, data and grid drawn anew; and the statistic."""
+    """Return ``TOYS`` pseudo-experiments' tunes by form, data and grid drawn anew, and the statistic."""
     rng, box = np.random.default_rng(11), Box(["a", "b"], [-1, -1], [1, 1])
     nature = Polynomials(box, 1, np.concatenate([[np.zeros(BINS)], rng.normal(size=(2, BINS))]))
     points = box.sobol(16, seed=1)
@@ -98,7 +98,7 @@ def test_the_statistic_is_a_chi2_variable_whatever_the_noise(toys):
 
 
 def test_only_the_fit_without_ln_det_is_unbiased(toys):
-    """In standard errors of the mean over 150 toys: beyond 4 is bias, within 3 (1 run in 200) none."""
+    """Shifts are in errors of the mean over 150 toys: beyond 4 is bias, within 3 (1 run in 200) none."""
     tunes, _ = toys
     shift = {}
     for form, found in tunes.items():

@@ -189,7 +189,7 @@ def test_early_stopping_and_the_best_weights_go_on(wave: Read, tmp_path: Path) -
 
 
 def test_weights_are_kept_as_long_as_a_fit_may_go_on_from_them(wave: Read, tmp_path: Path) -> None:
-    """Those of epoch 0 are no longer the best when epoch 1 is interrupted, but will be when it goes on."""
+    """Epoch 0's weights are no longer the best when epoch 1 is interrupted, but will be when it goes on."""
     often = ["task.trainer={val_check_interval: 2}", "task.monitor=progress", "task.goal=maximize"]
     breaks = "models.network.breaks=[1]"
     undisturbed = launch(wave("wave", *often), serial=True)

@@ -90,7 +90,7 @@ def test_a_changed_stage_is_made_again_with_what_follows(pipeline, tmp_path: Pat
 
 
 def launch_anew(recipe: Recipe) -> None:
-    """As a new process does it, which imports the study as it is now."""
+    """Launch as a new process does, which imports the study as it is now."""
     forget_modules(recipe.workspace)
     pipelines._code.cache_clear()
     assert launch(recipe, serial=True).state == "finished"

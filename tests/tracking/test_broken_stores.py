@@ -52,7 +52,7 @@ def test_broken_from_the_start(toy):
 def test_a_new_database_whose_making_is_broken_off_is_made_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """As by Ctrl-C, or by a kill, which leaves the draft as it is at that moment."""
+    """Ctrl-C ends it, or a kill, which leaves the draft as it is at that moment."""
     from mlflow.store.db import utils
 
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -84,7 +84,7 @@ def test_two_launches_make_one_database(tmp_path: Path):
 
 
 def test_half_a_database_is_to_be_moved_away(toy):
-    """As MLflow left it when it migrated a database in its place."""
+    """MLflow left such a half when it migrated a database in its place."""
     recipe = toy("scan")
     with closing(sqlite3.connect(database(recipe.workspace))) as connection:
         connection.execute("DROP TABLE spans")

@@ -145,7 +145,7 @@ def test_a_run_that_a_kill_left_running_is_closed_by_who_is_stopped_before_it(sl
 def test_a_point_whose_number_goes_to_another_gets_a_new_run(
     slow: Toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a search that was killed gives it; a run's params are for ever."""
+    """A search that was killed gives the number away; a run's params are for ever."""
     recipe = slow("search", "trials.points=3", "task.stops=killed")
     launch(recipe, serial=True)
     first = trial_runs(recipe)["000004"]

@@ -37,7 +37,7 @@ def runs(recipe: Recipe) -> list[Run]:
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_one_run_for_each_trial(toy: Toy, monkeypatch: pytest.MonkeyPatch, whole: bool) -> None:
-    """Whether or not its driver was killed in the middle of a trial's run."""
+    """Each trial has one run, also if the driver was killed in the middle of it."""
     recipe = toy("scan")
 
     def stop(progress: Progress) -> None:

@@ -27,7 +27,7 @@ def test_a_resumed_launch_stays_in_its_experiment(toy, runs_of: RunsOf):
 
 
 def test_a_run_left_unfinished_is_completed_not_doubled(toy, runs_of: RunsOf, by_tag: ByTag):
-    """As if the driver had been killed between creating a run and ending it."""
+    """A driver that is killed between creating a run and ending it leaves one so."""
     recipe = toy("scan")
     outcome = launch(recipe, serial=True)
     client = connect(recipe.workspace)

@@ -1,4 +1,4 @@
-"""In a worker a task works with its context: data sets, models, random streams, a place for results."""
+"""The context is what a task works with: data sets, models, random streams, a place for results."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def test_cwola_learns_from_every_hunted_event_of_region_and_sidebands_and_from_n
 
 @pytest.mark.parametrize("redrawn", [False, True])
 def test_the_idealised_reference_is_pure_background_that_is_not_in_the_hunt(make_sample, redrawn):
-    """As many events as CWoLa has in its sidebands, or all there are of the signal region's masses."""
+    """It has as many events as CWoLa's sidebands, or all there are of the signal region's masses."""
     arguments = {"pseudo_experiment": 1, "redraw": "background"} if redrawn else {}
     w = window(make_sample(), n_background=10_000, method="idealised", **arguments)
     e, region = w.events, w.window.in_region(w.events.mjj)
@@ -123,7 +123,7 @@ def test_the_idealised_reference_is_pure_background_that_is_not_in_the_hunt(make
 
 
 def test_supervised_learns_from_signal_that_is_not_in_the_hunt(make_sample):
-    """Of the true labels' two classes only the background is the hunt's own."""
+    """Only the background, one of the true labels' two classes, is the hunt's own."""
     w = window(make_sample(), n_background=10_000, n_signal=500, method="supervised")
     e, region = w.events, w.window.in_region(w.events.mjj)
     for labelled, folds in splits(w):

@@ -33,7 +33,7 @@ def events(table) -> Events:
 
 @pytest.fixture(scope="module")
 def slow() -> Events:
-    """At 0.7 GeV."""
+    """Make 8,000 events at 0.7 GeV."""
     return read_events(pion_proton(EventRange(0, 8000, range_seed(12, 0)), energy=0.7))
 
 

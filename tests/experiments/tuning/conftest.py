@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from experiments.tuning.events.histograms import read_histograms
@@ -20,6 +22,22 @@ def massless(momenta) -> np.ndarray:
     """One event (1, particles, 4) of massless particles with these momenta, GeV."""
     p = np.asarray(momenta, dtype=float)
     return np.concatenate([p, np.linalg.norm(p, axis=1)[:, None]], axis=1)[None]
+
+
+def bins_of_tables(values: np.ndarray, sizes: Sequence[int], experiment: str = "E") -> pd.DataFrame:
+    """Return neighbouring bins of tables with so many bins each, whose errors are 0.1."""
+    x = np.concatenate([np.arange(n, dtype=float) for n in sizes])
+    return pd.DataFrame(
+        {
+            "experiment": experiment,
+            "table": np.repeat([f"d{i:02}" for i in range(len(sizes))], sizes),
+            "observable": "o",
+            "x_low": x,
+            "x_high": x + 1,
+            "value": values,
+            "error": 0.1,
+        }
+    )
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ MEASURED = {
 
 
 class Data:
-    """As an opened card."""
+    """Stands for an opened card."""
 
     def __init__(self, columns, card=None):
         self._columns = {name: np.asarray(values) for name, values in columns.items()}

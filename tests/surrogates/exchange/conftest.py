@@ -1,28 +1,13 @@
-"""pyapprentice 1.1, where it is installed, and surrogates with something in every coefficient.
-
-``pip install --no-deps pyapprentice==1.1 --target DIR`` and ``PYTHONPATH=DIR`` let the comparisons run.  What
-numpy 2 took from it is mended here.
-"""
+"""Surrogates with something in every coefficient, to be written, read and compared."""
 
 from __future__ import annotations
 
-from types import ModuleType
-
 import numpy as np
-import pytest
 
 from lblhep.surrogates import Box, Grid, Polynomials, Rationals
 from lblhep.surrogates.monomials import coefficient_count
 
 BOX = Box(["alphaS", "avgZ", "sigma"], [0.10, 0.50, 0.2], [0.16, 0.65, 0.5])
-
-
-@pytest.fixture(scope="session")
-def apprentice() -> ModuleType:
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(np, "Infinity", np.inf, raising=False)
-        patched.setattr(np, "float", float, raising=False)
-        yield pytest.importorskip("apprentice")
 
 
 def polynomials(order: int, bins: int, seed: int, box: Box = BOX) -> Polynomials:
@@ -31,7 +16,7 @@ def polynomials(order: int, bins: int, seed: int, box: Box = BOX) -> Polynomials
 
 
 def rationals(m: int, n: int, bins: int, seed: int, box: Box = BOX) -> Rationals:
-    """With a denominator between about 1.5 and 2.5."""
+    """Return rationals whose denominators lie between about 1.5 and 2.5."""
     bottom = polynomials(n, bins, seed + 1, box).coefficients * 0.05
     bottom[0] = 2.0
     return Rationals(polynomials(m, bins, seed, box), Polynomials(box, n, bottom))

@@ -80,7 +80,7 @@ def test_events_are_the_flows_in_the_laboratory(flow, read, uniform_numbers):
 
 
 def test_compiled_events_are_the_flows(flow, file, uniform_numbers):
-    """As TorchScript runs it by default: it looks on at the first call and compiles at the second."""
+    """TorchScript, as it runs by default, looks on at the first call and compiles at the second."""
     compiled, energy = loaded(file), torch.full((20,), 5.0, dtype=torch.float64)
     beam, numbers = torch.full((20,), 211), uniform_numbers(flow, 20, 4)
     events = LaboratoryEvents(Draw(flow.channel), flow.cascade, flow)

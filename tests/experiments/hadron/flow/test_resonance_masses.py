@@ -50,7 +50,7 @@ def test_a_spectrum_is_the_same_at_every_energy(model, broken, energy):
 
 
 def test_a_power_of_the_room_is_how_a_threshold_begins(model, broken):
-    """Without a spectrum, of proton and rho: the mean share of (1 - share)^power is 1 / (power + 2), to
+    """Proton and rho have no spectrum here: the mean share of (1 - share)^power is 1 / (power + 2), to
     4 standard deviations of the mean of an uniform share."""
     types, _ = broken
     rho, proton = (int(types.place(np.array([code]))[0]) for code in (213, 2212))

@@ -64,7 +64,7 @@ def test_a_negative_weight_of_recoil_balances_transverse_momenta_of_strings(flow
 
 
 def test_the_first_particle_is_the_axis_where_a_resonance_breaks_up(broken):
-    """In collisions the beam is the axis, of which the cosine is 1."""
+    """The beam is the axis of collisions, and its own cosine to it is 1."""
     _, every = broken
     for of_collisions in (True, False):
         sample = every.of((every.are_collisions == of_collisions) & (every.products[:, 2] != NO_PARTICLE))

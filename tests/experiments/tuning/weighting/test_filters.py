@@ -8,6 +8,7 @@ import pytest
 
 from experiments.tuning.weighting.filters import longest_runs, run_probabilities, within_envelope
 from lblhep.surrogates import Box, Grid, Polynomials, fit_polynomials
+from tests.experiments.tuning.conftest import bins_of_tables
 
 BINS, TABLES = 12, 4
 TRUTH = np.array([0.2, -0.1])
@@ -15,19 +16,7 @@ ERROR = 0.1
 
 
 def table_of(values: np.ndarray) -> pd.DataFrame:
-    """Neighbouring bins of ``TABLES`` tables."""
-    x = np.tile(np.arange(BINS, dtype=float), TABLES)
-    return pd.DataFrame(
-        {
-            "experiment": "E",
-            "table": np.repeat([f"d{i:02}" for i in range(TABLES)], BINS),
-            "observable": "o",
-            "x_low": x,
-            "x_high": x + 1,
-            "value": values,
-            "error": ERROR,
-        }
-    )
+    return bins_of_tables(values, [BINS] * TABLES)
 
 
 @pytest.fixture(scope="module")
